@@ -1,0 +1,46 @@
+"""One account behind an inbox."""
+
+from __future__ import annotations
+
+from actors.inputs import AccountInput, RaisedAt, Ref
+from actors.runtime import LoopActor, RunQueue
+from engine.account import Account
+from engine.desk import answer
+from engine.facts import Facts, Raised, Stamp, WakeAt
+
+
+class AccountActor(LoopActor):
+    """Routes each message to the account's desk, and what it causes to whom it concerns.
+
+    Runs on the loop, so what the account reads of the boards is what this message saw.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        alerts: Ref,
+        clock: Ref,
+        run_queue: RunQueue,
+    ) -> None:
+        super().__init__(run_queue=run_queue)
+        self.account = account
+        self._alerts = alerts
+        self._clock = clock
+
+    def on_receive(self, message: AccountInput) -> None:
+        """Answer one message."""
+        facts: Facts = []
+        answered = answer(self.account, message.message, message.stamp, facts)
+        if facts:
+            self._tell(facts, message.stamp)
+        if message.reply is not None:
+            message.reply(answered)
+
+    def _tell(self, facts: Facts, stamp: Stamp) -> None:
+        for fact in facts:
+            match fact:
+                case Raised():
+                    self._alerts.tell(RaisedAt(fact, stamp))
+                case WakeAt():
+                    self._clock.tell(fact)

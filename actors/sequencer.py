@@ -1,0 +1,74 @@
+"""The one door: every input that can change state is stamped, journalled, then dispatched."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+from actors.inputs import Input, Message, Reply
+from actors.system import System
+from engine.facts import Stamp
+
+BY_LOCAL = "local operator"
+
+
+class Source(IntEnum):
+    """Which port an input came through: it tells a replay how to decode the bytes."""
+
+    ORDERS = 0
+    TICKS = 1
+    CONTROL = 2
+    INTERNAL = 3
+
+
+class Journal(Protocol):
+    """What the door needs of a journal: an append that keeps the whole record or raises."""
+
+    def append(self, seq: int, recv_ns: int, steady_ns: int, source: int, raw: bytes) -> object:
+        """Keep one input."""
+
+
+class SteadyClock(Protocol):
+    """Wall time for people, steady time for spans."""
+
+    def wall_ns(self) -> int:
+        """Return nanoseconds UTC."""
+
+    def steady_ns(self) -> int:
+        """Return nanoseconds that never go backwards, over restarts too."""
+
+
+class Sequencer:
+    """Gives inputs their numbers. Owns `seq`; nothing is dispatched that is not journalled."""
+
+    def __init__(self, system: System, journal: Journal, clock: SteadyClock, seq: int) -> None:
+        self._system = system
+        self._journal = journal
+        self._clock = clock
+        self.seq = seq
+
+    def admit(
+        self, message: Message, raw: bytes, source: Source, reply: Reply | None = None
+    ) -> int:
+        """Take one input and everything it causes; return its seq.
+
+        Raises what the journal raises; then nothing has happened.
+        """
+        seq = self.seq + 1
+        recv_ns, steady_ns = self._clock.wall_ns(), self._clock.steady_ns()
+        self._journal.append(seq, recv_ns, steady_ns, source, raw)
+        self.seq = seq
+        self._system.dispatch(Input(message, Stamp(seq, recv_ns, steady_ns), BY_LOCAL, reply))
+        return seq
+
+    def look(self, message: Message, reply: Reply) -> None:
+        """Answer what changes nothing (a dry run): stamped with the last seq, not journalled."""
+        stamp = Stamp(self.seq, self._clock.wall_ns(), self._clock.steady_ns())
+        last = self._system.last
+        self._system.dispatch(Input(message, stamp, BY_LOCAL, reply))
+        self._system.last = last
+
+
+def replayed(message: Message, seq: int, recv_ns: int, steady_ns: int) -> Input:
+    """Return the input of a journal record."""
+    return Input(message, Stamp(seq, recv_ns, steady_ns), BY_LOCAL, None)

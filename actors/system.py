@@ -1,0 +1,169 @@
+"""The house: every actor of the loop, and which input goes to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from actors.account import AccountActor
+from actors.alerts import AlertActor
+from actors.circuit_breaker import CircuitBreakerActor
+from actors.clock import ClockActor
+from actors.inputs import AccountInput, Input, Publish, RaisedAt, Ref, WakeAccounts
+from actors.limits import LimitsActor, RollCall
+from actors.market_data import MarketDataActor
+from actors.runtime import ActorFault, RunQueue
+from actors.supervisor import Supervisor
+from engine.account import Account
+from engine.alerts import AlertBook
+from engine.boards import Boards
+from engine.core import CoreState
+from engine.desk import SUSPENSE, Answer, answer_unknown, as_unknown_account, suspense_fill
+from engine.desk import suspense_alert as alert_of_suspense
+from engine.facts import Stamp
+from engine.timers import Timers
+from riskd.messages import (
+    AccountAdd,
+    AccountSpec,
+    Configure,
+    Elapse,
+    Fill,
+    InstrumentAdd,
+    Kill,
+    MarketState,
+    Reset,
+    SessionRoll,
+    Tick,
+    Ticks,
+    Trip,
+    Unkill,
+)
+
+
+class System:
+    """Starts the actors and routes inputs to them; each input runs to completion."""
+
+    def __init__(
+        self,
+        run_queue: RunQueue,
+        *,
+        publish: Publish,
+        failed: Callable[[str, str], None],
+        fatal: Callable[[ActorFault], None],
+    ) -> None:
+        """Start every actor but the accounts. Call on the loop's thread.
+
+        `failed` takes the account and reason of a freeze that must be journalled, `fatal` a fault
+        that the process cannot survive.
+        """
+        self.run_queue = run_queue
+        self.boards = Boards()
+        self.accounts: dict[str, Account] = {}
+        self.last = Stamp(0, 0, 0)
+        self.alert_book = AlertBook()
+        self.timers = Timers()
+        self.tick_counts: dict[str, int] = {}
+        self._refs: dict[str, Ref] = {}
+        self._owners: dict[str, Account] = {}
+        self._alerts: Ref = AlertActor.start(self.alert_book, publish=publish, run_queue=run_queue)
+        run_queue.supervisor = Supervisor.start(
+            self._owners,
+            alerts=self._alerts,
+            restart=self._start_account,
+            failed=failed,
+            fatal=fatal,
+            run_queue=run_queue,
+        )
+        self._clock: Ref = ClockActor.start(self.timers, self._refs, run_queue=run_queue)
+        self._breakers: Ref = CircuitBreakerActor.start(
+            self.boards.breakers, alerts=self._alerts, publish=publish, run_queue=run_queue
+        )
+        self._routes = self._start_writers(publish)
+        suspense = self.accounts[SUSPENSE] = Account(AccountSpec(id=SUSPENSE), self.boards)
+        self._start_account(suspense)
+
+    def dispatch(self, message: Input) -> None:
+        """Take one input and run everything it causes to completion."""
+        self.last = message.stamp
+        asked = message.message
+        account: str | None = getattr(asked, "account", None)
+        ref = self._refs.get(account) if isinstance(account, str) else None
+        if ref is not None:
+            ref.tell(AccountInput(asked, message.stamp, message.reply))  # type: ignore[arg-type]
+        else:
+            self._dispatch_other(message)
+        self.run_queue.drain()
+
+    def due_ns(self) -> int | None:
+        """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
+        instants = (self.timers.next_ns(), self.boards.breakers.due_steady_ns())
+        return min((ns for ns in instants if ns is not None), default=None)
+
+    def state(self) -> CoreState:
+        """Return the state as one tree. Call between inputs."""
+        boards = self.boards
+        return CoreState(
+            seq=self.last.seq,
+            steady_ns=self.last.steady_ns,
+            settings=boards.settings,
+            instruments=[instrument.spec for instrument in boards.instruments.values()],
+            groups=boards.groups,
+            limits=boards.limits,
+            limits_version=boards.limits_version,
+            quotes=boards.quotes.quotes,
+            breakers=boards.breakers.book,
+            accounts={key: account.state for key, account in self.accounts.items()},
+            alerts=self.alert_book,
+        )
+
+    def _start_writers(self, publish: Publish) -> dict[type, Ref]:
+        """Start the writers of the boards; return which input goes to whom."""
+        market = MarketDataActor.start(
+            self.boards.quotes, self.tick_counts, alerts=self._alerts, run_queue=self.run_queue
+        )
+        limits = LimitsActor.start(
+            self.boards,
+            self.accounts,
+            start_account=self._start_account,
+            publish=publish,
+            run_queue=self.run_queue,
+        )
+        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), market)
+        routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), self._breakers)
+        routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd), limits)
+        return routes
+
+    def _dispatch_other(self, message: Input) -> None:
+        asked = message.message
+        ref = self._routes.get(type(asked))
+        if ref is not None:
+            ref.tell(message)
+        elif isinstance(asked, Elapse):
+            self._breakers.tell(WakeAccounts(message.stamp))
+            self._clock.tell(WakeAccounts(message.stamp))
+        elif isinstance(asked, SessionRoll) and asked.account is None:
+            roll = RollCall(message, len(self._refs))
+            for account, account_ref in self._refs.items():
+                account_ref.tell(roll.input_for(account))
+        elif isinstance(asked, Fill):
+            self._dispatch_suspense(message, asked)
+        elif message.reply is not None:
+            version = self.boards.limits_version
+            message.reply(answer_unknown(asked, message.stamp, version))  # type: ignore[arg-type]
+
+    def _dispatch_suspense(self, message: Input, fill: Fill) -> None:
+        """Book the fill of an account that does not exist where it is counted and seen."""
+        reply = message.reply
+
+        def take(answered: Answer) -> None:
+            if reply is not None:
+                reply(as_unknown_account(answered, fill))
+
+        self._alerts.tell(RaisedAt(alert_of_suspense(fill), message.stamp))
+        self._refs[SUSPENSE].tell(AccountInput(suspense_fill(fill), message.stamp, take))
+
+    def _start_account(self, account: Account) -> None:
+        ref = AccountActor.start(
+            account, alerts=self._alerts, clock=self._clock, run_queue=self.run_queue
+        )
+        self._refs[account.id] = ref
+        self._owners[ref.actor_urn] = account

@@ -1,0 +1,127 @@
+"""What riskd.toml may say: every setting with its type, bounds and default."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from riskd.messages import Currency, RiskSettings
+
+SPAN_MS_MAX = 10**12  # About 31 years: in nanoseconds it still fits a signed 64-bit integer.
+SEGMENT_BYTES_MIN = 2 * 65_536  # A record may hold 64 KiB; a segment holds more than one.
+SEGMENT_BYTES_MAX = 2**34
+FILE_NAME_PATTERN = r"^[^\x00]+$"  # No operating system takes a NUL in a path.
+
+Address = Annotated[str, Meta(min_length=1)]
+FileName = Annotated[str, Meta(min_length=1, pattern=FILE_NAME_PATTERN)]
+SpanMs = Annotated[int, Meta(gt=0, le=SPAN_MS_MAX)]
+
+
+class JournalSync(StrEnum):
+    """When the journal is forced to disk: before each reply, in the background, or never."""
+
+    ALWAYS = "always"
+    INTERVAL = "interval"
+    NONE = "none"
+
+
+class Mark(StrEnum):
+    """Which price values a position: the middle, the side that would close it, the last trade."""
+
+    MID = "mid"
+    CLOSING = "closing"
+    LAST = "last"
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of a table of riskd.toml."""
+
+
+class PortsSettings(Section, kw_only=True, frozen=True):
+    """Where each port binds; `ticks_connect` lists publishers that riskd subscribes to."""
+
+    orders: tuple[Address, ...] = ("tcp://127.0.0.1:5701",)
+    ticks: tuple[Address, ...] = ("tcp://127.0.0.1:5702",)
+    ticks_connect: tuple[Address, ...] = ()
+    alerts: tuple[Address, ...] = ("tcp://127.0.0.1:5703",)
+    control: tuple[Address, ...] = ("tcp://127.0.0.1:5704",)
+
+
+class JournalSettings(Section, kw_only=True, frozen=True):
+    """How inputs are kept."""
+
+    sync: JournalSync = JournalSync.INTERVAL
+    sync_interval_ms: Annotated[int, Meta(gt=0, le=60_000)] = 5
+    segment_bytes: Annotated[int, Meta(ge=SEGMENT_BYTES_MIN, le=SEGMENT_BYTES_MAX)] = 67_108_864
+
+
+class PublishSettings(Section, kw_only=True, frozen=True):
+    """How often the alerts port speaks."""
+
+    publish_ms: SpanMs = 1000  # A state topic is sent at most once in this span.
+    heartbeat_ms: SpanMs = 1000
+
+
+class SweepSettings(Section, kw_only=True, frozen=True):
+    """The recomputation of every account from its exact ledger."""
+
+    every_s: Annotated[float, Meta(gt=0, le=SPAN_MS_MAX / 1000)] = 60.0
+
+
+class PricesSettings(Section, kw_only=True, frozen=True):
+    """Which price counts, and for how long."""
+
+    stale_after_ms: SpanMs = 5000
+    mark: Mark = Mark.MID
+    fallback_after_ms: SpanMs = 60_000  # Oldest last or mark that stands in for a missing touch.
+    slippage_bps: Annotated[float, Meta(ge=0, le=10_000)] = 10.0
+    fx_pivot: Currency = "USD"
+
+
+class OrdersSettings(Section, kw_only=True, frozen=True):
+    """What becomes of approved orders."""
+
+    reservation_ms: SpanMs = 30_000  # Without news for this long a reservation is suspect.
+
+
+class LoopSettings(Section, kw_only=True, frozen=True):
+    """How the event loop waits."""
+
+    spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # Polls this long before it sleeps.
+
+
+class OverloadSettings(Section, kw_only=True, frozen=True):
+    """How much may wait before riskd answers `OVERLOADED`."""
+
+    peer_backlog_max: Annotated[int, Meta(gt=0, le=10_000_000)] = 4096
+
+
+class Settings(Section, kw_only=True, frozen=True):
+    """Everything of riskd.toml that is neither an instrument, an account nor a limit."""
+
+    env: Annotated[str, Meta(min_length=1, max_length=64)] = "uat"
+    data_dir: FileName = "var/riskd"
+    include: tuple[FileName, ...] = ()
+    ports: PortsSettings = PortsSettings()
+    journal: JournalSettings = JournalSettings()
+    publish: PublishSettings = PublishSettings()
+    sweep: SweepSettings = SweepSettings()
+    prices: PricesSettings = PricesSettings()
+    orders: OrdersSettings = OrdersSettings()
+    loop: LoopSettings = LoopSettings()
+    overload: OverloadSettings = OverloadSettings()
+
+
+def risk_settings(settings: Settings) -> RiskSettings:
+    """Return the settings that the rules use: they are journalled, so a replay needs no file."""
+    return RiskSettings(
+        mark=settings.prices.mark.value,
+        stale_after_ms=settings.prices.stale_after_ms,
+        fallback_after_ms=settings.prices.fallback_after_ms,
+        slippage_bps=settings.prices.slippage_bps,
+        reservation_ms=settings.orders.reservation_ms,
+        fx_pivot=settings.prices.fx_pivot,
+        durability=2 if settings.journal.sync is JournalSync.ALWAYS else 1,
+    )

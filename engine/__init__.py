@@ -1,0 +1,8 @@
+"""Pure rules and state: no socket, file, thread, clock, log or randomness. Time comes as input.
+
+Modules import only from modules above them in this reading order:
+
+money, facts, instruments, limits, quotes, breakers, throttle, ledger, orders, boards, case,
+findings, checks, account, pretrade, fills, reports, desk, alerts, timers, market, operator,
+universe, core, digest, views
+"""

@@ -1,0 +1,188 @@
+"""Kills and circuit breakers by scope: which one, if any, forbids an order.
+
+Written by the circuit-breaker actor alone, read in place by accounts.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from engine.facts import Stamp
+from riskd.messages import Breaker, Kill, Scope, Trip, Unkill
+
+BREAKERS_MAX = 100_000  # Open at once; one more kill or trip is refused.
+FIRM_ID = "firm"
+
+
+class TriggerType(StrEnum):
+    """What opened a breaker."""
+
+    KILL = "kill"
+    MANUAL = "manual"
+    TIMED = "timed"
+
+
+class BreakerState(Struct):
+    """One kill or one open breaker."""
+
+    breaker_id: int
+    scope: str
+    scope_id: str
+    trigger_type: TriggerType
+    action: str
+    reason: str
+    by: str
+    at_ns: int
+    until_ns: int | None = None  # Wall clock, for people.
+    until_steady_ns: int | None = None  # What decides: a stepping clock lifts nothing.
+
+
+class BreakerBook(Struct):
+    """Everything that is open, by number."""
+
+    last_id: int = 0
+    open: dict[int, BreakerState] = {}
+
+
+ScopeKey = tuple[str, str]  # (scope, scope id).
+
+
+class BreakerBoard:
+    """Open kills and breakers. `quiet` is true when there are none: the common path."""
+
+    __slots__ = ("_by_scope", "book", "quiet")
+
+    def __init__(self, book: BreakerBook | None = None) -> None:
+        self.book = book or BreakerBook()
+        self.quiet = not self.book.open
+        self._by_scope: dict[ScopeKey, dict[int, BreakerState]] = {}
+        for state in self.book.open.values():
+            self._by_scope.setdefault((state.scope, state.scope_id), {})[state.breaker_id] = state
+
+    def apply_kill(self, kill: Kill, stamp: Stamp, by: str) -> BreakerState | None:
+        """Kill a scope; a second kill of the same scope changes nothing. None when full."""
+        standing = self._kill_of(kill.scope, _id_of(kill.scope, kill.scope_id))
+        if standing is not None:
+            return standing
+        return self._open(
+            BreakerState(
+                breaker_id=0,
+                scope=kill.scope,
+                scope_id=_id_of(kill.scope, kill.scope_id),
+                trigger_type=TriggerType.KILL,
+                action="halt",
+                reason=kill.reason,
+                by=by,
+                at_ns=stamp.recv_ns,
+            )
+        )
+
+    def apply_unkill(self, unkill: Unkill) -> BreakerState | None:
+        """Lift the kill of exactly this scope; None if there is none."""
+        standing = self._kill_of(unkill.scope, _id_of(unkill.scope, unkill.scope_id))
+        return self.apply_reset(standing.breaker_id) if standing is not None else None
+
+    def apply_trip(self, trip: Trip, stamp: Stamp, by: str) -> BreakerState | None:
+        """Open a breaker beside those already open. None when full."""
+        timed = trip.until_ns is not None
+        until_steady_ns = None
+        if trip.until_ns is not None:
+            until_steady_ns = stamp.steady_ns + max(0, trip.until_ns - stamp.recv_ns)
+        return self._open(
+            BreakerState(
+                breaker_id=0,
+                scope=trip.scope,
+                scope_id=_id_of(trip.scope, trip.scope_id),
+                trigger_type=TriggerType.TIMED if timed else TriggerType.MANUAL,
+                action=trip.action,
+                reason=trip.reason,
+                by=by,
+                at_ns=stamp.recv_ns,
+                until_ns=trip.until_ns,
+                until_steady_ns=until_steady_ns,
+            )
+        )
+
+    def apply_reset(self, breaker_id: int) -> BreakerState | None:
+        """Close one breaker; None if it is not open."""
+        state = self.book.open.pop(breaker_id, None)
+        self.quiet = not self.book.open
+        if state is not None:
+            del self._by_scope[state.scope, state.scope_id][breaker_id]
+        return state
+
+    def expire(self, steady_ns: int) -> list[BreakerState]:
+        """Close every timed breaker whose time has come and return them."""
+        due = [state for state in self.book.open.values() if not _is_in_force(state, steady_ns)]
+        for state in due:
+            self.apply_reset(state.breaker_id)
+        return due
+
+    def due_steady_ns(self) -> int | None:
+        """Return when the next timed breaker ends."""
+        ends = [s.until_steady_ns for s in self.book.open.values() if s.until_steady_ns is not None]
+        return min(ends, default=None)
+
+    def blocking(self, keys: tuple[ScopeKey, ...], steady_ns: int) -> BreakerState | None:
+        """Return what forbids an order of these scopes now: a kill before a breaker.
+
+        Within both the scope that `keys` names first decides, then the oldest. O(keys).
+        """
+        breaker = None
+        for key in keys:
+            for state in self._by_scope.get(key, {}).values():
+                if state.trigger_type is TriggerType.KILL:
+                    return state
+                in_force = state.action != "alert" and _is_in_force(state, steady_ns)
+                if in_force and breaker is None:
+                    breaker = state
+        return breaker
+
+    def is_firm_killed(self) -> bool:
+        """Return whether an operator stopped the whole firm."""
+        return self._kill_of(Scope.FIRM, FIRM_ID) is not None
+
+    def _open(self, state: BreakerState) -> BreakerState | None:
+        book = self.book
+        if len(book.open) >= BREAKERS_MAX:
+            return None
+        book.last_id += 1
+        state.breaker_id = book.last_id
+        book.open[state.breaker_id] = state
+        self._by_scope.setdefault((state.scope, state.scope_id), {})[state.breaker_id] = state
+        self.quiet = False
+        return state
+
+    def _kill_of(self, scope: str, scope_id: str) -> BreakerState | None:
+        for state in self._by_scope.get((scope, scope_id), {}).values():
+            if state.trigger_type is TriggerType.KILL:
+                return state
+        return None
+
+
+def message_of(state: BreakerState, *, active: bool) -> Breaker:
+    """Return the published form of a breaker."""
+    return Breaker(
+        breaker_id=state.breaker_id,
+        scope=state.scope,
+        scope_id=state.scope_id,
+        active=active,
+        trigger_type=state.trigger_type,
+        action=state.action,
+        value=None,
+        threshold=None,
+        reason=state.reason,
+        by=state.by,
+        at_ns=state.at_ns,
+        until_ns=state.until_ns,
+    )
+
+
+def _id_of(scope: str, scope_id: str) -> str:
+    return FIRM_ID if scope == Scope.FIRM else scope_id
+
+
+def _is_in_force(state: BreakerState, steady_ns: int) -> bool:
+    return state.until_steady_ns is None or steady_ns < state.until_steady_ns

@@ -1,0 +1,156 @@
+"""Checks of size: the order alone, then the position it could make."""
+
+from __future__ import annotations
+
+from engine.case import Case
+from engine.findings import exceeded
+from engine.limits import ResolvedLimit
+from engine.money import MONEY_SCALE
+from riskd.codes import RejectCode
+from riskd.messages import Reject
+
+
+def check_order_quantity(case: Case) -> Reject | None:
+    """The order is at most `order_quantity` units."""
+    limit, instrument = case.plan.limits["order_quantity"], case.plan.instrument
+    lots = case.lots or 0
+    if lots * instrument.lot_numerator * MONEY_SCALE <= limit.money * instrument.lot_denominator:
+        return None
+    return exceeded(RejectCode.ORDER_QUANTITY, limit, case.order.quantity, "units")
+
+
+def order_quantity_fits(case: Case) -> int:
+    """Return the most lots that pass `check_order_quantity`."""
+    return _quantity_lots(case, case.plan.limits["order_quantity"])
+
+
+def order_quantity_numbers(case: Case) -> tuple[float, float]:
+    """Return the order's quantity and its limit."""
+    return case.order.quantity, case.plan.limits["order_quantity"].value
+
+
+def check_order_notional(case: Case) -> Reject | None:
+    """The order's value, in account currency, is at most `order_notional`."""
+    if case.value_milliticks is None or case.lots is None or case.account_rate is None:
+        return None  # Refused by the checks of its price, its lots or its rate.
+    limit = case.plan.limits["order_notional"]
+    notional = case.plan.instrument.notional_money(case.lots, case.value_milliticks)
+    rate = case.account_rate
+    if notional * rate.numerator <= limit.money * rate.denominator:
+        return None
+    return exceeded(RejectCode.ORDER_NOTIONAL, limit, order_notional_numbers(case)[0], "")
+
+
+def order_notional_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_order_notional`."""
+    limit = case.plan.limits["order_notional"]
+    return None if case.value_milliticks is None else _lots_of(case, limit, case.value_milliticks)
+
+
+def order_notional_numbers(case: Case) -> tuple[float, float]:
+    """Return the order's notional in account currency and its limit."""
+    limit = case.plan.limits["order_notional"]
+    if case.value_milliticks is None or case.lots is None or case.account_rate is None:
+        return 0.0, limit.value
+    notional = case.plan.instrument.notional_money(case.lots, case.value_milliticks)
+    rate = case.account_rate
+    return notional * rate.numerator / (rate.denominator * MONEY_SCALE), limit.value
+
+
+def check_position_quantity(case: Case) -> Reject | None:
+    """The worst case on the order's side is at most `position_quantity` units."""
+    limit, instrument = case.plan.limits["position_quantity"], case.plan.instrument
+    lots = worst_lots(case)
+    if lots * instrument.lot_numerator * MONEY_SCALE <= limit.money * instrument.lot_denominator:
+        return None
+    value = instrument.quantity(lots)
+    return exceeded(RejectCode.POSITION_LIMIT, limit, value, "units at worst")
+
+
+def position_quantity_fits(case: Case) -> int:
+    """Return the most lots that pass `check_position_quantity`."""
+    return _quantity_lots(case, case.plan.limits["position_quantity"]) - standing_lots(case)
+
+
+def position_quantity_numbers(case: Case) -> tuple[float, float]:
+    """Return the worst position in units and its limit."""
+    limit = case.plan.limits["position_quantity"].value
+    return case.plan.instrument.quantity(worst_lots(case)), limit
+
+
+def check_position_notional(case: Case) -> Reject | None:
+    """The worst case on the order's side, at the reference, is at most `position_notional`."""
+    if case.reference is None or case.lots is None or case.account_rate is None:
+        return None  # Refused by the checks of its price, its lots or its rate.
+    limit, rate, lots = case.plan.limits["position_notional"], case.account_rate, worst_lots(case)
+    if lots <= 0:
+        return None
+    notional = case.plan.instrument.notional_money(lots, case.reference.milliticks)
+    if notional * rate.numerator <= limit.money * rate.denominator:
+        return None
+    value = position_notional_numbers(case)[0]
+    return exceeded(RejectCode.POSITION_LIMIT, limit, value, "at worst")
+
+
+def position_notional_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_position_notional`."""
+    if case.reference is None:
+        return None
+    limit = case.plan.limits["position_notional"]
+    lots = _lots_of(case, limit, case.reference.milliticks)
+    return None if lots is None else lots - standing_lots(case)
+
+
+def position_notional_numbers(case: Case) -> tuple[float, float]:
+    """Return the worst position's notional in account currency and its limit."""
+    limit, rate = case.plan.limits["position_notional"], case.account_rate
+    if case.reference is None or rate is None:
+        return 0.0, limit.value
+    lots = max(0, worst_lots(case))
+    notional = case.plan.instrument.notional_money(lots, case.reference.milliticks)
+    return notional * rate.numerator / (rate.denominator * MONEY_SCALE), limit.value
+
+
+def check_open_orders(case: Case) -> Reject | None:
+    """At most `open_orders` orders are working, this one included."""
+    limit = case.plan.limits["open_orders"]
+    count = float(case.open_count + 1)
+    if count <= limit.value:
+        return None
+    return exceeded(RejectCode.OPEN_ORDERS, limit, count, "orders")
+
+
+def open_orders_numbers(case: Case) -> tuple[float, float]:
+    """Return the working orders with this one, and the limit."""
+    return float(case.open_count + 1), case.plan.limits["open_orders"].value
+
+
+def standing_lots(case: Case) -> int:
+    """Return the worst position on the order's side without it; positive is further out."""
+    position = case.plan.position
+    return position.worst_long_lots() if case.buying else -position.worst_short_lots()
+
+
+def worst_lots(case: Case) -> int:
+    """Return the worst position on the order's side with it; positive is further out."""
+    return standing_lots(case) + (case.lots or 0)
+
+
+def _quantity_lots(case: Case, limit: ResolvedLimit) -> int:
+    instrument = case.plan.instrument
+    return limit.money * instrument.lot_denominator // (instrument.lot_numerator * MONEY_SCALE)
+
+
+def _lots_of(case: Case, limit: ResolvedLimit, milliticks: int) -> int | None:
+    """Return the most lots whose notional in account currency is within `limit`."""
+    rate = case.account_rate
+    one = case.plan.instrument.notional_money(1, milliticks)
+    if rate is None or one == 0:
+        return None
+    lots = limit.money * rate.denominator // (one * rate.numerator)
+    while lots and (  # An inverse notional is rounded, so one lot's is not exactly the nth part.
+        case.plan.instrument.notional_money(lots, milliticks) * rate.numerator
+        > limit.money * rate.denominator
+    ):
+        lots -= 1
+    return lots

@@ -1,0 +1,84 @@
+"""Checks of standing: whether anybody may trade this now."""
+
+from __future__ import annotations
+
+from engine.breakers import BreakerState, TriggerType
+from engine.case import Case
+from engine.findings import reject_case
+from riskd.codes import CODES, RejectCode
+from riskd.messages import MarketPhase, Reject
+
+REDUCE_ACTIONS = ("halt", "halt_cancel", "halt_flatten", "reduce_only", "slow")
+
+
+def check_killed(case: Case) -> Reject | None:
+    """A kill of any scope of the order refuses it, reducing or not."""
+    if case.breakers.quiet:
+        return None
+    state = case.breakers.blocking(case.plan.breaker_keys, case.now_steady_ns)
+    if state is None or state.trigger_type is not TriggerType.KILL:
+        return None
+    return _stopped(RejectCode.KILLED, state)
+
+
+def check_breaker_open(case: Case) -> Reject | None:
+    """An open breaker of any scope refuses what does not reduce."""
+    if case.breakers.quiet:
+        return None
+    state = case.breakers.blocking(case.plan.breaker_keys, case.now_steady_ns)
+    if state is None or state.trigger_type is TriggerType.KILL:
+        return None
+    return _stopped(RejectCode.BREAKER_OPEN, state)
+
+
+def check_account_frozen(case: Case) -> Reject | None:
+    """A frozen account's books cannot be trusted: not even reducing can be proved."""
+    if not case.frozen:
+        return None
+    return reject_case(case, RejectCode.ACCOUNT_FROZEN, f"account frozen: {case.frozen}")
+
+
+def check_market_closed(case: Case) -> Reject | None:
+    """A closed or halted market takes no order."""
+    phase = case.plan.quote.phase
+    if phase is MarketPhase.OPEN or phase is MarketPhase.AUCTION:
+        return None
+    return reject_case(case, RejectCode.MARKET_CLOSED, f"{case.plan.instrument.symbol} is {phase}")
+
+
+def check_reduce_only(case: Case) -> Reject | None:
+    """An order that says reduce_only or close_position must provably reduce."""
+    if case.reducing or not (case.order.reduce_only or case.order.close_position):
+        return None
+    quantity = case.plan.instrument.quantity(reducible_lots(case))
+    text = f"reduce_only: at most {quantity:g} would reduce on this side"
+    return reject_case(case, RejectCode.REDUCE_ONLY, text)
+
+
+def check_deadline(case: Case) -> Reject | None:
+    """A verdict later than the order's deadline is a denial."""
+    deadline_ns = case.order.deadline_ns
+    if deadline_ns is None or case.stamp.recv_ns <= deadline_ns:
+        return None
+    late_ns = case.stamp.recv_ns - deadline_ns
+    return reject_case(case, RejectCode.DEADLINE, f"judged {late_ns} ns after the deadline")
+
+
+def reducible_lots(case: Case) -> int:
+    """Return how many lots on the order's side would close, beyond what working orders close."""
+    position = case.plan.position
+    if case.buying:
+        return max(0, -position.books.lots - position.open_buy_lots)
+    return max(0, position.books.lots - position.open_sell_lots)
+
+
+def _stopped(code: RejectCode, state: BreakerState) -> Reject:
+    until = "" if state.until_ns is None else f" until_ns {state.until_ns}"
+    reason = f": {state.reason}" if state.reason else ""
+    return Reject(
+        code=code,
+        fix_code=CODES[code].fix_code,
+        scope=state.scope,
+        scope_id=state.scope_id,
+        text=f"{state.trigger_type} of {state.scope} {state.scope_id} by {state.by}{until}{reason}",
+    )

@@ -1,0 +1,267 @@
+"""The whole engine composed without actors, on one thread: what the live system must equal.
+
+Replay and the simulator run it; tests compare it with the actors, message by message.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from engine.account import Account, AccountState
+from engine.alerts import AlertBook, topic_of
+from engine.boards import Boards
+from engine.breakers import BreakerBoard, BreakerBook
+from engine.desk import (
+    SUSPENSE,
+    AccountMessage,
+    AddressedMessage,
+    Answer,
+    answer,
+    answer_fault,
+    answer_unknown,
+    as_unknown_account,
+    suspense_alert,
+    suspense_fill,
+)
+from engine.facts import Facts, LimitsChanged, Raised, Stamp, WakeAt
+from engine.market import apply_market
+from engine.operator import BreakerCommand, apply_command, apply_expiry
+from engine.quotes import Quote
+from engine.timers import Timers
+from engine.universe import (
+    account_conflict,
+    apply_universe,
+    instrument_conflict,
+)
+from riskd.messages import (
+    AccountAdd,
+    AccountSpec,
+    Configure,
+    Elapse,
+    Error,
+    Fill,
+    GroupSpec,
+    InstrumentAdd,
+    InstrumentSpec,
+    Kill,
+    LimitSet,
+    LimitsUpdate,
+    MarketState,
+    Published,
+    Reset,
+    Result,
+    RiskSettings,
+    SessionRoll,
+    Tick,
+    Ticks,
+    TicksMessage,
+    Trip,
+    Unkill,
+)
+
+BY_LOCAL = "local operator"
+Input = (
+    AddressedMessage
+    | TicksMessage
+    | BreakerCommand
+    | Configure
+    | Elapse
+    | InstrumentAdd
+    | AccountAdd
+)
+
+
+class CoreState(Struct):
+    """All that must not be forgotten, as one tree: its canonical bytes are snapshot and digest."""
+
+    seq: int
+    steady_ns: int
+    settings: RiskSettings
+    instruments: list[InstrumentSpec]
+    groups: dict[str, GroupSpec]
+    limits: LimitSet
+    limits_version: int
+    quotes: dict[str, Quote]
+    breakers: BreakerBook
+    accounts: dict[str, AccountState]
+    alerts: AlertBook = field(default_factory=AlertBook)
+
+
+class Topical(NamedTuple):
+    """Something to publish and where."""
+
+    topic: str
+    message: Published
+
+
+def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:
+    """Return what is published when another limit set is in force."""
+    return LimitsUpdate(limits_version=limits_version, seq=stamp.seq, at_ns=stamp.recv_ns)
+
+
+def restore_boards(boards: Boards, state: CoreState) -> None:
+    """Make fresh boards what `state` says."""
+    boards.put_settings(state.settings)
+    for spec in state.instruments:
+        boards.put_instrument(spec)
+    for symbol, quote in state.quotes.items():
+        boards.quotes.quotes[symbol] = quote
+    boards.put_groups(tuple(state.groups.values()))
+    boards.put_limits(state.limits)
+    boards.limits_version = state.limits_version
+    boards.breakers = BreakerBoard(state.breakers)
+
+
+class Core:
+    """Accounts, boards, alerts and timers behind one `apply`."""
+
+    def __init__(self) -> None:
+        self.boards = Boards()
+        self.accounts: dict[str, Account] = {}
+        self.alerts = AlertBook()
+        self.timers = Timers()
+        self.tick_counts: dict[str, int] = {}
+        self.stamp = Stamp(0, 0, 0)
+        self.published: list[Topical] = []
+        self._open(AccountSpec(id=SUSPENSE))
+
+    def apply(self, message: Input, stamp: Stamp, by: str = BY_LOCAL) -> Answer:
+        """Apply one input and everything it causes; return its answer.
+
+        What it published is in `published` until the next input.
+        """
+        self.stamp = stamp
+        self.published = []
+        facts: Facts = []
+        reply = self._route(message, stamp, by, facts)
+        self._settle(facts, stamp)
+        return reply
+
+    def due_ns(self) -> int | None:
+        """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
+        instants = (self.timers.next_ns(), self.boards.breakers.due_steady_ns())
+        return min((ns for ns in instants if ns is not None), default=None)
+
+    def state(self) -> CoreState:
+        """Return the state as one tree that shares its leaves with the engine."""
+        boards = self.boards
+        return CoreState(
+            seq=self.stamp.seq,
+            steady_ns=self.stamp.steady_ns,
+            settings=boards.settings,
+            instruments=[instrument.spec for instrument in boards.instruments.values()],
+            groups=boards.groups,
+            limits=boards.limits,
+            limits_version=boards.limits_version,
+            quotes=boards.quotes.quotes,
+            breakers=boards.breakers.book,
+            accounts={key: account.state for key, account in self.accounts.items()},
+            alerts=self.alerts,
+        )
+
+    def restore(self, state: CoreState) -> None:
+        """Become the engine that `state` was taken from. Call on a fresh core."""
+        restore_boards(self.boards, state)
+        self.alerts = state.alerts
+        self.stamp = Stamp(state.seq, 0, state.steady_ns)
+        self.accounts = {
+            key: Account(held.spec, self.boards, held) for key, held in state.accounts.items()
+        }
+        for account in self.accounts.values():
+            for until_ns in account.state.pending.values():
+                self.timers.ask(account.id, until_ns)
+                break
+
+    def _route(self, message: Input, stamp: Stamp, by: str, facts: Facts) -> Answer:
+        match message:
+            case Tick() | Ticks() | MarketState():
+                apply_market(self.boards.quotes, message, stamp, self.tick_counts, facts)
+                return None
+            case Kill() | Unkill() | Trip() | Reset():
+                reply, event = apply_command(self.boards.breakers, message, stamp, by, facts)
+                if event is not None:
+                    self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
+                return reply
+            case Configure():
+                if apply_universe(self.boards, message.universe):
+                    facts.append(LimitsChanged(self.boards.limits_version))
+                for spec in message.universe.accounts:
+                    self._open(spec)
+                return None
+            case InstrumentAdd() | AccountAdd():
+                return self._add(message, stamp)
+            case Elapse():
+                for event in apply_expiry(self.boards.breakers, stamp, facts):
+                    self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
+                for account in self.timers.take_due(stamp.steady_ns):
+                    self._at_desk(self.accounts[account], message, stamp, facts)
+                return None
+            case SessionRoll() if message.account is None:
+                return self._roll_all(message, stamp, facts)
+            case _:
+                return self._of_account(message, stamp, facts)
+
+    def _of_account(self, message: AddressedMessage, stamp: Stamp, facts: Facts) -> Answer:
+        account = self.accounts.get(message.account or "")
+        if account is not None:
+            return self._at_desk(account, message, stamp, facts)
+        if isinstance(message, Fill):
+            facts.append(suspense_alert(message))
+            reply = self._at_desk(self.accounts[SUSPENSE], suspense_fill(message), stamp, facts)
+            return as_unknown_account(reply, message)
+        return answer_unknown(message, stamp, self.boards.limits_version)
+
+    def _at_desk(
+        self, account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
+    ) -> Answer:
+        try:
+            return answer(account, message, stamp, facts)
+        except Exception:  # noqa: BLE001 - a bug of ours, of any kind, freezes this account alone.
+            return answer_fault(account, message, stamp, facts)
+
+    def _add(self, message: InstrumentAdd | AccountAdd, stamp: Stamp) -> Answer:
+        if isinstance(message, InstrumentAdd):
+            wrong = instrument_conflict(self.boards, message.instrument)
+        else:
+            standing = self.accounts.get(message.account.id)
+            wrong = account_conflict(standing.state.spec if standing else None, message.account)
+        if wrong is not None:
+            return Error(code="refused", text=wrong, request_id=message.request_id)
+        if isinstance(message, InstrumentAdd):
+            self.boards.put_instrument(message.instrument)
+        else:
+            self._open(message.account)
+        return Result(ok=True, data={"seq": stamp.seq}, request_id=message.request_id)
+
+    def _open(self, spec: AccountSpec) -> None:
+        standing = self.accounts.get(spec.id)
+        if standing is None:
+            self.accounts[spec.id] = Account(spec, self.boards)
+        else:
+            standing.respecify(spec)
+
+    def _roll_all(self, message: SessionRoll, stamp: Stamp, facts: Facts) -> Answer:
+        skipped = []
+        for key, account in self.accounts.items():
+            reply = self._at_desk(account, SessionRoll(account=key), stamp, facts)
+            if isinstance(reply, Error):
+                skipped.append(key)
+        shown = {"seq": stamp.seq, "skipped": skipped}
+        return Result(ok=not skipped, data=shown, request_id=message.request_id)
+
+    def _settle(self, facts: Facts, stamp: Stamp) -> None:
+        for fact in facts:
+            match fact:
+                case Raised():
+                    alert = self.alerts.apply(fact, stamp)
+                    if alert is not None:
+                        self._publish(topic_of(alert), alert)
+                case WakeAt():
+                    self.timers.ask(fact.account, fact.steady_ns)
+                case LimitsChanged():
+                    self._publish("limits", limits_update(fact.limits_version, stamp))
+
+    def _publish(self, topic: str, message: Published) -> None:
+        self.published.append(Topical(topic, message))

@@ -1,0 +1,54 @@
+"""Digests: one hash of everything, and one of the books alone, which knows no instants."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import msgspec
+
+from engine.core import CoreState
+
+DIGEST_BYTES = 16
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(CoreState).decode
+
+
+def encode_state(state: CoreState) -> bytes:
+    """Return the canonical bytes of a state: equal states give equal bytes."""
+    return _encode(state)
+
+
+def decode_state(payload: bytes) -> CoreState:
+    """Return the state in `payload`; raise `msgspec.DecodeError` if there is none."""
+    return _decode(payload)
+
+
+def state_digest(state: CoreState) -> str:
+    """Return the hash of everything, instants and sequence numbers included."""
+    return blake2b(encode_state(state), digest_size=DIGEST_BYTES).hexdigest()
+
+
+def books_digest(state: CoreState) -> str:
+    """Return the hash of what is owned, owed and promised, without instants or numbering.
+
+    Two runs that took the same inputs at other times, or were interrupted and went on, agree on it.
+    """
+    accounts = {}
+    for key, account in sorted(state.accounts.items()):
+        accounts[key] = {
+            "cash": sorted(account.cash.items()),
+            "transfers": sorted(account.transfers.items()),
+            "positions": [
+                (symbol, held.books, held.open_buy_lots, held.open_sell_lots)
+                for symbol, held in sorted(account.positions.items())
+            ],
+            "orders": [
+                (order_id, order.state, order.leaves_lots, order.filled_lots)
+                for order_id, order in sorted((account.orders | account.finished).items())
+            ],
+            "frozen": account.frozen,
+        }
+    quotes = [
+        (symbol, quote.bid, quote.ask, quote.last) for symbol, quote in sorted(state.quotes.items())
+    ]
+    return blake2b(_encode([accounts, quotes]), digest_size=DIGEST_BYTES).hexdigest()

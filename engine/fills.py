@@ -1,0 +1,225 @@
+"""Fills, busts, corrections, transfers: facts that are booked, not judged.
+
+A fact is never refused for what it says of risk; what is odd about it is a flag in its ack and,
+where a person should know, an alert.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from engine.account import IDS_MAX, Account
+from engine.facts import Facts, Raised
+from engine.instruments import Instrument, quantity_invalid
+from engine.ledger import Execution, Position, apply_execution, rebuild, remember
+from engine.money import is_amount, is_in_range, money_from_number, units_from_number
+from engine.orders import DUPLICATE, Flags, OrderState
+from riskd.messages import Fill, FillBust, FillCorrect, Severity, Side, Transfer
+
+UNAPPROVED = (OrderState.DENIED, OrderState.VOID)
+
+
+def fill_invalid(fill: Fill, instrument: Instrument) -> str | None:
+    """Return what is wrong with a fill's numbers, as `field: text`."""
+    if not is_amount(fill.fee):
+        return f"fee: {fill.fee} must be finite and in range"
+    if not _is_fill_price(fill.price, instrument):
+        return f"price: {fill.price} must be finite, in range and fit the instrument"
+    return quantity_invalid(fill.quantity, instrument, "quantity", zero=False)
+
+
+def apply_fill(account: Account, fill: Fill, facts: Facts) -> Flags:
+    """Book a fill: position, cost, realised P&L, fees, and the release of what it used up.
+
+    `fill_invalid` has passed and the symbol is known. Returns flags.
+    """
+    state = account.state
+    instrument = account.boards.instruments[fill.symbol]
+    booked = state.execution_symbols.get(fill.exec_id)
+    if booked is not None:
+        return _repeated_fill(account, booked, fill, facts)
+    execution = _execution(fill, instrument)
+    flags = _off_tick(fill, instrument) + _release_filled(account, fill, execution, facts)
+    position = account.position_to_change(fill.symbol)
+    method, settlement = state.spec.cost_method, instrument.settlement
+    realized_before = position.books.realized_money
+    apply_execution(position.books, execution, settlement, method)
+    folded = remember(position, execution, settlement, method)
+    if folded is not None:
+        state.execution_symbols.pop(folded.fill.exec_id, None)
+    state.execution_symbols[fill.exec_id] = fill.symbol
+    account.add_cash(settlement, position.books.realized_money - realized_before)
+    if execution.fee_money:
+        account.add_cash(execution.fee_currency, execution.fee_money)
+    return flags
+
+
+def apply_bust(account: Account, bust: FillBust, facts: Facts) -> Flags:
+    """Undo an execution: the books become what they would be without it, in whatever order."""
+    found = _find(account, bust.exec_id)
+    if found is None:
+        return _unknown_execution(account, bust.exec_id, facts)
+    position, index = found
+    execution = position.executions[index]
+    if execution.busted:
+        return (DUPLICATE,)
+    execution.busted = True
+    _rebook(account, position)
+    return ()
+
+
+def corrected_fill(account: Account, correct: FillCorrect) -> Fill | None:
+    """Return the fill as corrected, None if the execution is not known."""
+    found = _find(account, correct.exec_id)
+    if found is None:
+        return None
+    fill = found[0].executions[found[1]].fill
+    quantity = fill.quantity if correct.quantity is None else correct.quantity
+    price = fill.price if correct.price is None else correct.price
+    return replace(fill, quantity=quantity, price=price)
+
+
+def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags:
+    """Replace an execution: the books become what they would be with the corrected one."""
+    found = _find(account, correct.exec_id)
+    fill = corrected_fill(account, correct)
+    if found is None or fill is None:
+        return _unknown_execution(account, correct.exec_id, facts)
+    position, index = found
+    old = position.executions[index]
+    if old.fill == fill and not old.busted:
+        return (DUPLICATE,)
+    instrument = account.boards.instruments[position.symbol]
+    position.executions[index] = _execution(fill, instrument)
+    _rebook(account, position)
+    return _off_tick(fill, instrument)
+
+
+def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
+    """Put money in or take it out: equity changes, profit does not."""
+    state = account.state
+    if transfer.transfer_id in state.transfer_ids:
+        same = state.transfer_ids[transfer.transfer_id] == transfer.amount
+        return (DUPLICATE,) if same else (DUPLICATE, "conflict")
+    state.transfer_ids[transfer.transfer_id] = transfer.amount
+    if len(state.transfer_ids) > IDS_MAX:
+        del state.transfer_ids[next(iter(state.transfer_ids))]
+    currency = transfer.currency or state.spec.currency
+    money = money_from_number(transfer.amount)
+    account.add_cash(currency, money)
+    state.transfers[currency] = state.transfers.get(currency, 0) + money
+    converted = account.convert(money, currency)
+    state.day_transfers_money += converted if converted is not None else 0
+    return ()
+
+
+def _repeated_fill(account: Account, symbol: str, fill: Fill, facts: Facts) -> Flags:
+    position = account.state.positions[symbol]
+    for execution in position.executions:
+        if execution.fill.exec_id == fill.exec_id and execution.fill == fill:
+            return (DUPLICATE,)
+    text = f"execution {fill.exec_id} came again with other content; the first stands"
+    cause = f"conflict:{account.id}:{fill.exec_id}"
+    facts.append(Raised(Severity.HIGH, "execution_conflict", cause, text, account.id, fill.symbol))
+    return (DUPLICATE, "conflict")
+
+
+def _release_filled(account: Account, fill: Fill, execution: Execution, facts: Facts) -> Flags:
+    """Take a fill off the leaves of its order; say what is odd about the two."""
+    if fill.client_order_id is None:
+        return _unknown_order(account, fill, "names no order", facts)
+    order = account.state.orders.get(fill.client_order_id)
+    working = order is not None
+    order = order or account.state.finished.get(fill.client_order_id)
+    if order is None or order.state in UNAPPROVED:
+        return _unknown_order(account, fill, "names an order that was not approved", facts)
+    if order.check.symbol != fill.symbol or order.check.side is not fill.side:
+        return ("mismatch", *_unknown_order(account, fill, "differs from its order", facts))
+    lots = abs(execution.lots)
+    order.filled_lots += lots
+    over = order.filled_lots > order.lots
+    if not working:
+        late = order.state is not OrderState.FILLED
+        flags = (("late_fill",) if late else ()) + (("over_fill",) if over else ())
+        _odd_fill(account, fill, flags, facts)
+        return flags
+    account.state.pending.pop(fill.client_order_id, None)
+    account.set_leaves(order, max(0, order.leaves_lots - lots))
+    if order.leaves_lots == 0:
+        account.end(fill.client_order_id, OrderState.FILLED)
+    elif order.state in (OrderState.PENDING, OrderState.SUSPECT):
+        order.state = OrderState.ACCEPTED
+    if over:
+        _odd_fill(account, fill, ("over_fill",), facts)
+        return ("over_fill",)
+    return ()
+
+
+def _odd_fill(account: Account, fill: Fill, flags: Flags, facts: Facts) -> None:
+    if not flags:
+        return
+    text = f"fill {fill.exec_id} of order {fill.client_order_id}: {', '.join(flags)}; booked"
+    cause = f"{flags[0]}:{account.id}"
+    facts.append(Raised(Severity.HIGH, flags[0], cause, text, account.id, fill.symbol))
+
+
+def _unknown_order(account: Account, fill: Fill, why: str, facts: Facts) -> Flags:
+    text = f"fill {fill.exec_id} {why}; it is booked and counts"
+    cause = f"unknown_order:{account.id}"
+    facts.append(Raised(Severity.CRITICAL, "unknown_order", cause, text, account.id, fill.symbol))
+    return ("unknown_order",)
+
+
+def _unknown_execution(account: Account, exec_id: str, facts: Facts) -> Flags:
+    text = f"execution {exec_id} is not known, or too old to be changed; nothing was changed"
+    cause = f"unknown_exec:{account.id}"
+    facts.append(Raised(Severity.CRITICAL, "unknown_exec", cause, text, account.id))
+    return ("unknown_exec",)
+
+
+def _execution(fill: Fill, instrument: Instrument) -> Execution:
+    lots = units_from_number(fill.quantity, instrument.lot_numerator, instrument.lot_denominator)
+    assert lots is not None  # fill_invalid refused it otherwise.
+    signed = lots if fill.side is Side.BUY else -lots
+    return Execution(
+        fill=fill,
+        lots=signed,
+        value_money=instrument.fill_value_money(signed, fill.price),
+        fee_money=-money_from_number(fill.fee),
+        fee_currency=fill.fee_currency or instrument.settlement,
+    )
+
+
+def _find(account: Account, exec_id: str) -> tuple[Position, int] | None:
+    symbol = account.state.execution_symbols.get(exec_id)
+    if symbol is None:
+        return None
+    position = account.state.positions[symbol]
+    for index, execution in enumerate(position.executions):
+        if execution.fill.exec_id == exec_id:
+            return position, index
+    return None
+
+
+def _rebook(account: Account, position: Position) -> None:
+    """Make a position's books anew and move the difference through the cash."""
+    settlement = account.boards.instruments[position.symbol].settlement
+    before = position.books
+    rebuild(position, settlement, account.state.spec.cost_method)
+    after = position.books
+    earned = after.realized_money - before.realized_money + after.fees_money - before.fees_money
+    account.add_cash(settlement, earned)
+    for currency in before.foreign_fees | after.foreign_fees:
+        change = after.foreign_fees.get(currency, 0) - before.foreign_fees.get(currency, 0)
+        account.add_cash(currency, change)
+
+
+def _off_tick(fill: Fill, instrument: Instrument) -> Flags:
+    on_tick = units_from_number(fill.price, instrument.tick_numerator, instrument.tick_denominator)
+    return () if on_tick is not None else ("off_tick",)
+
+
+def _is_fill_price(price: float, instrument: Instrument) -> bool:
+    if not is_in_range(price, instrument.tick_numerator, instrument.tick_denominator):
+        return False
+    return price > 0 or (instrument.spec.allow_negative and not instrument.inverse)

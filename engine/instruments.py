@@ -1,0 +1,152 @@
+"""Instruments: how lots and ticks make value, exactly.
+
+Board prices are milliticks, a thousandth of the tick, so that mid prices and prints between ticks
+are exact too. Values are signed: profit is `value(now) - value(then)` for every kind. An inverse
+contract's value is minus its size over the price, in the settlement currency.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from engine.money import (
+    MONEY_SCALE,
+    divide_half_even,
+    exact_fraction,
+    is_in_range,
+    units_from_number,
+)
+from riskd.messages import InstrumentKind, InstrumentSpec
+
+MILLI = 1000
+
+
+class InstrumentError(ValueError):
+    """An instrument whose numbers cannot be exact."""
+
+
+class Instrument:
+    """An instrument, prepared for integer arithmetic."""
+
+    __slots__ = (
+        "base",
+        "inverse",
+        "inverse_denominator",
+        "inverse_numerator",
+        "lot_denominator",
+        "lot_numerator",
+        "milli_value_money",
+        "milli_value_remainder",
+        "settlement",
+        "spec",
+        "stale_after_ns",
+        "symbol",
+        "tick_denominator",
+        "tick_numerator",
+        "tick_value_money",
+    )
+
+    def __init__(self, spec: InstrumentSpec, stale_after_ms: int) -> None:
+        """Prepare `spec`; raise InstrumentError if its sizes are unusable."""
+        tick, lot, contract = (
+            _positive(spec, name) for name in ("tick_size", "lot_size", "multiplier")
+        )
+        self.spec = spec
+        self.symbol = spec.symbol
+        self.inverse = spec.kind is InstrumentKind.INVERSE
+        self.settlement = spec.settlement or spec.currency
+        self.base = spec.base
+        self.tick_numerator, self.tick_denominator = tick.as_integer_ratio()
+        self.lot_numerator, self.lot_denominator = lot.as_integer_ratio()
+        self.stale_after_ns = (spec.stale_after_ms or stale_after_ms) * 1_000_000
+        tick_value = tick * lot * contract * MONEY_SCALE
+        if not self.inverse and tick_value.denominator != 1:
+            raise InstrumentError(
+                f"{spec.symbol}: tick_size x lot_size x multiplier must be a multiple of 1e-12"
+            )
+        self.tick_value_money = 0 if self.inverse else int(tick_value)
+        self.milli_value_money, self.milli_value_remainder = divmod(self.tick_value_money, MILLI)
+        per_lot = lot * contract * MONEY_SCALE / (tick / MILLI)
+        self.inverse_numerator, self.inverse_denominator = per_lot.as_integer_ratio()
+
+    def value_money(self, lots: int, milliticks: int) -> int:
+        """Return the signed value of `lots` at a price, in settlement money.
+
+        Exact wherever a thousandth of a tick is a whole unit of money, else rounded half-even.
+        """
+        if self.inverse:
+            return -divide_half_even(
+                self.inverse_numerator * lots, self.inverse_denominator * milliticks
+            )
+        if self.milli_value_remainder:
+            return divide_half_even(lots * milliticks * self.tick_value_money, MILLI)
+        return lots * milliticks * self.milli_value_money
+
+    def notional_money(self, lots: int, milliticks: int) -> int:
+        """Return the size of `lots` at a price, never negative, in settlement money."""
+        return abs(self.value_money(lots, milliticks))
+
+    def fill_value_money(self, lots: int, price: float) -> int:
+        """Return the signed value of filled `lots` at any finite price, half-even to the unit."""
+        exact = exact_fraction(price)
+        ticks = exact / Fraction(self.tick_numerator, self.tick_denominator)
+        if self.inverse:
+            per_tick = Fraction(self.inverse_numerator, self.inverse_denominator * MILLI)
+            value = -lots * per_tick / ticks
+        else:
+            value = lots * ticks * self.tick_value_money
+        return divide_half_even(value.numerator, value.denominator)
+
+    def quantity(self, lots: int) -> float:
+        """Return lots as a wire quantity."""
+        return lots * self.lot_numerator / self.lot_denominator
+
+    def price(self, milliticks: int) -> float:
+        """Return a board price as a wire price."""
+        return milliticks * self.tick_numerator / (self.tick_denominator * MILLI)
+
+    def milliticks(self, price: float) -> int:
+        """Return the board price nearest to a finite wire price, half-even."""
+        ticks = round(price * self.tick_denominator / self.tick_numerator)
+        if ticks * self.tick_numerator / self.tick_denominator == price:
+            return ticks * MILLI
+        exact = exact_fraction(price)
+        return divide_half_even(
+            exact.numerator * self.tick_denominator * MILLI,
+            exact.denominator * self.tick_numerator,
+        )
+
+    def average_price(self, lots: int, cost_money: int) -> float | None:
+        """Return the average price of a position with this cost, None when flat."""
+        if lots == 0 or cost_money == 0:
+            return None
+        if self.inverse:
+            numerator = -self.inverse_numerator * lots * self.tick_numerator
+            return numerator / (
+                self.inverse_denominator * cost_money * MILLI * self.tick_denominator
+            )
+        ticks_denominator = lots * self.tick_value_money * self.tick_denominator
+        return cost_money * self.tick_numerator / ticks_denominator
+
+
+def quantity_invalid(
+    quantity: float, instrument: Instrument, name: str, *, zero: bool
+) -> str | None:
+    """Return what is wrong with a quantity, as `name: text`."""
+    lot, lots = instrument.lot_numerator, instrument.lot_denominator
+    if not is_in_range(quantity, lot, lots) or quantity < 0 or (quantity == 0 and not zero):
+        return f"{name}: {quantity} must be finite, positive and in range"
+    if units_from_number(quantity, lot, lots) is None:
+        return f"{name}: {quantity} is not a multiple of the lot {instrument.spec.lot_size}"
+    return None
+
+
+def _positive(spec: InstrumentSpec, name: str) -> Fraction:
+    text: str = getattr(spec, name)
+    try:
+        size = Fraction(text)
+    except ValueError:
+        raise InstrumentError(f"{spec.symbol}: {name} {text!r} is not a decimal number") from None
+    if size <= 0:
+        raise InstrumentError(f"{spec.symbol}: {name} must be greater than zero, found {text}")
+    return size

@@ -1,0 +1,94 @@
+"""Limits: which of all that apply decides. The tightest does; a child may tighten, never loosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from engine.money import money_from_number
+from riskd.messages import LimitSet, LimitsSpec, LimitValue, Scope
+
+FIRM = "firm"
+ENFORCED = (
+    "order_quantity",
+    "order_notional",
+    "position_notional",
+    "position_quantity",
+    "daily_loss",
+    "leverage",
+    "open_orders",
+    "price_collar_pct",
+    "orders_per_second",
+)
+
+
+class ResolvedLimit(NamedTuple):
+    """The limit of one type that decides for an account and symbol."""
+
+    key: str  # The configuration key.
+    value: float
+    money: int  # `value` as money, so that a comparison exactly at the limit is exact.
+    scope: Scope
+    scope_id: str
+    hard: bool
+
+
+class Owner(NamedTuple):
+    """Who an order belongs to: everything a limit may be set for."""
+
+    account: str
+    groups: tuple[str, ...]  # From the account's own group upwards, without the firm.
+    symbol: str
+    strategy: str
+    trader: str
+
+
+def scopes_of(limits: LimitSet, owner: Owner) -> Iterator[tuple[Scope, str, LimitsSpec]]:
+    """Yield every limit table that applies to `owner`, from the firm down."""
+    yield Scope.FIRM, FIRM, limits.firm
+    for group in reversed(owner.groups):
+        if group in limits.group:
+            yield Scope.GROUP, group, limits.group[group]
+    yield Scope.ACCOUNT, owner.account, limits.default
+    if owner.account in limits.account:
+        yield Scope.ACCOUNT, owner.account, limits.account[owner.account]
+    if owner.trader in limits.trader:
+        yield Scope.TRADER, owner.trader, limits.trader[owner.trader]
+    if owner.strategy in limits.strategy:
+        yield Scope.STRATEGY, owner.strategy, limits.strategy[owner.strategy]
+    if owner.symbol in limits.symbol:
+        yield Scope.SYMBOL, owner.symbol, limits.symbol[owner.symbol]
+    narrow = limits.account_symbol.get(owner.account, {}).get(owner.symbol)
+    if narrow is not None:
+        yield Scope.ACCOUNT_SYMBOL, f"{owner.account}:{owner.symbol}", narrow
+
+
+def resolve(limits: LimitSet, owner: Owner, key: str) -> ResolvedLimit | None:
+    """Return the tightest limit of type `key` for `owner`, or None if none is set anywhere.
+
+    Of equal values the widest scope is named, and a hard limit before a soft one.
+    """
+    found: ResolvedLimit | None = None
+    for scope, scope_id, table in scopes_of(limits, owner):
+        limit: float | LimitValue | None = getattr(table, key)
+        if limit is None:
+            continue
+        value, hard = (limit.value, limit.hard) if isinstance(limit, LimitValue) else (limit, True)
+        if found is None or value < found.value or (value == found.value and hard > found.hard):
+            found = ResolvedLimit(key, value, money_from_number(value), scope, scope_id, hard)
+    return found
+
+
+def unenforced(limits: LimitSet) -> list[str]:
+    """Return the limits that are set but not checked yet, as `scope.id key`, for a warning."""
+    tables: list[tuple[str, LimitsSpec]] = [("default", limits.default), ("firm", limits.firm)]
+    for name in ("group", "account", "strategy", "trader", "symbol"):
+        tables += [(f"{name}.{key}", spec) for key, spec in getattr(limits, name).items()]
+    for account, symbols in limits.account_symbol.items():
+        tables += [(f"account.{account}.symbol.{key}", spec) for key, spec in symbols.items()]
+    return [
+        f"[{name}] {key}"
+        for name, table in tables
+        for key in LimitsSpec.__struct_fields__
+        if key not in ENFORCED and getattr(table, key) is not None
+    ]

@@ -1,0 +1,42 @@
+"""Market data in: ticks and states applied to the quote board, refusals counted and said."""
+
+from __future__ import annotations
+
+from engine.facts import Facts, Raised, Stamp
+from engine.quotes import QuoteBoard, TickOutcome
+from riskd.messages import MarketState, Severity, Tick, Ticks, TicksMessage
+
+_SILENT = (TickOutcome.APPLIED, TickOutcome.DUPLICATE)
+
+
+def apply_market(
+    board: QuoteBoard,
+    message: TicksMessage,
+    stamp: Stamp,
+    counts: dict[str, int],
+    facts: Facts,
+) -> None:
+    """Apply a tick, a batch or a market state. `counts` gains one per tick and outcome."""
+    if isinstance(message, Tick):
+        _count(message, board.apply_tick(message, stamp), counts, facts)
+    elif isinstance(message, Ticks):
+        for tick in message.ticks:
+            _count(tick, board.apply_tick(tick, stamp), counts, facts)
+    else:
+        _count(message, board.apply_state(message), counts, facts)
+
+
+def _count(
+    tick: Tick | MarketState, outcome: TickOutcome, counts: dict[str, int], facts: Facts
+) -> None:
+    counts[outcome] = counts.get(outcome, 0) + 1
+    if outcome in _SILENT:
+        return
+    feed = getattr(tick, "feed", "")
+    text = f"tick of {tick.symbol} refused: {outcome.replace('_', ' ')}"
+    cause = f"tick:{outcome}:{feed}:{tick.symbol}"
+    severity = Severity.LOW if outcome in _ORDINARY else Severity.MEDIUM
+    facts.append(Raised(severity, f"tick_{outcome}", cause, text, None, tick.symbol))
+
+
+_ORDINARY = (TickOutcome.CROSSED, TickOutcome.OUT_OF_ORDER)

@@ -1,0 +1,75 @@
+"""What operators do to breakers, and what it says to the world."""
+
+from __future__ import annotations
+
+from engine.breakers import BREAKERS_MAX, BreakerBoard, BreakerState, message_of
+from engine.facts import Facts, Raised, Stamp
+from riskd.messages import Breaker, Error, Kill, Reset, Result, Severity, Trip, Unkill
+
+BreakerCommand = Kill | Unkill | Trip | Reset
+
+
+def apply_command(
+    board: BreakerBoard, command: BreakerCommand, stamp: Stamp, by: str, facts: Facts
+) -> tuple[Result | Error, Breaker | None]:
+    """Carry out a kill, unkill, trip or reset; return the answer and what to publish."""
+    request_id = command.request_id
+    before = len(board.book.open)
+    match command:
+        case Kill():
+            state = board.apply_kill(command, stamp, by)
+        case Trip():
+            state = board.apply_trip(command, stamp, by)
+        case Unkill():
+            state = board.apply_unkill(command)
+        case Reset():
+            state = board.apply_reset(command.breaker_id)
+    if state is None:
+        return _nothing(command, request_id), None
+    opened = isinstance(command, Kill | Trip)
+    changed = not opened or len(board.book.open) > before
+    shown = {
+        "seq": stamp.seq,
+        "breaker_id": state.breaker_id,
+        "scope": state.scope,
+        "scope_id": state.scope_id,
+        "active": opened,
+        "changed": changed,
+    }
+    if isinstance(command, Kill) and (command.cancel or command.flatten):
+        shown["note"] = "blocked; orders were not cancelled and positions not closed by riskd"
+    answer = Result(ok=True, data=shown, request_id=request_id)
+    if not changed:
+        return answer, None
+    facts.append(_told(state, opened=opened, by=by))
+    return answer, message_of(state, active=opened)
+
+
+def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breaker]:
+    """Close the timed breakers that are due; return what to publish."""
+    due = board.expire(stamp.steady_ns)
+    facts.extend(_told(state, opened=False, by="its time") for state in due)
+    return [message_of(state, active=False) for state in due]
+
+
+def _told(state: BreakerState, *, opened: bool, by: str) -> Raised:
+    verb = "stopped" if opened else "released"
+    text = f"{state.trigger_type} {verb} {state.scope} {state.scope_id} by {by}"
+    if state.reason:
+        text += f": {state.reason}"
+    account = state.scope_id if state.scope == "account" else None
+    severity = Severity.CRITICAL if opened else Severity.MEDIUM
+    cause = f"breaker:{state.breaker_id}:{verb}"
+    return Raised(severity, f"breaker_{verb}", cause, text, account)
+
+
+def _nothing(command: BreakerCommand, request_id: str | None) -> Error:
+    match command:
+        case Kill() | Trip():
+            text = f"{BREAKERS_MAX} breakers are open already"
+            return Error(code="overloaded", text=text, request_id=request_id)
+        case Unkill():
+            text = f"{command.scope} {command.scope_id} is not killed"
+        case Reset():
+            text = f"breaker {command.breaker_id} is not open"
+    return Error(code="not_found", text=text, request_id=request_id)

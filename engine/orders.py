@@ -1,0 +1,60 @@
+"""Orders as riskd remembers them: every judged id, what is reserved, what the venue said."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from riskd.messages import Check, Verdict
+
+Flags = tuple[str, ...]  # What is odd about a fact, as its ack says it.
+DUPLICATE = "duplicate"
+REPORT_IDS_MAX = 256  # Kept per order to recognise repeats; the oldest is forgotten.
+
+
+class OrderState(StrEnum):
+    """Where an order stands. The first four are working: they reserve their leaves."""
+
+    PENDING = "pending"  # Approved; the venue has said nothing yet.
+    ACCEPTED = "accepted"
+    CANCEL_PENDING = "cancel_pending"
+    SUSPECT = "suspect"  # Approved, and no news past its deadline: still counted.
+    FILLED = "filled"
+    REJECTED = "rejected"  # By the venue.
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    RELEASED = "released"  # Freed by an operator.
+    VOID = "void"  # Its verdict missed the order's deadline.
+    DENIED = "denied"  # By riskd.
+
+
+class Order(Struct):
+    """One judged order with its first verdict."""
+
+    check: Check
+    verdict: Verdict
+    state: OrderState
+    lots: int = 0
+    leaves_lots: int = 0  # What is reserved.
+    filled_lots: int = 0
+    price_milliticks: int | None = None
+    until_steady_ns: int = 0
+    report_ids: list[str] = []
+
+
+BODY_FIELDS = tuple(
+    name
+    for name in Check.__struct_fields__
+    if name not in ("request_id", "deadline_ns", "dry_run", "explain")
+)
+
+
+def first_difference(one: Check, other: Check) -> str | None:
+    """Return the first field in which two bodies differ, None if they are the same order."""
+    if one == other:
+        return None
+    for name in BODY_FIELDS:
+        if getattr(one, name) != getattr(other, name):
+            return name
+    return None

@@ -1,0 +1,213 @@
+"""The quote board: the newest prices of every instrument, and exchange rates made from them.
+
+Written by the market-data actor alone, read in place by everybody on the loop.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import isfinite
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from engine.facts import Stamp
+from engine.instruments import Instrument
+from engine.money import is_in_range
+from riskd.messages import InstrumentKind, MarketPhase, MarketState, RiskSettings, Tick
+
+FEEDS_MAX = 64  # Feeds whose sequence is kept per symbol; a tick of one more feed is refused.
+
+
+class TickOutcome(StrEnum):
+    """What became of a tick."""
+
+    APPLIED = "applied"
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    EMPTY = "empty"
+    VALUE_INVALID = "value_invalid"
+    CROSSED = "crossed"
+    DUPLICATE = "duplicate"
+    OUT_OF_ORDER = "out_of_order"
+    TOO_MANY_FEEDS = "too_many_feeds"
+
+
+class Quote(Struct):
+    """The newest prices of one instrument, in milliticks; None is absent, never zero."""
+
+    symbol: str
+    bid: int | None = None
+    ask: int | None = None
+    last: int | None = None
+    mark_long: int | None = None  # What a long position is valued at.
+    mark_short: int | None = None
+    touch_steady_ns: int = 0  # When bid or ask last came; a refused tick does not renew it.
+    last_steady_ns: int = 0
+    recv_ns: int = 0
+    venue_ns: int | None = None
+    feed_seqs: dict[str, int] = {}
+    gaps: int = 0  # Feed sequence numbers that never came.
+    previous_close: int | None = None
+    settlement: int | None = None
+    phase: MarketPhase = MarketPhase.OPEN
+
+
+class Rate(NamedTuple):
+    """An exchange rate as an exact quotient: money x numerator / denominator."""
+
+    numerator: int
+    denominator: int
+
+
+ONE = Rate(1, 1)
+
+
+class QuoteBoard:
+    """Quotes by symbol. `version` changes with every price, so that figures can be cached."""
+
+    __slots__ = ("_instruments", "_mark", "_pairs", "_pivot", "_rates", "quotes", "version")
+
+    def __init__(self, settings: RiskSettings) -> None:
+        self.quotes: dict[str, Quote] = {}
+        self.version = 0
+        self._instruments: dict[str, Instrument] = {}
+        self._pairs: dict[tuple[str, str], str] = {}  # (base, quote currency) to symbol.
+        self._rates: dict[tuple[str, str], Rate | None] = {}
+        self._mark = settings.mark
+        self._pivot = settings.fx_pivot
+
+    def configure(self, settings: RiskSettings) -> None:
+        """Put other settings in force; marks follow with the next tick of each symbol."""
+        self._mark = settings.mark
+        self._pivot = settings.fx_pivot
+        self._rates.clear()
+
+    def add(self, instrument: Instrument) -> Quote:
+        """Begin to keep quotes of an instrument; keep those it already has."""
+        self._instruments[instrument.symbol] = instrument
+        spec = instrument.spec
+        if spec.kind is InstrumentKind.FX and spec.base is not None:
+            self._pairs.setdefault((spec.base, spec.currency), spec.symbol)
+            self._rates.clear()
+        return self.quotes.setdefault(instrument.symbol, Quote(symbol=instrument.symbol))
+
+    def apply_tick(self, tick: Tick, stamp: Stamp) -> TickOutcome:
+        """Take a tick whole or refuse it whole; a refused tick changes no price and no age."""
+        instrument = self._instruments.get(tick.symbol)
+        if instrument is None:
+            return TickOutcome.UNKNOWN_SYMBOL
+        quote = self.quotes[tick.symbol]
+        outcome = _sequence_outcome(quote, tick)
+        if outcome is not None:
+            return outcome
+        bid, ask, last = tick.bid, tick.ask, tick.last
+        if bid is None and ask is None and last is None:
+            return TickOutcome.EMPTY
+        for price in (bid, ask, last):
+            if price is not None and not _is_price(price, instrument):
+                return TickOutcome.VALUE_INVALID
+        new_bid = quote.bid if bid is None else instrument.milliticks(bid)
+        new_ask = quote.ask if ask is None else instrument.milliticks(ask)
+        if new_bid is not None and new_ask is not None and new_bid > new_ask:
+            return TickOutcome.CROSSED
+        if tick.seq is not None:
+            expected = quote.feed_seqs.get(tick.feed, tick.seq - 1) + 1
+            quote.gaps += tick.seq - expected
+            quote.feed_seqs[tick.feed] = tick.seq
+        if bid is not None or ask is not None:
+            quote.bid, quote.ask, quote.touch_steady_ns = new_bid, new_ask, stamp.steady_ns
+        if last is not None:
+            quote.last, quote.last_steady_ns = instrument.milliticks(last), stamp.steady_ns
+        quote.recv_ns, quote.venue_ns = stamp.recv_ns, tick.venue_ns
+        self._set_mark(quote)
+        if self._rates and instrument.spec.kind is InstrumentKind.FX:
+            self._rates.clear()
+        return TickOutcome.APPLIED
+
+    def apply_state(self, message: MarketState) -> TickOutcome:
+        """Take the trading state of an instrument and the prices that its session starts from."""
+        instrument = self._instruments.get(message.symbol)
+        if instrument is None:
+            return TickOutcome.UNKNOWN_SYMBOL
+        for price in (message.previous_close, message.settlement):
+            if price is not None and not _is_price(price, instrument):
+                return TickOutcome.VALUE_INVALID
+        quote = self.quotes[message.symbol]
+        quote.phase = message.state
+        if message.previous_close is not None:
+            quote.previous_close = instrument.milliticks(message.previous_close)
+        if message.settlement is not None:
+            quote.settlement = instrument.milliticks(message.settlement)
+        self._set_mark(quote)
+        return TickOutcome.APPLIED
+
+    def rate(self, source: str, target: str) -> Rate | None:
+        """Return what one unit of `source` is worth in `target`, or None if no path is quoted.
+
+        The path is stated and the same on every run: the pair source+target, else the inverse of
+        target+source, else the product of both legs through the pivot currency. Mid prices.
+        """
+        if source == target:
+            return ONE
+        key = (source, target)
+        if key in self._rates:
+            return self._rates[key]
+        found = self._direct(source, target)
+        if found is None and self._pivot not in key:
+            first, second = self._direct(source, self._pivot), self._direct(self._pivot, target)
+            if first is not None and second is not None:
+                found = Rate(
+                    first.numerator * second.numerator, first.denominator * second.denominator
+                )
+        self._rates[key] = found
+        return found
+
+    def _direct(self, source: str, target: str) -> Rate | None:
+        symbol = self._pairs.get((source, target))
+        rate = self._mid(symbol) if symbol else None
+        if rate is not None:
+            return rate
+        symbol = self._pairs.get((target, source))
+        rate = self._mid(symbol) if symbol else None
+        return Rate(rate.denominator, rate.numerator) if rate is not None else None
+
+    def _mid(self, symbol: str) -> Rate | None:
+        quote = self.quotes[symbol]
+        if quote.bid is not None and quote.ask is not None:
+            twice = quote.bid + quote.ask
+        elif quote.last is not None:
+            twice = 2 * quote.last
+        else:
+            return None
+        instrument = self._instruments[symbol]
+        return Rate(twice * instrument.tick_numerator, 2000 * instrument.tick_denominator)
+
+    def _set_mark(self, quote: Quote) -> None:
+        self.version += 1
+        bid, ask, last = quote.bid, quote.ask, quote.last
+        if self._mark == "last" and last is not None:
+            quote.mark_long = quote.mark_short = last
+        elif self._mark == "closing" and bid is not None and ask is not None:
+            quote.mark_long, quote.mark_short = bid, ask
+        elif bid is not None and ask is not None:
+            quote.mark_long = quote.mark_short = (bid + ask) // 2
+        else:
+            closes = (last, bid, ask, quote.settlement, quote.previous_close)
+            mark = next((price for price in closes if price is not None), None)
+            quote.mark_long = quote.mark_short = mark
+
+
+def _is_price(price: float, instrument: Instrument) -> bool:
+    in_range = is_in_range(price, instrument.tick_numerator, instrument.tick_denominator)
+    return in_range and (price > 0 or (instrument.spec.allow_negative and isfinite(price)))
+
+
+def _sequence_outcome(quote: Quote, tick: Tick) -> TickOutcome | None:
+    if tick.seq is None:
+        return None
+    seen = quote.feed_seqs.get(tick.feed)
+    if seen is None:
+        return TickOutcome.TOO_MANY_FEEDS if len(quote.feed_seqs) >= FEEDS_MAX else None
+    if tick.seq == seen:
+        return TickOutcome.DUPLICATE
+    return TickOutcome.OUT_OF_ORDER if tick.seq < seen else None

@@ -1,0 +1,116 @@
+"""Reports on orders: what the venue says, what nobody says, and what an operator frees."""
+
+from __future__ import annotations
+
+from engine.account import Account
+from engine.facts import Facts, Raised, Stamp, WakeAt
+from engine.instruments import quantity_invalid
+from engine.money import units_from_number
+from engine.orders import DUPLICATE, REPORT_IDS_MAX, Flags, Order, OrderState
+from riskd.messages import OrderReport, OrderStatus, Severity
+
+_ENDINGS = {
+    OrderStatus.REJECTED: OrderState.REJECTED,
+    OrderStatus.CANCELED: OrderState.CANCELED,
+    OrderStatus.EXPIRED: OrderState.EXPIRED,
+}
+
+
+def report_invalid(account: Account, report: OrderReport) -> str | None:
+    """Return what is wrong with a report's numbers, as `field: text`, before it is journalled."""
+    leaves = report.leaves_quantity
+    order = account.state.orders.get(report.client_order_id)
+    if leaves is None:
+        if report.status is OrderStatus.REPLACED and order is not None:
+            return "leaves_quantity: needed when an order is replaced"
+        return None
+    if order is None:
+        return None if leaves >= 0 else "leaves_quantity: must be zero or more"
+    instrument = account.boards.instruments[order.check.symbol]
+    return quantity_invalid(leaves, instrument, "leaves_quantity", zero=True)
+
+
+def apply_report(account: Account, report: OrderReport, facts: Facts) -> Flags:
+    """Take what the venue says of an order. A repeated report_id changes nothing.
+
+    An end releases exactly the leaves, once. Returns flags.
+    """
+    state = account.state
+    order = state.orders.get(report.client_order_id)
+    if order is None:
+        return _report_of_ended(account, report, facts)
+    if report.report_id in order.report_ids:
+        return (DUPLICATE,)
+    order.report_ids.append(report.report_id)
+    if len(order.report_ids) > REPORT_IDS_MAX:
+        order.report_ids.pop(0)
+    state.pending.pop(report.client_order_id, None)
+    ending = _ENDINGS.get(report.status)
+    if ending is not None:
+        account.end(report.client_order_id, ending)
+    elif report.status is OrderStatus.REPLACED and report.leaves_quantity is not None:
+        _replace_leaves(account, order, report.client_order_id, report.leaves_quantity)
+    elif report.status is OrderStatus.CANCEL_PENDING:
+        order.state = OrderState.CANCEL_PENDING
+    elif order.state in (OrderState.PENDING, OrderState.SUSPECT):
+        order.state = OrderState.ACCEPTED
+    return ()
+
+
+def apply_wake(account: Account, stamp: Stamp, facts: Facts) -> None:
+    """Mark reservations without news past their deadline as suspect: still counted, and said."""
+    state = account.state
+    while state.pending:
+        client_order_id, until_ns = next(iter(state.pending.items()))
+        if until_ns > stamp.steady_ns:
+            facts.append(WakeAt(account.id, until_ns))
+            return
+        del state.pending[client_order_id]
+        order = state.orders[client_order_id]
+        order.state = OrderState.SUSPECT
+        text = f"order {client_order_id} was approved and nobody has reported on it since"
+        facts.append(
+            Raised(
+                Severity.HIGH,
+                "reservation_suspect",
+                f"suspect:{account.id}",
+                text,
+                account.id,
+                order.check.symbol,
+            )
+        )
+
+
+def apply_release(account: Account, client_order_id: str, state: OrderState, facts: Facts) -> bool:
+    """Free a reservation that nobody will report on; False if the order is not working."""
+    order = account.state.orders.get(client_order_id)
+    if order is None:
+        return False
+    account.end(client_order_id, state)
+    return True
+
+
+def _report_of_ended(account: Account, report: OrderReport, facts: Facts) -> Flags:
+    order = account.state.finished.get(report.client_order_id)
+    unknown = order is None or order.state in (OrderState.DENIED, OrderState.VOID)
+    if order is not None and report.report_id in order.report_ids:
+        return (DUPLICATE,)
+    if order is not None:
+        order.report_ids = [*order.report_ids[-REPORT_IDS_MAX + 1 :], report.report_id]
+    flag = "unknown_order" if unknown else "already_terminal"
+    text = f"report {report.status} of order {report.client_order_id}: {flag}"
+    severity = Severity.HIGH if unknown else Severity.LOW
+    facts.append(Raised(severity, flag, f"{flag}:{account.id}", text, account.id))
+    return (flag,)
+
+
+def _replace_leaves(
+    account: Account, order: Order, client_order_id: str, leaves_quantity: float
+) -> None:
+    instrument = account.boards.instruments[order.check.symbol]
+    lots = units_from_number(leaves_quantity, instrument.lot_numerator, instrument.lot_denominator)
+    assert lots is not None  # report_invalid refused it otherwise.
+    account.set_leaves(order, lots)
+    order.state = OrderState.ACCEPTED
+    if not lots:
+        account.end(client_order_id, OrderState.CANCELED)

@@ -1,0 +1,36 @@
+"""Timers: which accounts asked to be woken, and when."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+
+class Timers:
+    """At most one wake-up per account, the earliest asked for; derived, so no part of the state."""
+
+    __slots__ = ("_heap", "_wanted")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+        self._wanted: dict[str, int] = {}
+
+    def ask(self, account: str, steady_ns: int) -> None:
+        """Wake `account` at `steady_ns`, unless it will be woken earlier anyway."""
+        wanted = self._wanted.get(account)
+        if wanted is None or steady_ns < wanted:
+            self._wanted[account] = steady_ns
+            heappush(self._heap, (steady_ns, account))
+
+    def next_ns(self) -> int | None:
+        """Return when the next account is due, None if none asked."""
+        return self._heap[0][0] if self._heap else None
+
+    def take_due(self, steady_ns: int) -> list[str]:
+        """Return the accounts due by now, in the order of their instants, and forget them."""
+        due = []
+        while self._heap and self._heap[0][0] <= steady_ns:
+            at_ns, account = heappop(self._heap)
+            if self._wanted.get(account) == at_ns:
+                del self._wanted[account]
+                due.append(account)
+        return due

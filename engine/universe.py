@@ -1,0 +1,67 @@
+"""The universe: what a configuration declares, put in force without changing what is booked."""
+
+from __future__ import annotations
+
+from engine.boards import Boards, value_changed
+from engine.instruments import Instrument, InstrumentError
+from engine.money import is_amount
+from riskd.messages import AccountSpec, InstrumentSpec, Universe
+
+
+def universe_conflicts(
+    boards: Boards, accounts: dict[str, AccountSpec], universe: Universe
+) -> list[str]:
+    """Return why a universe cannot be put in force, a sentence each; empty if it can.
+
+    What is booked stays what it is: neither the numbers of an instrument nor the currency, cost
+    method and position mode of an account may change.
+    """
+    found: list[str] = []
+    for instrument in universe.instruments:
+        wrong = instrument_conflict(boards, instrument)
+        if wrong is not None:
+            found.append(wrong)
+    for account in universe.accounts:
+        wrong = account_conflict(accounts.get(account.id), account)
+        if wrong is not None:
+            found.append(wrong)
+    return found
+
+
+def instrument_conflict(boards: Boards, spec: InstrumentSpec) -> str | None:
+    """Return why an instrument cannot be added or changed, None if it can."""
+    try:
+        Instrument(spec, boards.settings.stale_after_ms)
+    except InstrumentError as error:
+        return str(error)
+    standing = boards.instruments.get(spec.symbol)
+    name = value_changed(standing.spec, spec) if standing is not None else None
+    if standing is None or name is None:
+        return None
+    old, new = getattr(standing.spec, name), getattr(spec, name)
+    return f"instrument {spec.symbol}: {name} is {old} in the journal, {new} would revalue books"
+
+
+def account_conflict(standing: AccountSpec | None, spec: AccountSpec) -> str | None:
+    """Return why an account cannot be added or changed, None if it can."""
+    if not is_amount(spec.balance):
+        return f"account {spec.id}: balance {spec.balance} must be finite and in range"
+    if standing is None:
+        return None
+    for name in ("currency", "cost_method", "position_mode"):
+        old, new = getattr(standing, name), getattr(spec, name)
+        if old != new:
+            return f"account {spec.id}: {name} is {old} in the journal and cannot become {new}"
+    return None
+
+
+def apply_universe(boards: Boards, universe: Universe) -> bool:
+    """Put settings, instruments, groups and limits in force; return whether limits changed.
+
+    `universe_conflicts` was empty. Accounts are opened by whoever owns them.
+    """
+    boards.put_settings(universe.settings)
+    for instrument in universe.instruments:
+        boards.put_instrument(instrument)
+    boards.put_groups(universe.groups)
+    return boards.put_limits(universe.limits)

@@ -1,0 +1,232 @@
+"""What people and subscribers see: plain figures in wire units, made when asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.account import Account
+from engine.alerts import AlertBook
+from engine.boards import Boards
+from engine.case import Missing
+from engine.ledger import Position
+from engine.limits import Owner, scopes_of
+from engine.money import number_from_money
+from riskd.messages import Alert, Alerts, LimitsSpec, PnlUpdate, PositionUpdate
+
+Shown = dict[str, Any]
+
+
+def position_update(account: Account, position: Position, now_ns: int) -> PositionUpdate:
+    """Return one position with its mark and the age of that mark."""
+    boards, books = account.boards, position.books
+    instrument = boards.instruments[position.symbol]
+    quote = boards.quotes.quotes[position.symbol]
+    mark = quote.mark_long if books.lots >= 0 else quote.mark_short
+    unrealized = account.unrealized_money(position, quote)
+    return PositionUpdate(
+        account=account.id,
+        symbol=position.symbol,
+        quantity=instrument.quantity(books.lots),
+        average_price=instrument.average_price(books.lots, books.cost_money),
+        mark=None if mark is None else instrument.price(mark),
+        mark_age_ns=None if mark is None else max(0, now_ns - quote.recv_ns),
+        realized=number_from_money(books.realized_money),
+        unrealized=None if unrealized is None else number_from_money(unrealized),
+        fees=number_from_money(books.fees_money),
+        currency=instrument.settlement,
+        open_buy_quantity=instrument.quantity(position.open_buy_lots),
+        open_sell_quantity=instrument.quantity(position.open_sell_lots),
+        ts_ns=now_ns,
+    )
+
+
+def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
+    """Return an account's P&L in its currency; what cannot be valued makes it incomplete."""
+    realized = unrealized = fees = 0
+    complete = True
+    for symbol, position in account.state.positions.items():
+        settlement = account.boards.instruments[symbol].settlement
+        open_money = account.unrealized_money(position, account.boards.quotes.quotes[symbol])
+        parts = (position.books.realized_money, open_money, position.books.fees_money)
+        converted = [None if part is None else account.convert(part, settlement) for part in parts]
+        complete = complete and None not in converted
+        realized += converted[0] or 0
+        unrealized += converted[1] or 0
+        fees += converted[2] or 0
+        for currency, money in position.books.foreign_fees.items():
+            fee = account.convert(money, currency)
+            complete = complete and fee is not None
+            fees += fee or 0
+    measures = account.measures()
+    known = None if isinstance(measures, Missing) else measures
+    return PnlUpdate(
+        account=account.id,
+        currency=account.state.spec.currency,
+        equity=None if known is None else number_from_money(known.equity_money),
+        realized=number_from_money(realized),
+        unrealized=number_from_money(unrealized),
+        fees=number_from_money(fees),
+        day=None if known is None else number_from_money(known.day_pnl_money),
+        complete=complete and known is not None,
+        ts_ns=now_ns,
+    )
+
+
+def account_line(account: Account, now_ns: int) -> Shown:
+    """Return an account as a line of a list."""
+    pnl = pnl_update(account, now_ns)
+    state = account.state
+    return {
+        "account": account.id,
+        "group": state.spec.group,
+        "currency": pnl.currency,
+        "equity": pnl.equity,
+        "realized": pnl.realized,
+        "unrealized": pnl.unrealized,
+        "fees": pnl.fees,
+        "day": pnl.day,
+        "complete": pnl.complete,
+        "positions": sum(1 for held in state.positions.values() if held.books.lots),
+        "open_orders": len(state.orders),
+        "frozen": state.frozen,
+    }
+
+
+def account_view(account: Account, now_ns: int) -> Shown:
+    """Return an account in full."""
+    state = account.state
+    measures = account.measures()
+    known = None if isinstance(measures, Missing) else measures
+    cash = {currency: number_from_money(money) for currency, money in state.cash.items()}
+    return {
+        **account_line(account, now_ns),
+        "spec": state.spec,
+        "cash": cash,
+        "transfers": {key: number_from_money(money) for key, money in state.transfers.items()},
+        "gross_worst": None if known is None else number_from_money(known.gross_worst_money),
+        "missing": measures.what if isinstance(measures, Missing) else None,
+        "remembered_orders": len(state.orders) + len(state.finished),
+        "unbooked_fills": len(state.unbooked),
+    }
+
+
+def positions_view(accounts: list[Account], now_ns: int) -> list[PositionUpdate]:
+    """Return every position that is held, worked on or was traded."""
+    return [
+        position_update(account, position, now_ns)
+        for account in accounts
+        for position in account.state.positions.values()
+    ]
+
+
+def orders_view(account: Account) -> list[Shown]:
+    """Return the working orders with what each reserves, oldest first."""
+    found = []
+    for order_id, order in account.state.orders.items():
+        instrument = account.boards.instruments[order.check.symbol]
+        found.append(
+            {
+                "client_order_id": order_id,
+                "symbol": order.check.symbol,
+                "side": order.check.side,
+                "order_type": order.check.order_type,
+                "price": order.check.price,
+                "quantity": instrument.quantity(order.lots),
+                "leaves_quantity": instrument.quantity(order.leaves_lots),
+                "filled_quantity": instrument.quantity(order.filled_lots),
+                "state": order.state,
+                "seq": order.verdict.seq,
+                "checked_ns": order.verdict.checked_ns,
+            }
+        )
+    return found
+
+
+def instruments_view(boards: Boards, now_ns: int) -> list[Shown]:
+    """Return every instrument with its present prices and their age."""
+    found = []
+    for symbol, instrument in boards.instruments.items():
+        quote, spec = boards.quotes.quotes[symbol], instrument.spec
+        prices = {
+            name: None if price is None else instrument.price(price)
+            for name, price in (
+                ("bid", quote.bid),
+                ("ask", quote.ask),
+                ("last", quote.last),
+                ("mark", quote.mark_long),
+            )
+        }
+        found.append(
+            {
+                "symbol": symbol,
+                "kind": spec.kind,
+                "currency": spec.currency,
+                "base": spec.base,
+                "settlement": instrument.settlement,
+                "tick_size": spec.tick_size,
+                "lot_size": spec.lot_size,
+                "multiplier": spec.multiplier,
+                **prices,
+                "age_ns": max(0, now_ns - quote.recv_ns) if quote.recv_ns else None,
+                "state": quote.phase,
+                "feed_gaps": quote.gaps,
+            }
+        )
+    return found
+
+
+def limits_view(boards: Boards, scope: str | None) -> Shown:
+    """Return the limit set in force, whole or what applies to `account:A1` or `account:A1:AAPL`."""
+    shown: Shown = {"version": boards.limits_version}
+    if scope is None:
+        return {**shown, "limits": boards.limits}
+    kind, _, name = scope.partition(":")
+    if kind == "account":
+        account, _, symbol = name.partition(":")
+        owner = Owner(account, (), symbol, "", "")
+        tables = scopes_of(boards.limits, owner)
+        return {**shown, "limits": [_table(*table) for table in tables]}
+    found = boards.limits.firm if kind == "firm" else getattr(boards.limits, kind, {}).get(name)
+    return {**shown, "limits": found}
+
+
+def breakers_view(boards: Boards) -> list[Shown]:
+    """Return every open breaker and kill, oldest first."""
+    return [
+        {
+            "breaker_id": state.breaker_id,
+            "scope": state.scope,
+            "scope_id": state.scope_id,
+            "trigger_type": state.trigger_type,
+            "action": state.action,
+            "reason": state.reason,
+            "by": state.by,
+            "at_ns": state.at_ns,
+            "until_ns": state.until_ns,
+        }
+        for state in boards.breakers.book.open.values()
+    ]
+
+
+def alerts_view(book: AlertBook, asked: Alerts) -> list[Alert]:
+    """Return the newest alerts that match, the latest last."""
+    found = [
+        alert
+        for alert in book.newest(len(book.entries))
+        if (asked.since is None or alert.alert_id > asked.since)
+        and (asked.severity is None or alert.severity is asked.severity)
+    ]
+    return found[-asked.limit :] if asked.limit else []
+
+
+def verdict_view(account: Account, client_order_id: str) -> Shown | None:
+    """Return what is remembered of an order, None if nothing is."""
+    state = account.state
+    order = state.orders.get(client_order_id) or state.finished.get(client_order_id)
+    if order is None:
+        return None
+    return {"check": order.check, "verdict": order.verdict, "state": order.state}
+
+
+def _table(scope: str, scope_id: str, limits: LimitsSpec) -> Shown:
+    return {"scope": scope, "scope_id": scope_id, "limits": limits}

@@ -1,0 +1,133 @@
+"""Commands that change what may trade: kill, unkill, trip, reset."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from riskd.cli.connection import Connection
+from riskd.cli.failure import DONE, NOT_ALLOWED, CommandError
+from riskd.cli.look import HERE, Json
+from riskd.cli.scope import ScopeArgument, parse_scope
+from riskd.cli.text import cell, print_json
+from riskd.messages import BreakerAction, Breakers, ControlMessage, Kill, Reset, Trip, Unkill
+
+Reason = Annotated[str, Parameter(help="Why; kept in the journal.")]
+Yes = Annotated[bool, Parameter(negative="", help="Do not ask; for scripts.")]
+SCOPE_HELP = "firm, account:A1, group:desk-1, strategy:S, symbol:AAPL or currency:EUR."
+
+
+def kill(
+    scope: Annotated[str, Parameter(help=SCOPE_HELP)],
+    /,
+    *,
+    reason: Reason,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Refuse every order of SCOPE from the next one on. Working orders stay at the venue.
+
+    Example: riskd kill account:A3 --reason "feed looks wrong"
+    """
+    found = parse_scope(scope)
+    _confirm(found, "kill", connection, yes=yes)
+    request = Kill(scope=found.scope, scope_id=found.scope_id, reason=reason)
+    return _act(request, f"KILLED {found}", connection, json=json)
+
+
+def unkill(
+    scope: Annotated[str, Parameter(help=SCOPE_HELP)],
+    /,
+    *,
+    reason: Reason,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Lift the kill of exactly SCOPE; kills of other scopes stay.
+
+    Example: riskd unkill account:A3 --reason "feed repaired"
+    """
+    found = parse_scope(scope)
+    _confirm(found, "unkill", connection, yes=yes)
+    request = Unkill(scope=found.scope, scope_id=found.scope_id, reason=reason)
+    return _act(request, f"UNKILLED {found}", connection, json=json)
+
+
+def trip(
+    scope: Annotated[str, Parameter(help=SCOPE_HELP)],
+    /,
+    *,
+    reason: Reason,
+    action: Annotated[BreakerAction, Parameter(help="What an open breaker does.")] = "halt",
+    for_s: Annotated[float | None, Parameter(help="Close by itself after so many seconds.")] = None,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Open a breaker on SCOPE by hand. Without --for-s it never closes by itself.
+
+    Example: riskd trip symbol:AAPL --action reduce_only --for-s 300 --reason "odd prints"
+    """
+    found = parse_scope(scope)
+    _confirm(found, "trip", connection, yes=yes)
+    until_ns = None if for_s is None else time.time_ns() + round(for_s * 1e9)
+    request = Trip(
+        scope=found.scope, scope_id=found.scope_id, action=action, reason=reason, until_ns=until_ns
+    )
+    return _act(request, f"TRIPPED {found} ({action})", connection, json=json)
+
+
+def reset(
+    breaker_id: int,
+    /,
+    *,
+    reason: Reason,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Close the breaker BREAKER_ID, as `riskd breakers` numbers it.
+
+    Example: riskd reset 7 --reason "prints were cancelled"
+    """
+    _confirm(ScopeArgument("breaker", str(breaker_id)), "reset", connection, yes=yes)
+    request = Reset(breaker_id=breaker_id, reason=reason)
+    return _act(request, f"RESET breaker {breaker_id}", connection, json=json)
+
+
+def _confirm(scope: ScopeArgument, verb: str, connection: Connection, *, yes: bool) -> None:
+    """Ask on a terminal to type the scope's name; without a terminal demand --yes."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(
+            f"{verb} {scope} was not confirmed.",
+            exit_code=NOT_ALLOWED,
+            expected="a terminal to confirm on, or --yes",
+            next_step="add --yes if you mean it",
+        )
+    in_force = connection.ask(Breakers()).data
+    rows = in_force if isinstance(in_force, list) else []
+    named = [f"{row.get('scope')}:{row.get('scope_id')}".rstrip(":") for row in rows]
+    sys.stderr.write(f"{verb} {scope}. In force now: {', '.join(named) or 'nothing'}.\n")
+    sys.stderr.write(f"Type {scope.name} to {verb}: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != scope.name:
+        raise CommandError("Not confirmed; nothing was done.", exit_code=NOT_ALLOWED)
+
+
+def _act(request: ControlMessage, done: str, connection: Connection, *, json: bool) -> int:
+    found: Any = connection.ask(request).data
+    if json:
+        print_json(found)
+        return DONE
+    details = found.items() if isinstance(found, Mapping) else ()
+    rest = [f"{name} {cell(name, value)}" for name, value in details if value not in (None, "")]
+    print("   ".join([done, *rest]))
+    return DONE

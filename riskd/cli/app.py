@@ -1,0 +1,99 @@
+"""The command tree. Sub-commands are import strings: each loads what it needs and no more."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Group
+
+import riskd
+from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
+
+INTERRUPTED = 130  # What a shell expects of a command that Ctrl-C ended.
+
+LOOK = Group("Look", sort_key=1)
+ACT = Group("Act", sort_key=2)
+OPERATE = Group("Run", sort_key=0)
+BUILD = Group("Build", sort_key=3)
+
+INTRODUCTION = """riskd answers whether an order may go to market.
+
+First command to try: `riskd demo`, and in another terminal `riskd status`.
+"""
+EPILOGUE = """Everywhere: `-h` help, `--json` on reading commands, `--debug`, `--no-color`.
+
+Exit codes: 0 done or accepted, 1 failed, 2 usage or configuration, 3 rejected, 4 riskd not
+reachable, 5 refused (no right, or not confirmed)."""
+
+COMMANDS = (
+    ("demo", "riskd.cli.demo:demo", OPERATE, "Everything at once, with a synthetic market."),
+    ("serve", "riskd.cli.serve:serve", OPERATE, "Run riskd."),
+    ("feed", "riskd.cli.feed:feed", OPERATE, "Play recorded market data and order flow."),
+    ("status", "riskd.cli.look:status", LOOK, "Is it healthy."),
+    ("accounts", "riskd.cli.look:accounts", LOOK, "Every account, a line each."),
+    ("positions", "riskd.cli.look:positions", LOOK, "Positions of one account, or of all."),
+    ("orders", "riskd.cli.look:orders", LOOK, "Working orders of an account."),
+    ("alerts", "riskd.cli.look:alerts", LOOK, "The newest alerts."),
+    ("breakers", "riskd.cli.look:breakers", LOOK, "Breakers and kills in force."),
+    ("limits", "riskd.cli.look:limits", LOOK, "The limits in force."),
+    ("tail", "riskd.cli.tail:tail", LOOK, "Follow verdicts, alerts, P&L and more."),
+    ("explain", "riskd.cli.explain:explain", LOOK, "What a code means, and what to do."),
+    ("order", "riskd.cli.order:app", ACT, "Check, send or cancel one order."),
+    ("kill", "riskd.cli.act:kill", ACT, "Refuse every order of a scope."),
+    ("unkill", "riskd.cli.act:unkill", ACT, "Lift the kill of a scope."),
+    ("trip", "riskd.cli.act:trip", ACT, "Open a breaker."),
+    ("reset", "riskd.cli.act:reset", ACT, "Close a breaker."),
+    ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
+    ("example", "riskd.cli.example:app", BUILD, "Print a working example."),
+)
+
+
+def build_app() -> App:
+    """Return the command tree with nothing loaded yet."""
+    app = App(
+        name="riskd",
+        help=INTRODUCTION,
+        help_epilogue=EPILOGUE,
+        version=f"riskd {riskd.__version__}",
+        help_flags=["--help", "-h"],
+        version_flags=["--version"],
+    )
+    for name, place, group, text in COMMANDS:
+        app.command(place, name=name, group=group, help=text)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. Errors go to stderr, tracebacks only on asking."""
+    tokens = [token for token in arguments if token not in ("--debug", "--no-color")]
+    wants_trace = "--debug" in arguments
+    if "--no-color" in arguments:
+        os.environ["NO_COLOR"] = "1"
+    try:
+        code = build_app()(
+            tokens, exit_on_error=False, print_error=True, result_action="return_value"
+        )
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except CycloptsError:
+        return USAGE  # Printed already, with a suggestion.
+    except CommandError as error:
+        if wants_trace:
+            traceback.print_exc()
+        sys.stderr.write("\n".join(error.lines()) + "\n")
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read us has had enough: `riskd tail --json | head -1`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if wants_trace:
+            raise
+        text = f"riskd: {type(error).__name__}: {error}\n"
+        sys.stderr.write(f"{text}  next      run it again with --debug and report what it prints\n")
+        return FAILED

@@ -1,0 +1,112 @@
+"""Where riskd is: options, then environment, then defaults. And the clients made from that."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from riskd.cli.failure import FAILED, NOT_ALLOWED, USAGE, CommandError, unreachable
+from riskd.client import ORDERS_ADDRESS, RiskClient
+from riskd.control import CONTROL_ADDRESS, ControlClient, Instruments
+from riskd.errors import ControlError, NoAnswer
+from riskd.messages import ControlMessage, Result
+from riskd.subscriber import ALERTS_ADDRESS
+
+TICKS_ADDRESS = "tcp://127.0.0.1:5702"
+DEFAULTS = {
+    "orders": ORDERS_ADDRESS,
+    "ticks": TICKS_ADDRESS,
+    "alerts": ALERTS_ADDRESS,
+    "control": CONTROL_ADDRESS,
+}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Connection:
+    """Options that every client command has."""
+
+    orders: Annotated[str | None, Parameter(help="Address of the orders port.")] = None
+    ticks: Annotated[str | None, Parameter(help="Address of the ticks port.")] = None
+    alerts: Annotated[str | None, Parameter(help="Address of the alerts port.")] = None
+    control: Annotated[str | None, Parameter(help="Address of the control port.")] = None
+    timeout_ms: Annotated[int, Parameter(help="How long to wait for an answer.")] = 3000
+
+    def address(self, port: str) -> str:
+        """Return the address of a port; raise CommandError if it is none."""
+        return address_of(port, getattr(self, port), os.environ)
+
+    def client(self) -> RiskClient:
+        """Return a client of the orders port."""
+        self._check_timeout()
+        return RiskClient(self.address("orders"), timeout_ms=self.timeout_ms, retries=0)
+
+    def ask(self, message: ControlMessage | Instruments) -> Result:
+        """Return riskd's result of a control request; raise CommandError otherwise."""
+        self._check_timeout()
+        address = self.address("control")
+        try:
+            with ControlClient(address, timeout_ms=self.timeout_ms) as control:
+                return control.request(message)
+        except NoAnswer as silence:
+            raise unreachable(address, "control", str(silence)) from silence
+        except ControlError as error:
+            is_right = error.code == "not_authorized"
+            raise CommandError(
+                f"riskd refused: {error.text}",
+                exit_code=NOT_ALLOWED if is_right else FAILED,
+                where=f"control port, {address}" + (f", at {error.field}" if error.field else ""),
+                next_step="use a key with the role for it" if is_right else "",
+            ) from error
+        except ValueError as error:
+            expected = "tcp://HOST:PORT or ipc://PATH"
+            raise CommandError(str(error), exit_code=USAGE, expected=expected) from error
+
+    def _check_timeout(self) -> None:
+        if self.timeout_ms <= 0:
+            raise CommandError(
+                f"--timeout-ms is {self.timeout_ms}.",
+                exit_code=USAGE,
+                expected="a positive number of milliseconds",
+            )
+
+
+def address_of(port: str, option: str | None, environ: Mapping[str, str]) -> str:
+    """Return where to connect to for a port: the option, RISKD_PORTS__<PORT>, or the default.
+
+    The variable is what `riskd serve` binds: a JSON list, of which the first counts; an address
+    that means every interface is connected to by loopback.
+    """
+    variable = f"RISKD_PORTS__{port.upper()}"
+    written, source = (option, f"--{port}") if option else (environ.get(variable), variable)
+    if not written:
+        return DEFAULTS[port]
+    address = written
+    if written.lstrip().startswith("["):
+        try:
+            listed = json.loads(written)
+        except json.JSONDecodeError:
+            listed = None
+        if not isinstance(listed, list) or not listed or not isinstance(listed[0], str):
+            raise _no_address(source, written)
+        address = listed[0]
+    if not address.startswith(("tcp://", "ipc://")):
+        raise _no_address(source, written)
+    return address.replace("tcp://*:", "tcp://127.0.0.1:").replace(
+        "tcp://0.0.0.0:", "tcp://127.0.0.1:"
+    )
+
+
+def _no_address(source: str, written: str) -> CommandError:
+    return CommandError(
+        f"{written!r} is no address to connect to.",
+        exit_code=USAGE,
+        where=source,
+        expected='tcp://HOST:PORT, ipc://PATH, or a JSON list such as ["ipc://orders.sock"]',
+        next_step=f"write it as in {DEFAULTS['orders']}",
+    )

@@ -1,0 +1,44 @@
+"""`riskd example`: programs to start from. The README shows the same text."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from riskd.cli.failure import DONE
+
+app = App(name="example", help="Print a working example.")
+
+GATEWAY = """\
+from riskd import RiskClient
+
+with RiskClient("tcp://127.0.0.1:5701") as riskd:
+    order = dict(account="A1", symbol="AAPL", side="buy", quantity=5, price=187.50)
+    verdict = riskd.check(client_order_id="gw-1", **order)
+    if verdict.approved:  # Silence is a denial too: only an approval is True.
+        print("ACCEPT", verdict.seq)  # Now send it to the venue, then tell what became of it:
+        riskd.fill(exec_id="x-1", client_order_id="gw-1", **order)
+    else:
+        print("REJECT", verdict.rejects[0].code, verdict.rejects[0].text)
+"""
+
+SUBSCRIBER = """\
+from riskd import Subscriber
+
+with Subscriber("tcp://127.0.0.1:5703", ["alert", "breaker"], on_gap=print) as riskd:
+    for topic, message in riskd:
+        print(topic, message)
+"""
+
+
+@app.command
+def gateway() -> int:
+    """Print a gateway in ten lines: ask, obey, report."""
+    print(GATEWAY, end="")
+    return DONE
+
+
+@app.command
+def subscriber() -> int:
+    """Print a subscriber in five lines: listen, notice gaps."""
+    print(SUBSCRIBER, end="")
+    return DONE

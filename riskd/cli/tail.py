@@ -1,0 +1,186 @@
+"""`riskd tail`: follows what riskd publishes, a line each."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Literal, assert_never
+
+from cyclopts import Parameter
+
+from riskd.cli.connection import Connection
+from riskd.cli.failure import DONE, USAGE, CommandError, unreachable
+from riskd.cli.look import HERE
+from riskd.cli.text import (
+    GREEN,
+    RED,
+    YELLOW,
+    clock,
+    coloured,
+    money,
+    number,
+    print_json,
+    span,
+)
+from riskd.gaps import Gap
+from riskd.messages import (
+    Alert,
+    Breaker,
+    Heartbeat,
+    LimitsUpdate,
+    PnlUpdate,
+    PositionUpdate,
+    Published,
+    VerdictEvent,
+)
+from riskd.subscriber import Publication, Subscriber
+
+What = Literal["verdicts", "alerts", "pnl", "positions", "breakers", "heartbeat", "all"]
+TOPICS: dict[str, str] = {
+    "verdicts": "verdict.",
+    "alerts": "alert.",
+    "pnl": "pnl.",
+    "positions": "position.",
+    "breakers": "breaker.",
+    "heartbeat": "heartbeat",
+    "all": "",
+}
+POLL_MS = 200
+
+
+def tail(
+    what: What = "all",
+    /,
+    *,
+    account: Annotated[str | None, Parameter(help="Only of this account.")] = None,
+    symbol: Annotated[str | None, Parameter(help="Only of this instrument.")] = None,
+    code: Annotated[str | None, Parameter(help="Only verdicts with this reject code.")] = None,
+    count: Annotated[int | None, Parameter(help="End after so many lines.")] = None,
+    json: Annotated[bool, Parameter(negative="", help="One JSON object a line.")] = False,
+    connection: Connection = HERE,
+) -> int:
+    """Follow verdicts, alerts, pnl, positions, breakers, heartbeat, or all, until Ctrl-C.
+
+    Example: riskd tail verdicts --account A1 --code ORDER_NOTIONAL --json
+    """
+    address = connection.address("alerts")
+    printed = 0
+    try:
+        with Subscriber(address, (TOPICS[what],), on_gap=_warn_of_gap) as subscriber:
+            silence = _Silence(subscriber, connection.timeout_ms)
+            while count is None or printed < count:
+                publication = subscriber.receive(timeout_ms=POLL_MS)
+                silence.look(is_heard=publication is not None)
+                if publication is None or not _is_wanted(publication, account, symbol, code):
+                    continue
+                _print(publication, json=json)
+                printed += 1
+    except ValueError as error:
+        raise CommandError(str(error), exit_code=USAGE, where="--alerts") from error
+    except KeyboardInterrupt:
+        return DONE  # Ctrl-C is how one stops following.
+    return DONE
+
+
+class _Silence:
+    """Says when riskd stops to be heard; gives up only if it was never heard at all."""
+
+    def __init__(self, subscriber: Subscriber, timeout_ms: int) -> None:
+        self._subscriber = subscriber
+        self._until_s = time.monotonic() + timeout_ms / 1000
+        self._was_heard = False
+        self._was_alive = False
+
+    def look(self, *, is_heard: bool) -> None:
+        """Note what has been heard; raise CommandError if it was nothing for too long."""
+        is_alive = self._subscriber.alive
+        self._was_heard |= is_heard or is_alive
+        if not self._was_heard and time.monotonic() > self._until_s:
+            raise unreachable(self._subscriber.address, "alerts", "Nothing was heard of riskd.")
+        if self._was_alive and not is_alive:
+            sys.stderr.write("riskd: no heartbeat; still listening\n")
+        self._was_alive = is_alive
+
+
+def _is_wanted(
+    publication: Publication, account: str | None, symbol: str | None, code: str | None
+) -> bool:
+    message = publication.message
+    if account is not None and getattr(message, "account", None) != account:
+        return False
+    if symbol is not None and getattr(message, "symbol", None) != symbol:
+        return False
+    if code is None:
+        return True
+    rejects = message.rejects if isinstance(message, VerdictEvent) else ()
+    return any(reject.code == code.upper() for reject in rejects)
+
+
+def _print(publication: Publication, *, json: bool) -> None:
+    if json:
+        print_json({"topic": publication.topic, "message": publication.message})
+    else:
+        print(line_of(publication.message))
+    sys.stdout.flush()
+
+
+def _warn_of_gap(gap: Gap) -> None:
+    if gap.missed is None:
+        sys.stderr.write(f"riskd: started anew; {gap.topic_class} counts from its beginning\n")
+    else:
+        sys.stderr.write(f"riskd: {gap.missed:,} missed of {gap.topic_class}\n")
+
+
+def line_of(message: Published) -> str:
+    """Return one published message as a line for people."""
+    match message:
+        case VerdictEvent():
+            return _verdict_line(message)
+        case Alert():
+            subject = " ".join(name for name in (message.account, message.symbol) if name)
+            word = coloured(message.severity.upper(), YELLOW)
+            times = f"  x{message.count:,}" if message.count > 1 else ""
+            return f"ALERT     {word}  {message.alert_type}  {subject}  {message.message}{times}"
+        case Breaker():
+            word = coloured("OPEN", RED) if message.active else coloured("CLOSED", GREEN)
+            scope = f"{message.scope}:{message.scope_id}".rstrip(":")
+            when = clock(message.at_ns)
+            return f"BREAKER   {word}  {scope}  {message.action}  {message.reason}  {when}"
+        case PnlUpdate():
+            currency = message.currency
+            partial = "" if message.complete else "  INCOMPLETE (a mark or rate is missing)"
+            return (
+                f"PNL       {message.account}  day {money(message.day, currency)}  "
+                f"realized {money(message.realized, currency)}  "
+                f"unrealized {money(message.unrealized, currency)}  "
+                f"equity {money(message.equity, currency)}{partial}"
+            )
+        case PositionUpdate():
+            return (
+                f"POSITION  {message.account}  {message.symbol}  {number(message.quantity)} "
+                f"@ {number(message.average_price)}  mark {number(message.mark)} "
+                f"({span(message.mark_age_ns)} old)  "
+                f"unrealized {money(message.unrealized, message.currency)}"
+            )
+        case LimitsUpdate():
+            return f"LIMITS    v{message.limits_version}  seq {message.seq:,}"
+        case Heartbeat():
+            return (
+                f"HEARTBEAT {message.state}  seq {message.seq:,}  "
+                f"p50 {span(message.verdict_p50_ns)}  p99 {span(message.verdict_p99_ns)}  "
+                f"journal lag {message.journal_lag:,}  {clock(message.server_ns)}"
+            )
+        case unprinted:
+            assert_never(unprinted)
+
+
+def _verdict_line(message: VerdictEvent) -> str:
+    order = (
+        f"{message.account}  {message.symbol} {message.side} {number(message.quantity)}"
+        f" @ {number(message.price)}"
+    )
+    if message.approved:
+        return f"VERDICT   {coloured('ACCEPT', GREEN)}  {order}  seq {message.seq:,}"
+    first = message.rejects[0] if message.rejects else None
+    why = f"{first.code}  {first.text}" if first is not None else ""
+    return f"VERDICT   {coloured('REJECT', RED)}  {order}  {why}"

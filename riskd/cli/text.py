@@ -1,0 +1,123 @@
+"""How figures look: separators, units, ages, instants with their zone, aligned columns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import msgspec
+
+GREEN, RED, YELLOW, BOLD, DIM = "32", "31", "33", "1", "2"
+ABSENT = "-"
+SPAN_UNITS = ((1, 1000, "ns"), (1000, 10**6, "µs"), (10**6, 10**9, "ms"))
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether colour may be written: a terminal, and nobody asked for none."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return `text` in a colour where standard output has colours. Never the only signal."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if has_colour(sys.stdout) else text
+
+
+def number(value: float | None, unit: str = "", *, places: int | None = None) -> str:
+    """Return a figure with thousands separators and its unit: `-12,430.50 USD`."""
+    if value is None:
+        return ABSENT
+    if places is not None:
+        text = f"{value:,.{places}f}"
+    elif isinstance(value, int) or float(value).is_integer():
+        text = f"{int(value):,}"
+    else:
+        whole, _, rest = f"{value:.10f}".rstrip("0").partition(".")
+        sign = "-" if whole.startswith("-") else ""
+        text = f"{sign}{int(whole.lstrip('-')):,}.{rest}"
+    return f"{text} {unit}".strip()
+
+
+def money(value: float | None, currency: str = "") -> str:
+    """Return an amount with two decimals and its currency."""
+    return number(value, currency, places=2)
+
+
+def span(value_ns: float | None) -> str:
+    """Return a span in the unit that fits: `64 µs`, `1.9 ms`, `2.5 s`."""
+    if value_ns is None:
+        return ABSENT
+    for unit_ns, limit_ns, name in SPAN_UNITS:
+        if value_ns < limit_ns:
+            amount = value_ns / unit_ns
+            return (
+                f"{amount:.1f} {name}" if unit_ns > 1000 and amount < 10 else f"{amount:.0f} {name}"
+            )
+    seconds = value_ns / 1e9
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    return f"{minutes} min" if hours < 1 else f"{hours:,} h {minutes % 60:02} min"
+
+
+def instant(at_ns: int | None) -> str:
+    """Return an instant in UTC with milliseconds and its zone."""
+    if not at_ns:
+        return ABSENT
+    moment = datetime.fromtimestamp(at_ns // 10**9, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{at_ns // 10**6 % 1000:03}Z"
+
+
+def clock(at_ns: int | None) -> str:
+    """Return the time of day of an instant, for lists."""
+    return instant(at_ns)[11:] if at_ns else ABSENT
+
+
+def cell(name: str, value: Any) -> str:
+    """Return a value as its field's name says it should look."""
+    if value is None or value == "":
+        return ABSENT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        if name.endswith("age_ns") or name in ("uptime_ns", "retry_after_ns", "latency_ns"):
+            return span(value)
+        if name.endswith("_ns"):
+            return instant(int(value)) if value > 10**17 else span(value)
+        return number(value)
+    if isinstance(value, Mapping):
+        return " ".join(f"{key}={cell(key, inner)}" for key, inner in value.items()) or ABSENT
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(cell(name, inner) for inner in value) or ABSENT
+    return str(value)
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """Return rows as aligned lines: figures right, words left. Further fields follow `columns`."""
+    present = {key: None for row in rows for key in row}
+    names = [name for name in columns if name in present]
+    names += [name for name in present if name not in names]
+    cells = [[cell(name, row.get(name)) for name in names] for row in rows]
+    is_figure = [
+        all(isinstance(row.get(name), int | float | None) for row in rows) for name in names
+    ]
+    heads = [name.removesuffix("_ns").replace("_", " ") for name in names]
+    widths = [
+        max(len(heads[index]), *(len(line[index]) for line in cells)) for index in range(len(names))
+    ]
+
+    def aligned(line: Sequence[str]) -> str:
+        parts = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(line, widths, is_figure, strict=True)
+        ]
+        return "  ".join(parts).rstrip()
+
+    return [coloured(aligned(heads), BOLD), *(aligned(line) for line in cells)]
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON object on one line."""
+    print(msgspec.json.encode(value).decode())

@@ -1,0 +1,131 @@
+"""The synchronous client of the orders port: ask, wait, get one answer."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from riskd.codec import answers_codec
+from riskd.denial import BAD_ANSWER, NO_ANSWER, denied, verdict_on
+from riskd.errors import BadAnswer, NoAnswer, Refused
+from riskd.messages import (
+    Ack,
+    Check,
+    Error,
+    Fill,
+    FillBust,
+    FillCorrect,
+    OrderReport,
+    OrdersRequest,
+    Ping,
+    Pong,
+    Transfer,
+    Verdict,
+)
+from riskd.request import Encoding, RequestSocket
+
+ORDERS_ADDRESS = "tcp://127.0.0.1:5701"
+TIMEOUT_MS = 1000
+
+Expected = TypeVar("Expected", Ack, Pong)
+
+
+class RiskClient:
+    """Asks riskd whether orders may go, and tells it what became of them.
+
+    Confined to the thread that made it (another thread gets WrongThread); usable as a context
+    manager. Each attempt waits `timeout_ms`; after silence the same message is sent again
+    `retries` times, which is safe because riskd takes every id once: a repeated check gets its
+    first verdict again, a repeated fact is acknowledged as a duplicate.
+
+    `check` never raises for what riskd or the network did: silence, an error and an unreadable
+    answer are verdicts that are not approved (codes NO_ANSWER, BAD_ANSWER or the error's), so
+    that `if verdict.approved` is all a gateway needs. Facts raise instead, because they must be
+    repeated until they are acknowledged: NoAnswer, BadAnswer, Refused.
+    """
+
+    def __init__(
+        self,
+        address: str = ORDERS_ADDRESS,
+        *,
+        timeout_ms: int = TIMEOUT_MS,
+        retries: int = 1,
+        encoding: Encoding = "msgpack",
+    ) -> None:
+        if retries < 0:
+            raise ValueError(f"retries must not be negative, not {retries}")
+        self._socket = RequestSocket(address, timeout_ms=timeout_ms, encoding=encoding)
+        self._attempts = retries + 1
+
+    def check(self, order: Check | None = None, /, **fields: Any) -> Verdict:
+        """Return the verdict on an order, given as a `Check` or as its fields.
+
+        After a NO_ANSWER denial the same order with the same id may be checked again: if riskd
+        had approved it, that approval is what comes back. Raises TypeError for unknown fields.
+        """
+        asked = _message(Check, order, fields)
+        try:
+            answer = self._socket.ask(asked, answers_codec, attempts=self._attempts)
+        except NoAnswer as silence:
+            return denied(asked, NO_ANSWER, f"{silence} No answer is a denial.")
+        except BadAnswer as error:
+            return denied(asked, BAD_ANSWER, str(error))
+        return verdict_on(asked, answer)
+
+    def report(self, report: OrderReport | None = None, /, **fields: Any) -> Ack:
+        """Tell what the venue said of an order, given as an `OrderReport` or as its fields."""
+        return self._tell(_message(OrderReport, report, fields), Ack)
+
+    def fill(self, fill: Fill | None = None, /, **fields: Any) -> Ack:
+        """Tell of an execution, given as a `Fill` or as its fields."""
+        return self._tell(_message(Fill, fill, fields), Ack)
+
+    def bust(self, bust: FillBust | None = None, /, **fields: Any) -> Ack:
+        """Tell that the venue cancelled an execution."""
+        return self._tell(_message(FillBust, bust, fields), Ack)
+
+    def correct(self, correction: FillCorrect | None = None, /, **fields: Any) -> Ack:
+        """Tell that the venue corrected an execution."""
+        return self._tell(_message(FillCorrect, correction, fields), Ack)
+
+    def transfer(self, transfer: Transfer | None = None, /, **fields: Any) -> Ack:
+        """Tell of a deposit (positive) or a withdrawal (negative)."""
+        return self._tell(_message(Transfer, transfer, fields), Ack)
+
+    def ping(self) -> Pong:
+        """Return what riskd says of itself; raise NoAnswer if it says nothing."""
+        return self._tell(Ping(), Pong)
+
+    def close(self) -> None:
+        """Close the socket. A message that has not left is dropped."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _tell(self, message: OrdersRequest, expected: type[Expected]) -> Expected:
+        answer = self._socket.ask(message, answers_codec, attempts=self._attempts)
+        if isinstance(answer, Error):
+            raise Refused(answer.code, answer.text, answer.field)
+        if not isinstance(answer, expected):
+            raise BadAnswer(f"Expected {expected.__name__}, got {type(answer).__name__}.")
+        return answer
+
+
+Asked = TypeVar("Asked", Check, OrderReport, Fill, FillBust, FillCorrect, Transfer)
+
+
+def _message(kind: type[Asked], message: Asked | None, fields: dict[str, Any]) -> Asked:
+    if message is None:
+        return kind(**fields)
+    if fields:
+        raise TypeError(f"Give a {kind.__name__} or its fields, not both.")
+    return message

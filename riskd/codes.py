@@ -1,0 +1,153 @@
+"""Why an order may not go: the reject codes, in the order in which they take precedence."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class RejectCode(StrEnum):
+    """Named as in the verdict. Declared in the documented order of precedence."""
+
+    MALFORMED = "MALFORMED"
+    VALUE_INVALID = "VALUE_INVALID"
+    ID_REUSED = "ID_REUSED"
+    ID_EXPIRED = "ID_EXPIRED"
+    UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
+    UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+    KILLED = "KILLED"
+    BREAKER_OPEN = "BREAKER_OPEN"
+    ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    REDUCE_ONLY = "REDUCE_ONLY"
+    DAILY_LOSS = "DAILY_LOSS"
+    PRICE_OFF_TICK = "PRICE_OFF_TICK"
+    QUANTITY_OFF_LOT = "QUANTITY_OFF_LOT"
+    NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"
+    STALE_PRICE = "STALE_PRICE"
+    PRICE_COLLAR = "PRICE_COLLAR"
+    ORDER_QUANTITY = "ORDER_QUANTITY"
+    ORDER_NOTIONAL = "ORDER_NOTIONAL"
+    POSITION_LIMIT = "POSITION_LIMIT"
+    OPEN_ORDERS = "OPEN_ORDERS"
+    LEVERAGE = "LEVERAGE"
+    RATE_LIMIT = "RATE_LIMIT"
+    FX_MISSING = "FX_MISSING"
+    OVERLOADED = "OVERLOADED"
+    DEADLINE = "DEADLINE"
+    INTERNAL_FAULT = "INTERNAL_FAULT"
+
+
+class CodeText(NamedTuple):
+    """What a code means to FIX and to people."""
+
+    fix_code: int  # OrdRejReason, tag 103.
+    meaning: str
+    remedy: str
+
+
+CODES: dict[RejectCode, CodeText] = {
+    RejectCode.MALFORMED: CodeText(
+        99,
+        "The order contradicts itself, such as a limit order without a price.",
+        "Send the fields that its order type needs, and no others.",
+    ),
+    RejectCode.VALUE_INVALID: CodeText(
+        99,
+        "A number is not finite, is zero or negative, or is out of range.",
+        "Correct the field that the text names.",
+    ),
+    RejectCode.ID_REUSED: CodeText(
+        6,
+        "The client order id was used before for an order with another body.",
+        "Use a new client order id; the text names the first field that differs.",
+    ),
+    RejectCode.ID_EXPIRED: CodeText(
+        6,
+        "The client order id is older than the verdicts that are remembered.",
+        "Use a new client order id.",
+    ),
+    RejectCode.UNKNOWN_ACCOUNT: CodeText(
+        15, "No such account.", "Add it to the configuration, or with account_add."
+    ),
+    RejectCode.UNKNOWN_SYMBOL: CodeText(
+        1, "No such instrument.", "Add it to the configuration, or with instrument_add."
+    ),
+    RejectCode.KILLED: CodeText(
+        99, "An operator stopped all trading of a scope.", "An operator lifts it: riskd unkill."
+    ),
+    RejectCode.BREAKER_OPEN: CodeText(
+        2,
+        "A circuit breaker of a scope is open.",
+        "Wait until the instant in the text, or an operator resets it. Reducing orders pass.",
+    ),
+    RejectCode.ACCOUNT_FROZEN: CodeText(
+        99,
+        "The account had a fault and its books cannot be trusted.",
+        "An operator looks at its books, then unfreezes it.",
+    ),
+    RejectCode.MARKET_CLOSED: CodeText(
+        2, "The market is closed or halted.", "Wait for it to open."
+    ),
+    RejectCode.REDUCE_ONLY: CodeText(
+        99,
+        "Only orders that reduce the position may pass, and this one does not.",
+        "Send at most the quantity that the verdict names.",
+    ),
+    RejectCode.DAILY_LOSS: CodeText(
+        99,
+        "The day's loss is at or past its limit and the order could increase risk.",
+        "Reducing orders pass. The day rolls at the calendar's time.",
+    ),
+    RejectCode.PRICE_OFF_TICK: CodeText(
+        18, "A price is not a multiple of the tick size.", "Round it to the tick."
+    ),
+    RejectCode.QUANTITY_OFF_LOT: CodeText(
+        13, "The quantity is not a multiple of the lot size.", "Round it to the lot."
+    ),
+    RejectCode.NO_REFERENCE_PRICE: CodeText(
+        19,
+        "No price is known to judge the order by.",
+        "Wait for a tick of this instrument, or check the feed.",
+    ),
+    RejectCode.STALE_PRICE: CodeText(
+        8, "The newest price is too old.", "Check the feed. Reducing orders pass."
+    ),
+    RejectCode.PRICE_COLLAR: CodeText(
+        16,
+        "The price is too far from the reference on its bad side.",
+        "Use the nearest price that the verdict names.",
+    ),
+    RejectCode.ORDER_QUANTITY: CodeText(13, "The order is too large.", "Send a smaller order."),
+    RejectCode.ORDER_NOTIONAL: CodeText(
+        3, "The order's notional is too large.", "Send a smaller order."
+    ),
+    RejectCode.POSITION_LIMIT: CodeText(
+        3,
+        "The position would pass its limit if every working order on this side filled.",
+        "Send a smaller order, or cancel a working one.",
+    ),
+    RejectCode.OPEN_ORDERS: CodeText(
+        3, "Too many orders are working.", "Cancel one, or wait for one to end."
+    ),
+    RejectCode.LEVERAGE: CodeText(
+        25,
+        "The worst-case gross exposure is too large a multiple of the equity.",
+        "Send a smaller order, or reduce a position.",
+    ),
+    RejectCode.RATE_LIMIT: CodeText(
+        99, "Too many orders in the window.", "Wait for retry_after_ns, then use a new id."
+    ),
+    RejectCode.FX_MISSING: CodeText(
+        99, "An exchange rate that the order needs is not known.", "Check the feed of the pair."
+    ),
+    RejectCode.OVERLOADED: CodeText(
+        99, "riskd has more waiting than it may hold.", "Wait, then send the same order again."
+    ),
+    RejectCode.DEADLINE: CodeText(
+        99, "The verdict came after the order's deadline.", "Send it again with a new id."
+    ),
+    RejectCode.INTERNAL_FAULT: CodeText(
+        99, "riskd had a fault while it judged the order.", "The account is frozen; see its alert."
+    ),
+}

@@ -1,0 +1,126 @@
+"""Messages of the alerts port: what riskd publishes. Every one carries its class's `pub_seq`."""
+
+from __future__ import annotations
+
+from riskd.contract.base import Message, Severity, Side
+from riskd.contract.orders import Reject
+
+
+class Alert(Message, frozen=True, kw_only=True, tag="alert"):
+    """Something a person should know. Topic `alert.<severity>.<account or firm>`."""
+
+    alert_id: int
+    seq: int  # Of the input that caused it.
+    severity: Severity
+    alert_type: str
+    message: str
+    value: float | None
+    threshold: float | None
+    status: str  # raised, repeated.
+    first_ns: int
+    count: int  # How often this cause has been seen.
+    account: str | None = None
+    symbol: str | None = None
+    pub_seq: int = 0
+
+
+class Breaker(Message, frozen=True, kw_only=True, tag="breaker"):
+    """A breaker or kill opened or closed. State topic `breaker.<scope>.<id>`."""
+
+    breaker_id: int
+    scope: str
+    scope_id: str
+    active: bool
+    trigger_type: str  # kill, manual, timed.
+    action: str
+    value: float | None
+    threshold: float | None
+    reason: str
+    by: str
+    at_ns: int
+    until_ns: int | None = None
+    pub_seq: int = 0
+
+
+class VerdictEvent(Message, frozen=True, kw_only=True, tag="verdict"):
+    """A verdict that left, with the order it is about. Topic `verdict.<account>`."""
+
+    client_order_id: str
+    account: str
+    approved: bool
+    seq: int
+    limits_version: int
+    checked_ns: int
+    duplicate: bool
+    durability: int
+    rejects: tuple[Reject, ...]
+    warnings: tuple[Reject, ...]
+    symbol: str
+    side: Side
+    quantity: float
+    price: float | None = None  # Absent for a market order.
+    pub_seq: int = 0
+
+
+class PnlUpdate(Message, frozen=True, kw_only=True, tag="pnl_update"):
+    """An account's P&L in its currency. State topic `pnl.<account>`.
+
+    `complete` is false when a mark or an exchange rate was missing: the figures are then a part.
+    """
+
+    account: str
+    currency: str
+    equity: float | None
+    realized: float
+    unrealized: float
+    fees: float
+    day: float | None  # Since the last session roll, without transfers.
+    complete: bool
+    ts_ns: int
+    pub_seq: int = 0
+
+
+class PositionUpdate(Message, frozen=True, kw_only=True, tag="position_update"):
+    """One position. State topic `position.<account>.<symbol>`."""
+
+    account: str
+    symbol: str
+    quantity: float
+    average_price: float | None
+    mark: float | None
+    mark_age_ns: int | None
+    realized: float
+    unrealized: float | None
+    fees: float
+    currency: str  # Of the money above.
+    open_buy_quantity: float
+    open_sell_quantity: float
+    ts_ns: int
+    pub_seq: int = 0
+
+
+class LimitsUpdate(Message, frozen=True, kw_only=True, tag="limits_update"):
+    """Another limit set is in force. State topic `limits`."""
+
+    limits_version: int
+    seq: int
+    at_ns: int
+    pub_seq: int = 0
+
+
+class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
+    """Every second. A gateway that hears none for the agreed time behaves as halted."""
+
+    seq: int
+    state: str
+    server_ns: int
+    queue_depths: dict[str, int]
+    verdict_p50_ns: int
+    verdict_p99_ns: int
+    verdict_p999_ns: int
+    feed_ages_ns: dict[str, int]
+    journal_lag: int  # Records not yet synced.
+    pub_seq: int = 0
+
+
+Published = Alert | Breaker | VerdictEvent | PnlUpdate | PositionUpdate | LimitsUpdate | Heartbeat

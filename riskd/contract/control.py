@@ -1,0 +1,227 @@
+"""Messages of the control port: what operators ask, and what riskd answers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from riskd.contract.base import (
+    AccountId,
+    Count,
+    InstantNs,
+    Message,
+    Name,
+    OrderId,
+    Part,
+    Scope,
+    Severity,
+    Text,
+)
+from riskd.contract.orders import Error
+from riskd.contract.specs import AccountSpec, InstrumentSpec, Universe
+
+BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
+BreakerAction = Literal["alert", "slow", "reduce_only", "halt", "halt_cancel", "halt_flatten"]
+
+
+class ControlRequest(Message, frozen=True, kw_only=True):
+    """Base of what operators ask."""
+
+    request_id: OrderId | None = None
+
+
+class Status(ControlRequest, frozen=True, kw_only=True, tag="status"):
+    """Is it healthy: state, versions, counts, ports, journal, verdict latency."""
+
+    digest: bool = False  # Also hash the state: costs time in proportion to all that is held.
+
+
+class Accounts(ControlRequest, frozen=True, kw_only=True, tag="accounts"):
+    """Every account, a line each."""
+
+
+class AccountRequest(ControlRequest, frozen=True, kw_only=True, tag="account"):
+    """One account in full."""
+
+    account: AccountId
+
+
+class Instruments(ControlRequest, tag="instruments", frozen=True, kw_only=True):
+    """Every instrument with its prices and their age."""
+
+
+class Positions(ControlRequest, frozen=True, kw_only=True, tag="positions"):
+    """Positions of one account, or of all."""
+
+    account: AccountId | None = None
+
+
+class Orders(ControlRequest, frozen=True, kw_only=True, tag="orders"):
+    """Working orders of one account with what they reserve."""
+
+    account: AccountId
+
+
+class Limits(ControlRequest, frozen=True, kw_only=True, tag="limits"):
+    """The limits in force and their version: all, or of a scope such as `account:A1`."""
+
+    scope: Name | None = None
+
+
+class Alerts(ControlRequest, frozen=True, kw_only=True, tag="alerts"):
+    """The newest alerts, latest last."""
+
+    since: Count | None = None  # Only alerts with a greater alert_id.
+    severity: Severity | None = None
+    limit: Count = 100
+
+
+class Breakers(ControlRequest, frozen=True, kw_only=True, tag="breakers"):
+    """Every breaker and kill in force."""
+
+
+class VerdictRequest(ControlRequest, frozen=True, kw_only=True, tag="verdict"):
+    """Why: the remembered verdict of an order."""
+
+    account: AccountId
+    client_order_id: OrderId
+
+
+class Metrics(ControlRequest, frozen=True, kw_only=True, tag="metrics"):
+    """Every counter and gauge, once."""
+
+
+class Kill(ControlRequest, frozen=True, kw_only=True, tag="kill"):
+    """Refuse every order of a scope from the next one on."""
+
+    scope: BreakerScope
+    scope_id: Name = ""
+    reason: Text = ""
+    cancel: bool = False
+    flatten: bool = False
+
+
+class Unkill(ControlRequest, frozen=True, kw_only=True, tag="unkill"):
+    """Lift the kill of exactly this scope; kills of other scopes stay."""
+
+    scope: BreakerScope
+    scope_id: Name = ""
+    reason: Text = ""
+
+
+class Trip(ControlRequest, frozen=True, kw_only=True, tag="trip"):
+    """Open a breaker by hand; without `until_ns` it never expires."""
+
+    scope: BreakerScope
+    scope_id: Name = ""
+    action: BreakerAction = "halt"
+    reason: Text = ""
+    until_ns: InstantNs | None = None
+
+
+class Reset(ControlRequest, frozen=True, kw_only=True, tag="reset"):
+    """Close one breaker."""
+
+    breaker_id: Count
+    reason: Text = ""
+
+
+class AccountAdd(ControlRequest, frozen=True, kw_only=True, tag="account_add"):
+    """Add an account."""
+
+    account: AccountSpec
+
+
+class InstrumentAdd(ControlRequest, frozen=True, kw_only=True, tag="instrument_add"):
+    """Add an instrument."""
+
+    instrument: InstrumentSpec
+
+
+class OrderRelease(ControlRequest, frozen=True, kw_only=True, tag="order_release"):
+    """An operator frees the reservation of an order that will never be reported."""
+
+    account: AccountId
+    client_order_id: OrderId
+    reason: Text = ""
+
+
+class AccountUnfreeze(ControlRequest, frozen=True, kw_only=True, tag="account_unfreeze"):
+    """Let a frozen account trade again, once its books have been looked at."""
+
+    account: AccountId
+    reason: Text = ""
+
+
+class SessionRoll(ControlRequest, frozen=True, kw_only=True, tag="session_roll"):
+    """Begin a new day for one account or all: day P&L restarts at the present mark."""
+
+    account: AccountId | None = None  # All, if absent.
+
+
+class Stop(ControlRequest, frozen=True, kw_only=True, tag="stop"):
+    """End the process; with `drain`, after everything received has been answered."""
+
+    drain: bool = True
+
+
+class Configure(Message, frozen=True, kw_only=True, tag="configure"):
+    """What a start put in force. Written to the journal by riskd itself, taken from no port."""
+
+    universe: Universe
+
+
+class Elapse(Message, frozen=True, kw_only=True, tag="elapse"):
+    """Time passed and something was due. Written to the journal by riskd itself."""
+
+
+class VerdictVoid(Message, frozen=True, kw_only=True, tag="verdict_void"):
+    """A verdict missed its deadline on the way out. Written to the journal by riskd itself."""
+
+    account: AccountId
+    client_order_id: OrderId
+
+
+class ActorFailed(Message, frozen=True, kw_only=True, tag="actor_failed"):
+    """The actor of an account failed: the account is frozen. Written by riskd itself."""
+
+    account: AccountId
+    reason: Text = ""
+
+
+class Result(Message, frozen=True, kw_only=True, tag="result"):
+    """The answer to a control request that could be carried out."""
+
+    ok: bool
+    data: Any = None
+    request_id: str | None = None
+
+
+ControlQuery = (
+    Status
+    | Accounts
+    | AccountRequest
+    | Instruments
+    | Positions
+    | Orders
+    | Limits
+    | Alerts
+    | Breakers
+    | VerdictRequest
+    | Metrics
+)
+ControlCommand = (
+    Kill
+    | Unkill
+    | Trip
+    | Reset
+    | AccountAdd
+    | InstrumentAdd
+    | OrderRelease
+    | AccountUnfreeze
+    | SessionRoll
+)
+ControlMessage = ControlQuery | ControlCommand | Stop
+InternalMessage = Configure | Elapse | VerdictVoid | ActorFailed
+ControlAnswer = Result | Error
+ScopeName = Scope
+PartBase = Part

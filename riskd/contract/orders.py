@@ -1,0 +1,223 @@
+"""Messages of the orders port: what gateways ask and report, and what riskd answers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from riskd.contract.base import (
+    AccountId,
+    Count,
+    Currency,
+    InstantNs,
+    Message,
+    Name,
+    OrderId,
+    OrderStatus,
+    OrderType,
+    Part,
+    Side,
+    Symbol,
+    TimeInForce,
+    UniqueId,
+)
+
+
+class Check(Message, frozen=True, kw_only=True, tag="check"):
+    """Ask whether one order may go to market; answered by exactly one `verdict`.
+
+    Source: order gateway, orders port. Since protocol 1. An approval reserves the order's worst
+    case. The same `client_order_id` with the same body gets the first verdict again.
+    """
+
+    account: AccountId
+    client_order_id: OrderId  # Unique per account.
+    symbol: Symbol
+    side: Side
+    quantity: float  # Units of the instrument, positive, a multiple of its lot size.
+    order_type: OrderType = OrderType.LIMIT
+    price: float | None = None  # Needed by limit and stop_limit, absent for market and stop.
+    stop_price: float | None = None  # Needed by stop and stop_limit.
+    time_in_force: TimeInForce = TimeInForce.DAY
+    strategy: Name = ""
+    timeframe: Name = ""
+    trader: Name = ""
+    reduce_only: bool = False
+    close_position: bool = False
+    position_id: OrderId | None = None
+    stop_loss: float | None = None
+    take_profit: float | None = None
+    deadline_ns: InstantNs | None = None  # A verdict that is later than this instant is a denial.
+    dry_run: bool = False  # Same answer, nothing reserved, nothing remembered.
+    explain: bool = False  # Also list every check with its numbers.
+    request_id: OrderId | None = None
+
+
+class OrderReport(Message, frozen=True, kw_only=True, tag="order_report"):
+    """What the venue said of an order; answered by one `ack`. A repeat changes nothing.
+
+    Source: order gateway, orders port. `rejected`, `canceled` and `expired` release exactly the
+    leaves. `replaced` sets the leaves to `leaves_quantity`.
+    """
+
+    account: AccountId
+    client_order_id: OrderId
+    status: OrderStatus
+    report_id: UniqueId  # Unique per order.
+    leaves_quantity: float | None = None  # Units still working after this event.
+    venue_order_id: OrderId | None = None
+    venue_ns: InstantNs | None = None
+
+
+class Fill(Message, frozen=True, kw_only=True, tag="fill"):
+    """One execution; answered by one `ack`. A fill is a fact: it is booked, never refused.
+
+    Source: order gateway or drop copy, orders port. The same `exec_id` with the same content is
+    ignored; with other content it is ignored too, flagged `conflict`, and raises an alert.
+    """
+
+    account: AccountId
+    exec_id: UniqueId  # Unique per account.
+    symbol: Symbol
+    side: Side
+    quantity: float  # Units, positive, a multiple of the lot size.
+    price: float  # Any finite price; off the tick it is booked to the last unit of money.
+    client_order_id: OrderId | None = None
+    fee: float = 0.0  # Positive is paid, negative is a rebate.
+    fee_currency: Currency | None = None  # Default: the instrument's settlement currency.
+    strategy: Name | None = None
+    timeframe: Name | None = None
+    position_id: OrderId | None = None
+    venue_ns: InstantNs | None = None
+
+
+class FillBust(Message, frozen=True, kw_only=True, tag="fill_bust"):
+    """The venue cancelled an execution: the books become what they would be without it."""
+
+    account: AccountId
+    exec_id: UniqueId
+
+
+class FillCorrect(Message, frozen=True, kw_only=True, tag="fill_correct"):
+    """The venue corrected an execution: the books become what they would be with the new one."""
+
+    account: AccountId
+    exec_id: UniqueId
+    quantity: float | None = None
+    price: float | None = None
+
+
+class Transfer(Message, frozen=True, kw_only=True, tag="transfer"):
+    """A deposit (positive) or a withdrawal; answered by one `ack`. It is no profit or loss."""
+
+    account: AccountId
+    transfer_id: UniqueId
+    amount: float
+    currency: Currency | None = None  # Default: the account's currency.
+
+
+class Ping(Message, frozen=True, kw_only=True, tag="ping"):
+    """Ask whether riskd is alive; answered by `pong`."""
+
+    request_id: OrderId | None = None
+
+
+OrdersInput = Check | OrderReport | Fill | FillBust | FillCorrect | Transfer
+OrdersRequest = OrdersInput | Ping
+
+
+class Reject(Part, frozen=True, kw_only=True):
+    """One reason why an order may not go, or one warning beside an approval."""
+
+    code: str  # One of the reject codes.
+    fix_code: int  # FIX OrdRejReason, tag 103.
+    scope: str
+    scope_id: str
+    text: str
+    limit_type: str | None = None  # The configuration key of the limit.
+    value: float | None = None  # What the order would make of the measure.
+    limit: float | None = None
+    retry_after_ns: int | None = None  # A span: when the same order could pass a rate limit.
+
+
+class CheckResult(Part, frozen=True, kw_only=True):
+    """One check with its numbers, listed on `explain`."""
+
+    code: str
+    passed: bool
+    value: float | None = None
+    limit: float | None = None
+    utilization: float | None = None  # value / limit.
+
+
+class Verdict(Message, frozen=True, kw_only=True, tag="verdict"):
+    """The one answer to a `check`.
+
+    `durability` is what the approval rests on: 0 memory, 1 written (survives a kill of the
+    process), 2 synced (survives power loss), 3 replicated. `seq` 0: refused before the door.
+    """
+
+    client_order_id: str
+    account: str
+    approved: bool
+    seq: int
+    limits_version: int
+    checked_ns: int
+    duplicate: bool  # True for the first verdict given again.
+    durability: int
+    rejects: tuple[Reject, ...]  # In the documented order; the first is the primary reason.
+    warnings: tuple[Reject, ...]
+    reservation_id: str | None = None
+    valid_until_ns: int | None = None  # Without news by then the reservation becomes suspect.
+    request_id: str | None = None
+    max_quantity: float | None = None  # The largest quantity that would pass now.
+    nearest_price: float | None = None  # For a collar.
+    binding_limit: str | None = None
+    headroom: float | None = None
+    checks: tuple[CheckResult, ...] | None = None
+
+
+class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+    """The one answer to a report, a fill, a bust, a correction or a transfer.
+
+    Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
+    off_tick, conflict, mismatch, already_terminal, not_busted.
+    """
+
+    seq: int
+    ref: str  # The report_id, exec_id or transfer_id.
+    duplicate: bool
+    flags: tuple[str, ...]
+
+
+class Pong(Message, frozen=True, kw_only=True, tag="pong"):
+    """The answer to `ping`."""
+
+    server_ns: int
+    last_seq: int
+    state: str  # active, killed, stopping.
+    request_id: str | None = None
+
+
+ErrorCode = Literal[
+    "malformed",
+    "unknown_type",
+    "too_large",
+    "not_authorized",
+    "overloaded",
+    "not_found",
+    "refused",
+    "internal",
+]
+
+
+class Error(Message, frozen=True, kw_only=True, tag="error"):
+    """A message that could not be taken: state is untouched and the socket goes on."""
+
+    code: ErrorCode
+    text: str
+    field: str | None = None  # Where in the message, as a path: `$.quantity`.
+    request_id: str | None = None
+
+
+OrdersAnswer = Verdict | Ack | Pong | Error
+Seq = Count

@@ -1,0 +1,181 @@
+"""What configuration and operators declare: instruments, groups, accounts, limits."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta
+
+from riskd.contract.base import AccountId, Currency, Name, Part, Symbol, UniqueId
+
+Decimal = Annotated[
+    str,
+    Meta(pattern=r"^-?[0-9]{1,24}(\.[0-9]{1,24})?(e-?[0-9]{1,2})?$", description="Exact decimal."),
+]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Percent = Annotated[float, Meta(gt=0)]
+
+
+class InstrumentKind(StrEnum):
+    """How value follows from price: lots x price, or contract / price for `inverse`."""
+
+    LINEAR = "linear"
+    INVERSE = "inverse"
+    FX = "fx"
+
+
+class InstrumentSpec(Part, frozen=True, kw_only=True):
+    """One instrument. Decimals are strings, so that they are exact."""
+
+    symbol: Symbol
+    currency: Currency  # Quote currency; settlement too, unless `settlement` is given.
+    kind: InstrumentKind = InstrumentKind.LINEAR
+    tick_size: Decimal = "0.01"
+    lot_size: Decimal = "1"
+    multiplier: Decimal = "1"  # Of an inverse contract: its size in the quote currency.
+    base: Currency | None = None  # What an fx pair buys.
+    settlement: Currency | None = None  # What an inverse contract pays in.
+    initial_margin: NotNegative = 1.0  # Fraction of the notional.
+    maintenance_margin: NotNegative = 1.0
+    calendar: Name = ""
+    allow_negative: bool = False  # Spreads and power may trade at or below zero.
+    stale_after_ms: Annotated[int, Meta(gt=0)] | None = None  # Default: [prices] stale_after_ms.
+
+
+class GroupSpec(Part, frozen=True, kw_only=True):
+    """A desk, a client, a tenant: limits on it bind all its accounts together."""
+
+    id: UniqueId
+    parent: UniqueId = "firm"
+
+
+class PositionMode(StrEnum):
+    """Whether long and short of one symbol net into one position."""
+
+    NETTING = "netting"
+    HEDGING = "hedging"
+
+
+class CostMethod(StrEnum):
+    """Which cost a closing fill releases."""
+
+    AVERAGE = "average"
+    FIFO = "fifo"
+
+
+class MarginModel(StrEnum):
+    """Where an account's margin rates come from."""
+
+    RATE = "rate"
+    LEVERAGE = "leverage"
+    TIERS = "tiers"
+    NONE = "none"
+
+
+class ResponseMode(StrEnum):
+    """Whether responses only advise or act."""
+
+    ADVISE = "advise"
+    AUTOMATIC = "automatic"
+
+
+class AccountSpec(Part, frozen=True, kw_only=True):
+    """One account."""
+
+    id: AccountId
+    group: UniqueId = "firm"
+    currency: Currency = "USD"
+    balance: float = 0.0  # In the account currency, when the account is first seen.
+    position_mode: PositionMode = PositionMode.NETTING
+    cost_method: CostMethod = CostMethod.AVERAGE
+    margin_model: MarginModel = MarginModel.RATE
+    leverage: Positive | None = None  # For the leverage model.
+    response_mode: ResponseMode = ResponseMode.ADVISE
+    calendar: Name = ""
+
+
+class LimitValue(Part, frozen=True, kw_only=True):
+    """A limit with its thresholds, in percent of the value."""
+
+    value: NotNegative
+    warning: Percent = 80.0
+    critical: Percent = 90.0
+    hard: bool = True  # A soft limit accepts with a warning.
+
+
+class DuplicateOrders(Part, frozen=True, kw_only=True):
+    """At most `count` orders of the same content in any window of `window_ms`."""
+
+    count: Annotated[int, Meta(gt=0)]
+    window_ms: Annotated[int, Meta(gt=0)]
+
+
+Limit = Annotated[float, Meta(ge=0)] | LimitValue
+CountLimit = Annotated[int, Meta(ge=0)] | LimitValue
+
+
+class LimitsSpec(Part, frozen=True, kw_only=True):
+    """The limits of one scope, money in account currency; an absent limit is not checked."""
+
+    order_quantity: Limit | None = None
+    order_notional: Limit | None = None
+    basket_notional: Limit | None = None
+    position_notional: Limit | None = None
+    position_quantity: Limit | None = None
+    gross_exposure: Limit | None = None
+    net_exposure: Limit | None = None
+    currency_exposure: dict[str, NotNegative] | None = None
+    daily_loss: Limit | None = None
+    drawdown_day_pct: Limit | None = None
+    drawdown_week_pct: Limit | None = None
+    drawdown_max_pct: Limit | None = None
+    concentration_pct: Limit | None = None
+    concentration_floor: NotNegative | None = None
+    leverage: Limit | None = None
+    margin_warning_pct: NotNegative | None = None
+    margin_critical_pct: NotNegative | None = None
+    margin_stopout_pct: NotNegative | None = None
+    risk_per_trade_pct: Limit | None = None
+    open_orders: CountLimit | None = None
+    turnover: Limit | None = None
+    price_collar_pct: Limit | None = None
+    orders_per_second: CountLimit | None = None
+    cancels_per_second: CountLimit | None = None
+    duplicate_orders: DuplicateOrders | None = None
+
+
+class LimitSet(Part, frozen=True, kw_only=True):
+    """Every limit in force. All scopes that apply to an order are checked, the tightest decides."""
+
+    default: LimitsSpec = LimitsSpec()
+    firm: LimitsSpec = LimitsSpec()
+    group: dict[str, LimitsSpec] = {}
+    account: dict[str, LimitsSpec] = {}
+    strategy: dict[str, LimitsSpec] = {}
+    trader: dict[str, LimitsSpec] = {}
+    symbol: dict[str, LimitsSpec] = {}
+    account_symbol: dict[str, dict[str, LimitsSpec]] = {}  # account -> symbol -> limits
+
+
+class RiskSettings(Part, frozen=True, kw_only=True):
+    """What the rules need to know of the settings, so that a replay needs no file."""
+
+    mark: str = "mid"  # mid, closing, last.
+    stale_after_ms: int = 5000
+    fallback_after_ms: int = 60_000  # Oldest last or mark that may stand in for a missing touch.
+    slippage_bps: float = 10.0  # Added to the touch when a market order is valued.
+    reservation_ms: int = 30_000  # Without news for this long a reservation is suspect.
+    fx_pivot: str = "USD"  # Crosses go through this currency.
+    durability: int = 1  # What a verdict says it rests on: 1 written, 2 synced.
+
+
+class Universe(Part, frozen=True, kw_only=True):
+    """Everything declared: what a start of riskd, or a changed configuration, puts in force."""
+
+    settings: RiskSettings = RiskSettings()
+    instruments: tuple[InstrumentSpec, ...] = ()
+    groups: tuple[GroupSpec, ...] = ()
+    accounts: tuple[AccountSpec, ...] = ()
+    limits: LimitSet = LimitSet()

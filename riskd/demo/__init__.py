@@ -1,0 +1,1 @@
+"""A synthetic market and synthetic gateways, to see riskd at work."""

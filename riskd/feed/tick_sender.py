@@ -1,0 +1,121 @@
+"""Sends ticks by PUSH in batches, and again what a lost connection may have swallowed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+from riskd.codec import encode_msgpack
+from riskd.feed.timed import FeedError
+from riskd.messages import MarketState, Tick, Ticks
+
+BATCH_MAX = 100  # Ticks a message.
+SEND_HWM = 50  # Batches that may wait here: what is not waiting is not lost.
+WINDOW_MAX = 4000  # Batches kept for sending again; more than all queues on the way can hold.
+RETRY_S = 0.001
+LINGER_MS = 5000
+
+
+class TickSender:
+    """One PUSH connection to the ticks port.
+
+    Ticks are never answered. They carry a row number, so sending some again changes nothing:
+    after a lost connection everything in the window goes out again, in order, before what is
+    new. `confirm` empties the window when riskd is known to have taken it.
+    """
+
+    def __init__(self, address: str, *, reconnect_s: float) -> None:
+        self.address = address
+        self.reconnects = 0
+        self._reconnect_s = reconnect_s
+        self._batch: list[Tick] = []
+        self._window: deque[bytes] = deque(maxlen=WINDOW_MAX)
+        # A context of its own: its end waits until what was sent has left.
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._open()
+
+    async def send(self, message: Tick | MarketState) -> None:
+        """Queue a tick; it leaves with its batch, a market state at once."""
+        if isinstance(message, MarketState):
+            await self.flush()
+            await self._deliver(encode_msgpack(message))
+            return
+        self._batch.append(message)
+        if len(self._batch) >= BATCH_MAX:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send the batch as far as it is."""
+        if not self._batch:
+            return
+        ticks = self._batch
+        self._batch = []
+        await self._deliver(encode_msgpack(ticks[0] if len(ticks) == 1 else Ticks(ticks=ticks)))
+
+    def confirm(self) -> None:
+        """Forget what was sent: riskd has it."""
+        self._window.clear()
+
+    async def send_again(self) -> None:
+        """Open a new connection and send the window again."""
+        self._close_socket()
+        self._open()
+        self.reconnects += 1
+        for payload in list(self._window):
+            await self._push(payload)
+
+    async def watch(self) -> None:
+        """Send the window again if the connection was lost since the last look."""
+        if self._was_lost():
+            await self.send_again()
+
+    def close(self) -> None:
+        """Disconnect; waits until the last batch has left, at most LINGER_MS."""
+        self._close_socket(linger_ms=LINGER_MS)
+        self._context.term()
+
+    async def _deliver(self, payload: bytes) -> None:
+        await self.watch()
+        self._window.append(payload)
+        await self._push(payload)
+
+    async def _push(self, payload: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._reconnect_s
+        while True:
+            try:
+                self._socket.send(payload, zmq.NOBLOCK)
+            except zmq.Again:
+                if loop.time() > until_s:
+                    waited = f"for {self._reconnect_s:g} s"
+                    raise FeedError(f"{self.address} has taken no tick {waited}.") from None
+                await asyncio.sleep(RETRY_S)
+                continue
+            await asyncio.sleep(0)  # Answers of the orders port have their turn.
+            return
+
+    def _open(self) -> None:
+        socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
+        socket.setsockopt(zmq.SNDHWM, SEND_HWM)
+        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        try:
+            socket.connect(self.address)
+        except zmq.ZMQError as error:
+            socket.disable_monitor()
+            socket.close(linger=0)
+            raise ValueError(f"{self.address!r} is no address to connect to: {error}") from error
+        self._socket = socket
+
+    def _was_lost(self) -> bool:
+        was_lost = False
+        while self._monitor.poll(0):
+            was_lost |= recv_monitor_message(self._monitor)["event"] == zmq.EVENT_DISCONNECTED
+        return was_lost
+
+    def _close_socket(self, *, linger_ms: int = 0) -> None:
+        self._socket.disable_monitor()
+        self._monitor.close(linger=0)
+        self._socket.close(linger=linger_ms)

@@ -1,0 +1,11 @@
+"""THE contract: every message of riskd, declared once in `riskd.contract`, gathered here.
+
+`docs/protocol.md` and the JSON Schema in `docs/schema.json` are generated from these types.
+"""
+
+from riskd.contract.alerts import *
+from riskd.contract.base import *
+from riskd.contract.control import *
+from riskd.contract.orders import *
+from riskd.contract.specs import *
+from riskd.contract.ticks import *

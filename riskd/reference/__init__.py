@@ -1,0 +1,1 @@
+"""The reference documents, made from the message types so that they cannot disagree with them."""

@@ -1,0 +1,167 @@
+"""The orders port: checks and facts in, one answer each out. Rules do not live here."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import perf_counter_ns
+from typing import Protocol
+
+import zmq
+
+from engine.desk import Answer
+from engine.facts import Stamp
+from engine.findings import reject
+from engine.pretrade import denied
+from riskd.codec import orders_codec
+from riskd.codes import RejectCode
+from riskd.messages import Check, Error, Message, OrdersInput, Ping, Pong, Scope, Verdict
+from transport.latency import Latency
+from transport.router import Request, Router, decode_request
+from transport.sockets import ORDERS_BYTES_MAX
+
+Reply = Callable[[Answer], None]
+
+
+class Door(Protocol):
+    """What the orders port needs of the house behind it."""
+
+    def admit(self, message: OrdersInput, raw: bytes, reply: Reply) -> int:
+        """Take one input and return its seq; `reply` has been called when this returns."""
+
+    def look(self, message: Check, reply: Reply) -> None:
+        """Answer a dry run."""
+
+    def void(self, verdict: Verdict) -> None:
+        """Take back an approval that would leave after its deadline."""
+
+    def now_ns(self) -> int:
+        """Return the wall clock."""
+
+    @property
+    def last_seq(self) -> int:
+        """Return the seq of the newest input."""
+
+    @property
+    def state(self) -> str:
+        """Return the state of the house in a word."""
+
+    @property
+    def refusal(self) -> str:
+        """Return why nothing can be journalled, empty if it can."""
+
+
+class OrdersPort:
+    """Reads requests, hands them to the door and writes their answers."""
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        door: Door,
+        *,
+        holds_for_sync: bool,
+        held_max: int,
+        on_verdict: Callable[[Check, Verdict], None],
+    ) -> None:
+        """Serve `socket`. With `holds_for_sync` answers wait for `release` of their seq."""
+        self.router = Router(
+            socket, payload_bytes_max=ORDERS_BYTES_MAX, on_request=self._on_request
+        )
+        self.latency = Latency()
+        self.watched = False  # Somebody subscribed to verdicts.
+        self._door = door
+        self._holds = holds_for_sync
+        self._held: deque[tuple[int, Request, Message]] = deque()
+        self._held_max = held_max
+        self._on_verdict = on_verdict
+
+    @property
+    def held_count(self) -> int:
+        """Return how many answers wait for their records to be synced."""
+        return len(self._held)
+
+    def release(self, synced_seq: int) -> None:
+        """Send the answers whose records are on disk."""
+        held = self._held
+        while held and held[0][0] <= synced_seq:
+            _, request, message = held.popleft()
+            self.router.answer(request, self._timely(request, message))
+
+    def _on_request(self, request: Request) -> None:
+        begun_ns = perf_counter_ns()
+        message = decode_request(orders_codec, self.router, request)
+        if message is None:
+            return
+        if type(message) is Check:
+            self._judge(message, request)
+            self.latency.add(perf_counter_ns() - begun_ns)
+        elif isinstance(message, Ping):
+            self._pong(message, request)
+        else:
+            self._admit(message, request)
+
+    def _judge(self, check: Check, request: Request) -> None:
+        door = self._door
+        if check.dry_run:
+            door.look(check, lambda answer: self._send(request, answer, 0))
+            return
+        if len(self._held) >= self._held_max:
+            text = "too many verdicts wait for the journal"
+            self.router.answer(request, self._refused(check, RejectCode.OVERLOADED, text))
+            return
+        self._admit(check, request)
+
+    def _admit(self, message: OrdersInput, request: Request) -> None:
+        answered: list[Answer] = []
+        seq = self._door.admit(message, request.payload, answered.append)
+        if not seq:
+            self._not_taken(message, request)
+        for answer in answered:
+            self._send(request, answer, seq)
+            if self.watched and isinstance(answer, Verdict) and isinstance(message, Check):
+                self._on_verdict(message, answer)
+
+    def _send(self, request: Request, answer: Answer, seq: int) -> None:
+        assert answer is not None  # Every message of this port has an answer.
+        if self._holds and seq:
+            self._held.append((seq, request, answer))
+        else:
+            self.router.answer(request, answer)
+
+    def _timely(self, request: Request, message: Message) -> Message:
+        """Return a held answer, or the denial of an approval that missed its deadline."""
+        if not isinstance(message, Verdict) or not message.approved:
+            return message
+        check = orders_codec.decode(request.payload)
+        assert isinstance(check, Check)
+        if check.deadline_ns is None or self._door.now_ns() <= check.deadline_ns:
+            return message
+        self._door.void(message)
+        text = "the journal took longer than the order's deadline"
+        found = reject(RejectCode.DEADLINE, text, Scope.ACCOUNT, check.account)
+        stamp = Stamp(message.seq, message.checked_ns, 0)
+        return denied(check, stamp, (found,), message.limits_version)
+
+    def _not_taken(self, message: OrdersInput, request: Request) -> None:
+        """Answer what could not be journalled: nothing has happened, the sender must try again."""
+        text = f"not taken: {self._door.refusal}"
+        if isinstance(message, Check):
+            answer = self._refused(message, RejectCode.INTERNAL_FAULT, text)
+            self.router.answer(request, answer)
+        else:
+            self.router.refuse(request, Error(code="internal", text=text))
+
+    def _refused(self, check: Check, code: RejectCode, text: str) -> Verdict:
+        """Refuse an order before it has a seq: it never enters the journal."""
+        found = reject(code, text, Scope.FIRM, "firm")
+        return denied(check, Stamp(0, self._door.now_ns(), 0), (found,), 0)
+
+    def _pong(self, ping: Ping, request: Request) -> None:
+        door = self._door
+        pong = Pong(
+            server_ns=door.now_ns(),
+            last_seq=door.last_seq,
+            state=door.state,
+            request_id=ping.request_id,
+        )
+        self.router.answer(request, pong)

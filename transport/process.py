@@ -1,0 +1,164 @@
+"""The process: configuration, books recovered, ports bound, served until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import structlog
+import uvloop
+import zmq
+
+from config.errors import ConfigError
+from config.load import Configuration, load
+from engine.limits import unenforced
+from engine.universe import universe_conflicts
+from riskd import __version__
+from transport.data_directory import DataDirectory, DataDirectoryBusyError
+from transport.journal import Journal
+from transport.journal_format import JournalError
+from transport.journal_settings import JournalSettings, SyncMode
+from transport.process_house import House
+from transport.process_ports import Ports
+
+SCHEMA = b"riskd inputs 1"  # Changes when older inputs could no longer be replayed.
+SWITCH_INTERVAL_S = 0.0005  # The journal's thread must not hold the loop up for 5 ms.
+DONE, FAILED, MISCONFIGURED = 0, 1, 2
+
+
+def serve(config: Path | None = None) -> int:
+    """Run riskd in the foreground until it is stopped; return the exit code.
+
+    0 stopped as asked, 1 could not start or go on, 2 the configuration is wrong.
+    """
+    if not __debug__:
+        return _complain("riskd relies on its assertions: start it without python -O", FAILED)
+    try:
+        configuration = load(config, os.environ)
+    except ConfigError as error:
+        return _complain(str(error), MISCONFIGURED)
+    _set_up_logs(configuration.settings.env)
+    for warning in configuration.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    _warn_unenforced(configuration)
+    _seed_generated_ids()
+    try:
+        with DataDirectory(Path(configuration.settings.data_dir)) as directory:
+            return uvloop.run(_run(configuration, directory))
+    except DataDirectoryBusyError as error:
+        return _complain(str(error), FAILED)
+    except OSError as error:
+        return _complain(f"data_dir {configuration.settings.data_dir}: {error}", FAILED)
+
+
+async def _run(configuration: Configuration, directory: DataDirectory) -> int:
+    begun_s = time.monotonic()
+    settings = configuration.settings
+    loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+    house = House(settings, loop, stopping)
+    try:
+        journal = Journal.open(
+            directory,
+            JournalSettings(
+                schema=SCHEMA,
+                sync=SyncMode(settings.journal.sync.value),
+                interval_ms=settings.journal.sync_interval_ms,
+                segment_bytes=settings.journal.segment_bytes,
+            ),
+            on_synced=house.on_synced,
+            on_failure=house.on_journal_failure,
+        )
+    except JournalError as error:
+        return _complain(str(error), FAILED)
+    try:
+        return await _serve(configuration, house, journal, begun_s)
+    except (JournalError, zmq.ZMQError) as error:
+        return _complain(str(error), FAILED)
+    finally:
+        house.close()
+
+
+async def _serve(
+    configuration: Configuration, house: House, journal: Journal, begun_s: float
+) -> int:
+    count = house.recover(journal)
+    recovered_s = time.monotonic() - begun_s
+    accounts = {key: account.state.spec for key, account in house.system.accounts.items()}
+    conflicts = universe_conflicts(house.system.boards, accounts, configuration.universe)
+    if conflicts:
+        lines = "\n".join(f"  {conflict}" for conflict in conflicts)
+        text = f"the configuration does not fit the books in {configuration.settings.data_dir}:"
+        return _complain(f"{text}\n{lines}", MISCONFIGURED)
+    house.door.put_in_force(configuration.universe)
+    if house.door.refusal:
+        return _complain(house.door.refusal, FAILED)
+    ports = house.open()
+    gc.collect()
+    gc.freeze()
+    gc.disable()  # `House` collects when no verdict waits.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, house.stop)
+    _announce(configuration, house, ports, count, recovered_s)
+    print(f"ready in {time.monotonic() - begun_s:.2f} s", flush=True)
+    await house.stopping.wait()
+    if house.fault is not None:
+        text = f"riskd stopped: {house.fault.actor_ref} failed: {house.fault.exception!r}"
+        return _complain(text, FAILED)
+    print(f"stopped at seq {house.door.last_seq}", flush=True)
+    return DONE
+
+
+def _announce(
+    configuration: Configuration, house: House, ports: Ports, count: int, recovered_s: float
+) -> None:
+    settings, universe = configuration.settings, configuration.universe
+    print(
+        f"riskd {__version__} · env {settings.env} · {len(universe.accounts)} accounts · "
+        f"{len(universe.instruments)} instruments · limits v{house.system.boards.limits_version}"
+    )
+    for name in ("orders", "ticks", "alerts", "control"):
+        print(f"  {name:<9} {'  '.join(ports.bound.get(name, ()))}")
+    for address in settings.ports.ticks_connect:
+        print(f"  {'ticks':<9} subscribed to {address}")
+    print(f"  {'data_dir':<9} {Path(settings.data_dir).resolve()}")
+    report = house.journal.report
+    if report is not None and report.bytes_cut:
+        print(f"  {'journal':<9} torn tail cut: {report}", file=sys.stderr)
+    print(f"  {'journal':<9} {count:,} records replayed in {recovered_s:.2f} s")
+
+
+def _warn_unenforced(configuration: Configuration) -> None:
+    names = unenforced(configuration.universe.limits)
+    keys = sorted({name.rpartition(" ")[2] for name in names})
+    if keys:
+        print(f"warning: set, but not enforced by this version: {', '.join(keys)}", file=sys.stderr)
+
+
+def _set_up_logs(env: str) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(env=env)
+
+
+def _seed_generated_ids() -> None:
+    """Seed libc's generator: ZeroMQ makes routing ids with it, and they must not be guessed."""
+    ctypes.CDLL(None).srand(int.from_bytes(os.urandom(4)) & 0x7FFFFFFF)
+
+
+def _complain(text: str, code: int) -> int:
+    print(f"riskd: {text}", file=sys.stderr, flush=True)
+    return code

@@ -1,0 +1,138 @@
+"""The door as the ports see it: what comes in is journalled or refused, never half taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from actors.inputs import Message
+from actors.sequencer import Sequencer, Source, replayed
+from actors.system import System
+from engine.desk import Answer
+from riskd.codec import (
+    control_codec,
+    encode_msgpack,
+    internal_codec,
+    orders_codec,
+    ticks_codec,
+)
+from riskd.messages import (
+    ActorFailed,
+    Check,
+    Configure,
+    ControlCommand,
+    Elapse,
+    Error,
+    InternalMessage,
+    OrdersInput,
+    TicksMessage,
+    Universe,
+    Verdict,
+    VerdictVoid,
+)
+from transport.clock import Clock
+from transport.journal import Journal
+from transport.journal_format import JournalFailed, JournalFull
+
+Reply = Callable[[Answer], None]
+_CODECS: dict[int, Any] = {
+    Source.ORDERS: orders_codec,
+    Source.TICKS: ticks_codec,
+    Source.CONTROL: control_codec,
+    Source.INTERNAL: internal_codec,
+}
+
+
+class Door:
+    """Admits inputs of every port through the one sequencer.
+
+    When the journal cannot take a record, `refusal` says why, and everything that would have to be
+    journalled is refused until it can.
+    """
+
+    def __init__(self, system: System, journal: Journal, clock: Clock) -> None:
+        self.refusal = ""
+        self.state = "starting"  # starting, active, draining, stopped.
+        self.refused = 0
+        self._system = system
+        self._journal = journal
+        self._clock = clock
+        self._failures: list[ActorFailed] = []
+        self._sequencer = Sequencer(system, journal, clock, journal.last_seq)
+
+    @property
+    def last_seq(self) -> int:
+        """Return the seq of the newest input."""
+        return self._sequencer.seq
+
+    def now_ns(self) -> int:
+        """Return the wall clock."""
+        return self._clock.wall_ns()
+
+    def admit(self, message: OrdersInput, raw: bytes, reply: Reply) -> int:
+        """Take an input of the orders port; return its seq, 0 if it could not be journalled."""
+        return self._admit(message, raw, Source.ORDERS, reply)
+
+    def admit_ticks(self, message: TicksMessage, raw: bytes) -> None:
+        """Take market data."""
+        self._admit(message, raw, Source.TICKS, None)
+
+    def command(self, message: ControlCommand, raw: bytes, reply: Reply) -> None:
+        """Take an operator's command."""
+        if not self._admit(message, raw, Source.CONTROL, reply):
+            text = f"not taken: {self.refusal}"
+            reply(Error(code="internal", text=text, request_id=message.request_id))
+
+    def look(self, message: Check, reply: Reply) -> None:
+        """Answer a dry run."""
+        self._sequencer.look(message, reply)
+
+    def void(self, verdict: Verdict) -> None:
+        """Take back an approval that would leave after its deadline."""
+        order_id = verdict.client_order_id
+        self.inject(VerdictVoid(account=verdict.account, client_order_id=order_id))
+
+    def put_in_force(self, universe: Universe) -> None:
+        """Journal and apply a configuration."""
+        self.inject(Configure(universe=universe))
+
+    def inject(self, message: InternalMessage) -> None:
+        """Take an input that riskd itself makes."""
+        self._admit(message, encode_msgpack(message), Source.INTERNAL, None)
+
+    def elapse_if_due(self) -> None:
+        """Let time pass for the rules if something waits for it."""
+        due_ns = self._system.due_ns()
+        if due_ns is not None and due_ns <= self._clock.steady_ns():
+            self.inject(Elapse())
+
+    def account_failed(self, account: str, reason: str) -> None:
+        """Note a freeze to be journalled once the input that caused it is complete."""
+        self._failures.append(ActorFailed(account=account, reason=reason))
+
+    def replay(self) -> int:
+        """Fold the journal into the system; return how many records there were."""
+        count = 0
+        for seq, recv_ns, steady_ns, source, raw in self._journal.replay():
+            message = _CODECS[source].decode(raw)
+            if isinstance(message, ActorFailed) and message in self._failures:
+                self._failures.remove(message)  # The fault came again, and so did its freeze.
+            self._system.dispatch(replayed(message, seq, recv_ns, steady_ns))
+            count += 1
+        self._journal_failures()
+        return count
+
+    def _admit(self, message: Message, raw: bytes, source: Source, reply: Reply | None) -> int:
+        try:
+            seq = self._sequencer.admit(message, raw, source, reply)
+        except (JournalFull, JournalFailed) as error:
+            self.refusal = str(error)
+            self.refused += 1
+            return 0
+        self.refusal = ""
+        self._journal_failures()
+        return seq
+
+    def _journal_failures(self) -> None:
+        while self._failures:
+            self.inject(self._failures.pop(0))

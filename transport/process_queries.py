@@ -1,0 +1,102 @@
+"""What the control port answers by looking: read between inputs, so it is one consistent state."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from actors.system import System
+from engine.digest import books_digest, state_digest
+from engine.views import (
+    account_line,
+    account_view,
+    alerts_view,
+    breakers_view,
+    instruments_view,
+    limits_view,
+    orders_view,
+    positions_view,
+    verdict_view,
+)
+from riskd.messages import (
+    AccountRequest,
+    Accounts,
+    Alerts,
+    Breakers,
+    ControlQuery,
+    Error,
+    Instruments,
+    Limits,
+    Metrics,
+    Orders,
+    Positions,
+    Result,
+    Status,
+    VerdictRequest,
+)
+
+
+class Queries:
+    """Answers control queries from the live state."""
+
+    def __init__(
+        self,
+        system: System,
+        *,
+        now_ns: Callable[[], int],
+        status: Callable[[], dict[str, Any]],
+        metrics: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._system = system
+        self._now_ns = now_ns
+        self._status = status
+        self._metrics = metrics
+
+    def answer(self, query: ControlQuery) -> Result | Error:
+        """Return the answer of one query."""
+        account = getattr(query, "account", None)
+        if account is not None and account not in self._system.accounts:
+            text = f"no account {account}"
+            return Error(code="not_found", text=text, request_id=query.request_id)
+        shown = self._shown(query)
+        if shown is None:
+            text = "nothing is remembered of this order"
+            return Error(code="not_found", text=text, request_id=query.request_id)
+        return Result(ok=True, data=shown, request_id=query.request_id)
+
+    def _shown(self, query: ControlQuery) -> Any:
+        system, now_ns = self._system, self._now_ns()
+        accounts, boards = system.accounts, system.boards
+        match query:
+            case Status():
+                return self._with_digests(query)
+            case Metrics():
+                return self._metrics()
+            case Accounts():
+                return [account_line(account, now_ns) for account in accounts.values()]
+            case AccountRequest():
+                return account_view(accounts[query.account], now_ns)
+            case Positions():
+                asked = accounts.values() if query.account is None else [accounts[query.account]]
+                return positions_view(list(asked), now_ns)
+            case Orders():
+                return orders_view(accounts[query.account])
+            case Instruments():
+                return instruments_view(boards, now_ns)
+            case Limits():
+                return limits_view(boards, query.scope)
+            case Breakers():
+                return breakers_view(boards)
+            case Alerts():
+                return alerts_view(system.alert_book, query)
+            case VerdictRequest():
+                return verdict_view(accounts[query.account], query.client_order_id)
+
+    def _with_digests(self, query: Status) -> dict[str, Any]:
+        shown = {**self._status(), "pid": os.getpid()}
+        if query.digest:
+            state = self._system.state()
+            shown["state_hash"] = state_digest(state)
+            shown["books_hash"] = books_digest(state)
+        return shown

@@ -1,0 +1,99 @@
+"""A ROUTER's frames: requests in, each answered exactly once, whatever the peer sends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import zmq
+
+from riskd.codec import Codec, encode_json, encode_msgpack, error_for
+from riskd.messages import Error, Message
+from transport.sockets import FRAMES_MAX, MORE, NOBLOCK, Envelope, Reader
+
+T = TypeVar("T")
+_RCVMORE = int(zmq.RCVMORE)
+
+
+class Request:
+    """Where an answer goes and how it is encoded."""
+
+    __slots__ = ("as_json", "envelope", "payload", "peer")
+
+    def __init__(self, peer: bytes, envelope: Envelope, payload: bytes) -> None:
+        self.peer = peer
+        self.envelope = envelope
+        self.payload = payload
+        self.as_json = payload[:1] == b"{"
+
+
+class Router(Reader):
+    """Reads requests of one port and writes their answers."""
+
+    def __init__(
+        self,
+        socket: zmq.Socket[bytes],
+        *,
+        payload_bytes_max: int,
+        on_request: Callable[[Request], None],
+    ) -> None:
+        super().__init__(socket)
+        self.counts: Counter[str] = Counter()
+        self._payload_bytes_max = payload_bytes_max
+        self._on_request = on_request
+        self._send = socket.send
+
+    def answer(self, request: Request, message: Message) -> None:
+        """Send the one answer of a request; a peer that is gone or never reads loses its own."""
+        payload = encode_json(message) if request.as_json else encode_msgpack(message)
+        send = self._send
+        try:
+            send(request.peer, MORE)
+            if request.envelope:
+                send(b"", MORE)
+            send(payload, NOBLOCK)
+        except zmq.ZMQError as error:
+            gone = error.errno == zmq.EHOSTUNREACH
+            self.counts["answers_unroutable" if gone else "answers_dropped"] += 1
+
+    def refuse(self, request: Request, error: Error) -> None:
+        """Send a typed error and count it."""
+        self.counts[f"errors_{error.code}"] += 1
+        self.answer(request, error)
+
+    def _take(self, first: bytes) -> None:
+        payload, envelope = self._recv(NOBLOCK), Envelope.DEALER
+        more = self._get(_RCVMORE)
+        if more and not payload:
+            payload, envelope = self._recv(NOBLOCK), Envelope.REQ
+            more = self._get(_RCVMORE)
+        request = Request(first, envelope, payload)
+        if more:
+            self._refuse_frames(request)
+        elif len(payload) > self._payload_bytes_max:
+            self._refuse_size(request)
+        else:
+            self._on_request(request)
+
+    def _refuse_frames(self, request: Request) -> None:
+        dropped = self._drop_rest()
+        frames = dropped + 1
+        text = f"the message has {frames} frames too many; expected one payload frame"
+        if frames > FRAMES_MAX:
+            self.counts["frame_floods"] += 1
+        self.refuse(request, Error(code="malformed", text=text))
+
+    def _refuse_size(self, request: Request) -> None:
+        text = f"{len(request.payload):,} bytes; at most {self._payload_bytes_max:,} are taken"
+        self.refuse(request, Error(code="too_large", text=text))
+
+
+def decode_request(codec: Codec[T], router: Router, request: Request) -> T | None:
+    """Return the message of a request, or answer what is wrong with it and return None."""
+    try:
+        return codec.decode(request.payload)
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        router.refuse(request, error_for(error, request.payload))
+        return None

@@ -1,0 +1,124 @@
+"""ZeroMQ sockets as riskd sets them up, and frames in and out, one by one.
+
+The options are those that quality.md section 3 measured to matter: a client that never reads, one
+that sends frames without end and one that dies silently cost only themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+import zmq
+
+FRAMES_MAX = 8  # Frames of one message; one with more is drained, refused and counted.
+FRAME_BYTES_CUT = 16 << 20  # A larger frame cuts the connection; a smaller one gets `too_large`.
+ORDERS_BYTES_MAX = 64 << 10
+TICKS_BYTES_MAX = 256 << 10
+CONTROL_BYTES_MAX = 256 << 10
+QUEUE_MAX = 1000  # Messages that may wait per peer in each direction.
+CONTROL_QUEUE_MAX = 100
+ALERTS_QUEUE_MAX = 10_000  # Per subscriber; beyond it that subscriber has gaps, which it can see.
+
+NOBLOCK = int(zmq.NOBLOCK)
+MORE = int(zmq.SNDMORE | zmq.NOBLOCK)
+_RCVMORE = int(zmq.RCVMORE)
+_EVENTS = int(zmq.EVENTS)
+_POLLIN = int(zmq.POLLIN)
+
+
+class Reader:
+    """A socket that is drained within a budget. Bound methods are cached: this is the hot path."""
+
+    def __init__(self, socket: zmq.Socket[bytes]) -> None:
+        self.socket = socket
+        self._get: Callable[[int], Any] = socket.getsockopt
+        self._recv: Callable[[int], bytes] = socket.recv
+
+    def drain(self, budget: int) -> int:
+        """Take at most `budget` messages; return how many there were. Fewer: none is left."""
+        get, recv = self._get, self._recv
+        for taken in range(budget):
+            if not get(_EVENTS) & _POLLIN:
+                return taken
+            try:
+                first = recv(NOBLOCK)
+            except zmq.Again:
+                return taken
+            self._take(first)
+        return budget
+
+    def readable(self) -> bool:
+        """Return whether a message waits. Reading EVENTS also re-arms the descriptor."""
+        return bool(self._get(_EVENTS) & _POLLIN)
+
+    def _take(self, first: bytes) -> None:
+        """Take the message that begins with this frame, to its last frame."""
+        raise NotImplementedError
+
+    def _has_more(self) -> bool:
+        return bool(self._get(_RCVMORE))
+
+    def _drop_rest(self) -> int:
+        """Drop the rest of a message; return how many frames that were."""
+        dropped = 0
+        while self._has_more():
+            self._recv(NOBLOCK)
+            dropped += 1
+        return dropped
+
+
+class Envelope(IntEnum):
+    """How a request came, and so how its answer must go."""
+
+    DEALER = 0  # [peer, payload]
+    REQ = 1  # [peer, empty, payload]
+
+
+def make_router(context: zmq.Context[zmq.Socket[bytes]], queue_max: int) -> zmq.Socket[bytes]:
+    """Return a ROUTER that never blocks and never hands one peer's place to another."""
+    socket = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 0)
+    _guard(socket, queue_max)
+    return socket
+
+
+def make_pull(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    """Return a PULL for market data."""
+    socket = context.socket(zmq.PULL)
+    _guard(socket, QUEUE_MAX)
+    return socket
+
+
+def make_sub(
+    context: zmq.Context[zmq.Socket[bytes]], publishers: tuple[str, ...]
+) -> zmq.Socket[bytes]:
+    """Return a SUB connected to publishers of market data, subscribed to all they send."""
+    socket = context.socket(zmq.SUB)
+    _guard(socket, QUEUE_MAX)
+    socket.setsockopt(zmq.SUBSCRIBE, b"")
+    for address in publishers:
+        socket.connect(address)
+    return socket
+
+
+def make_xpub(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+    """Return an XPUB that admits subscriptions one by one and drops for slow subscribers only."""
+    socket = context.socket(zmq.XPUB)
+    socket.setsockopt(zmq.XPUB_MANUAL, 1)
+    _guard(socket, ALERTS_QUEUE_MAX)
+    return socket
+
+
+def _guard(socket: zmq.Socket[bytes], queue_max: int) -> None:
+    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_CUT)
+    socket.setsockopt(zmq.RCVHWM, queue_max)
+    socket.setsockopt(zmq.SNDHWM, queue_max)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 2000)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 1000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 3000)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, 5000)
+    socket.setsockopt(zmq.BACKLOG, 256)
+    socket.setsockopt(zmq.LINGER, 0)
