@@ -6,15 +6,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.boards import FIRM, Boards
-from engine.case import Case, CheckRow, Measures, Missing, Plan
-from engine.checks import CHECKS, MEASURED_KEYS
+from engine.case import Case, CheckRow, Plan
+from engine.checks import CHECKS
+from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import Owner, resolve
-from engine.money import divide_half_even, money_from_number
+from engine.limits import Owner, resolve, resolve_currency, resolve_duplicates
+from engine.money import money_from_number
 from engine.orders import Order, OrderState
 from engine.quotes import Quote
 from engine.throttle import Window
-from riskd.codes import RejectCode
+from engine.valuation import Missing, Valuation, margin_rate
 from riskd.messages import AccountSpec, Fill, Scope
 
 FINISHED_MAX = 20_000  # Ended orders remembered per account; the oldest is forgotten.
@@ -39,6 +40,9 @@ class AccountState(Struct):
     frozen: str = ""  # Why; empty while it may trade.
     day_open_money: int | None = None  # Equity at the last session roll, account currency.
     day_transfers_money: int = 0  # Since then.
+    day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
+    working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
+    contents: dict[str, Window] = {}  # When an order of the same content was sent.
 
 
 class Account:
@@ -46,14 +50,12 @@ class Account:
 
     __slots__ = (
         "_blank",
-        "_measured",
-        "_measured_version",
         "_plans",
         "_plans_version",
         "boards",
         "case",
         "state",
-        "version",
+        "valuation",
     )
 
     def __init__(
@@ -62,12 +64,10 @@ class Account:
         self.boards = boards
         self.case = Case()
         self.state = state or _opened(spec)
-        self.version = 0  # Changes with cash, position and reservation.
+        self.valuation = self._value()
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._plans_version = -1
-        self._measured: Measures | Missing | None = None
-        self._measured_version = (-1, -1)
 
     @property
     def id(self) -> str:
@@ -77,6 +77,7 @@ class Account:
     def respecify(self, spec: AccountSpec) -> None:
         """Put another declaration in force; what is booked stays, `account_conflict` saw to it."""
         self.state.spec = replace(spec, balance=self.state.spec.balance)
+        self.valuation = self._value()
         self._plans_version = -1
 
     def plan(self, symbol: str, strategy: str, trader: str) -> Plan | None:
@@ -98,22 +99,18 @@ class Account:
         return position
 
     def position_to_change(self, symbol: str) -> Position:
-        """Return the position of a known symbol, from now on part of the state."""
+        """Return the position of a known symbol, from now on part of the state, to change it."""
         position = self.position(symbol)
         if symbol in self._blank:
             self.state.positions[symbol] = self._blank.pop(symbol)
+            self.valuation.hold(position)
+        self.valuation.position_changed(symbol)
         return position
 
-    def measures(self) -> Measures | Missing:
-        """Return equity, day P&L and gross exposure from the marks of now.
-
-        Computed when first asked after any price, position or cash changed. O(positions).
-        """
-        version = (self.boards.quotes.version, self.version)
-        if self._measured is None or self._measured_version != version:
-            self._measured = self._measure()
-            self._measured_version = version
-        return self._measured
+    def day_pnl_money(self) -> int:
+        """Return the P&L since the last roll, of the valuation's last refresh."""
+        opened = (self.state.day_open_money or 0) + self.state.day_transfers_money
+        return self.valuation.equity_money - opened
 
     def end(self, client_order_id: str, state: OrderState) -> None:
         """Move a working order to the ended ones and release exactly its leaves."""
@@ -134,36 +131,41 @@ class Account:
         """Reserve exactly `leaves_lots` for an order instead of what it reserved before."""
         position = self.position_to_change(order.check.symbol)
         change = leaves_lots - order.leaves_lots
+        self._count_working(order, leaves_lots)
         if order.check.side == "buy":
             position.open_buy_lots += change
         else:
             position.open_sell_lots += change
         order.leaves_lots = leaves_lots
-        self.version += 1
+
+    def turnover_money(self) -> int | None:
+        """Return what was traded today and what works, in account money; None without a rate."""
+        total = 0
+        for amounts in (self.state.day_turnover, self.state.working_turnover):
+            for currency, money in amounts.items():
+                converted = self.convert(money, currency) if money else 0
+                if converted is None:
+                    return None
+                total += converted
+        return total
 
     def add_cash(self, currency: str, money: int) -> None:
         """Change the cash of a currency."""
         self.state.cash[currency] = self.state.cash.get(currency, 0) + money
-        self.version += 1
+        self.valuation.cash_changed()
 
-    def roll_day(self) -> bool:
-        """Begin a day at the equity of now; return False if a mark or rate is missing."""
-        measures = self.measures()
-        if isinstance(measures, Missing):
-            return False
-        self.state.day_open_money = measures.equity_money
-        self.state.day_transfers_money = 0
-        self.version += 1
-        return True
+    def roll_day(self) -> Missing | None:
+        """Begin a day at the equity of now; return what is missing to do so."""
+        missing = self.valuation.refresh()
+        if missing is None:
+            self.state.day_open_money = self.valuation.equity_money
+            self.state.day_transfers_money = 0
+            self.state.day_turnover.clear()
+        return missing
 
     def convert(self, money: int, currency: str) -> int | None:
         """Return money in account currency, half-even; None if no rate is known."""
-        rate = self.boards.quotes.rate(currency, self.state.spec.currency)
-        if rate is None:
-            return None
-        if rate.numerator == rate.denominator:
-            return money
-        return divide_half_even(money * rate.numerator, rate.denominator)
+        return self.valuation.convert(money, currency)
 
     def unrealized_money(self, position: Position, quote: Quote) -> int | None:
         """Return a position's unrealised P&L in settlement currency; None without a mark."""
@@ -176,34 +178,22 @@ class Account:
         instrument = self.boards.instruments[position.symbol]
         return instrument.value_money(lots, mark) - position.books.cost_money
 
-    def _measure(self) -> Measures | Missing:
-        state, boards = self.state, self.boards
-        equity = 0
-        for currency, money in state.cash.items():
-            converted = self.convert(money, currency) if money else 0
-            if converted is None:
-                return _no_rate(currency, state.spec.currency)
-            equity += converted
-        gross, by_symbol = 0, {}
-        for symbol, position in state.positions.items():
-            longest, shortest = position.worst_long_lots(), position.worst_short_lots()
-            if not longest and not shortest and not position.books.lots:
-                continue
-            quote, instrument = boards.quotes.quotes[symbol], boards.instruments[symbol]
-            unrealized = self.unrealized_money(position, quote)
-            mark = quote.mark_long if position.books.lots >= 0 else quote.mark_short
-            if unrealized is None or mark is None:
-                return Missing(RejectCode.NO_REFERENCE_PRICE, f"{symbol} is held without a mark")
-            worst = instrument.notional_money(max(abs(longest), abs(shortest)), mark)
-            profit = self.convert(unrealized, instrument.settlement)
-            exposure = self.convert(worst, instrument.settlement)
-            if profit is None or exposure is None:
-                return _no_rate(instrument.settlement, state.spec.currency)
-            equity += profit
-            gross += exposure
-            by_symbol[symbol] = exposure
-        day = equity - (state.day_open_money or 0) - state.day_transfers_money
-        return Measures(equity, day, gross, by_symbol)
+    def _count_working(self, order: Order, leaves_lots: int) -> None:
+        if order.value_milliticks is None:
+            return
+        instrument, working = (
+            self.boards.instruments[order.check.symbol],
+            self.state.working_turnover,
+        )
+        change = instrument.notional_money(leaves_lots, order.value_milliticks)
+        change -= instrument.notional_money(order.leaves_lots, order.value_milliticks)
+        working[instrument.settlement] = working.get(instrument.settlement, 0) + change
+
+    def _value(self) -> Valuation:
+        valuation = Valuation(self.boards, self.state.spec, self.state.cash)
+        for position in self.state.positions.values():
+            valuation.hold(position)
+        return valuation
 
     def _build_plan(self, symbol: str, strategy: str, trader: str) -> Plan:
         boards, spec = self.boards, self.state.spec
@@ -211,20 +201,30 @@ class Account:
         groups = boards.ancestry(spec.group)
         owner = Owner(spec.id, groups, symbol, strategy, trader)
         plan = Plan(owner, instrument, self.position(symbol), boards.quotes.quotes[symbol])
+        currencies = _currencies(instrument)
+        limited = (
+            (currency, resolve_currency(boards.limits, owner, currency))
+            for currency in ((instrument.base, instrument.settlement) if instrument.is_pair else ())
+            if currency is not None and currency != spec.currency
+        )
+        plan.currency_limits = tuple((key, limit) for key, limit in limited if limit is not None)
+        plan.duplicates = resolve_duplicates(boards.limits, owner)
+        floor = resolve(boards.limits, owner, "concentration_floor")
+        if floor is not None:
+            plan.limits[floor.key] = floor
         rows: list[CheckRow] = []
         for row in CHECKS:
-            if row.key is None:
-                rows.append(row)
-                continue
-            limit = resolve(boards.limits, owner, row.key)
+            limit = None if row.key is None else resolve(boards.limits, owner, row.key)
             if limit is not None:
-                plan.limits[row.key] = limit
+                plan.limits[limit.key] = limit
+            wanted = row.key is None or limit is not None
+            if wanted and (row.applies is None or row.applies(spec, plan)):
                 rows.append(row)
         plan.checks = tuple(rows)
-        plan.needs_measures = any(key in plan.limits for key in MEASURED_KEYS)
-        currencies = {instrument.spec.currency: None, instrument.settlement: None}
-        if instrument.base is not None:
-            currencies[instrument.base] = None
+        plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
+        plan.needs_valuation = any(row.valued for row in rows)
+        plan.margin_rate = margin_rate(spec, instrument)
+        plan.is_account_currency = instrument.settlement == spec.currency
         plan.breaker_keys = (
             (Scope.FIRM.value, FIRM),
             *((Scope.GROUP.value, group) for group in reversed(groups)),
@@ -236,6 +236,12 @@ class Account:
         return plan
 
 
+def _currencies(instrument: Instrument) -> tuple[str, ...]:
+    """Return every currency of an instrument once, in a stated order."""
+    named = (instrument.spec.currency, instrument.settlement, instrument.base)
+    return tuple(dict.fromkeys(currency for currency in named if currency is not None))
+
+
 def _opened(spec: AccountSpec) -> AccountState:
     balance = money_from_number(spec.balance)
     return AccountState(
@@ -244,7 +250,3 @@ def _opened(spec: AccountSpec) -> AccountState:
         transfers={spec.currency: balance},
         day_open_money=balance,
     )
-
-
-def _no_rate(currency: str, target: str) -> Missing:
-    return Missing(RejectCode.FX_MISSING, f"no exchange rate from {currency} to {target}")

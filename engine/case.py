@@ -10,9 +10,10 @@ from engine.facts import Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, ResolvedLimit
-from engine.quotes import Quote, QuoteBoard, Rate
+from engine.quotes import Quote, Rate
+from engine.valuation import MarginRate, Missing, Valuation, margin_of
 from riskd.codes import RejectCode
-from riskd.messages import Check, Reject, RiskSettings
+from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject
 
 
 class Reference(NamedTuple):
@@ -22,22 +23,6 @@ class Reference(NamedTuple):
     source: str  # touch, last, mark, previous_close, settlement.
     age_ns: int
     age_max_ns: int  # Older is stale.
-
-
-class Measures(NamedTuple):
-    """An account's money in its own currency, 10^-12 of it; exact wherever no rate is involved."""
-
-    equity_money: int
-    day_pnl_money: int
-    gross_worst_money: int  # Every position at the worse of both sides.
-    gross_worst_by_symbol: dict[str, int]
-
-
-class Missing(NamedTuple):
-    """Why measures could not be made: a code and what is missing."""
-
-    code: RejectCode
-    what: str
 
 
 class Plan:
@@ -50,9 +35,14 @@ class Plan:
     __slots__ = (
         "breaker_keys",
         "checks",
+        "currency_limits",
+        "duplicates",
         "instrument",
+        "is_account_currency",
+        "limit_checks",
         "limits",
-        "needs_measures",
+        "margin_rate",
+        "needs_valuation",
         "owner",
         "position",
         "quote",
@@ -67,8 +57,13 @@ class Plan:
         self.quote = quote
         self.limits: dict[str, ResolvedLimit] = {}
         self.breaker_keys: tuple[ScopeKey, ...] = ()
-        self.checks: tuple[CheckRow, ...] = ()
-        self.needs_measures = False  # Some limit in force is on the whole account.
+        self.checks: tuple[CheckRow, ...] = ()  # In THE order.
+        self.limit_checks: tuple[CheckFunction, ...] = ()  # Those of limits alone, in THE order.
+        self.needs_valuation = False  # Some limit in force is on the whole account.
+        self.margin_rate: MarginRate = (0, 1)
+        self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
+        self.duplicates: DuplicateOrders | None = None
+        self.is_account_currency = False  # The instrument settles in it: no rate is involved.
 
 
 class Case:
@@ -76,23 +71,35 @@ class Case:
 
     __slots__ = (
         "account_rate",
-        "board",
         "breakers",
         "buying",
+        "currency_missing",
+        "day_pnl_money",
         "frozen",
+        "gross_money",
+        "grows",
+        "longest_lots",
         "lots",
-        "measure",
+        "lower_money",
+        "margin_money",
+        "missing",
         "now_steady_ns",
         "open_count",
         "order",
         "plan",
         "price_milliticks",
         "reducing",
-        "reference",
+        "reference_milliticks",
+        "repeat_after_ns",
         "retry_after_ns",
-        "settings",
+        "shortest_lots",
         "stamp",
         "stop_milliticks",
+        "symbol_money",
+        "told_reference",
+        "turnover_money",
+        "upper_money",
+        "valuation",
         "value_milliticks",
     )
 
@@ -100,29 +107,93 @@ class Case:
     plan: Plan
     stamp: Stamp
     now_steady_ns: int
-    board: QuoteBoard
     breakers: BreakerBoard
-    settings: RiskSettings
     buying: bool
     lots: int | None
     price_milliticks: int | None
     stop_milliticks: int | None
-    reference: Reference | None
+    reference_milliticks: int | None  # What the order is judged by.
+    told_reference: Reference | None  # The same with source and age; None: a fresh touch.
     value_milliticks: int | None  # What the order is valued at: its price, or the touch + slippage.
     account_rate: Rate | None  # From settlement to account currency.
     reducing: bool
     open_count: int
     retry_after_ns: int  # 0: every rate limit had room and is charged.
+    repeat_after_ns: int  # 0: the same content was not sent too often.
+    turnover_money: int | None  # Traded today and working, without this order; None: not known.
+    currency_missing: Missing | None  # Set by the check of currency exposure.
     frozen: str  # Why the account is frozen; empty if it is not.
-    measure: Callable[[], Measures | Missing]  # Made on demand, kept while nothing changed.
+    valuation: Valuation  # Of the marks of now, where a limit needs it.
+    missing: Missing | None  # Why the valuation is not of now.
+    day_pnl_money: int
+    # What the account would be at its worst with this order, see `place`.
+    longest_lots: int  # The position if every working buy filled and no sell did.
+    shortest_lots: int  # The position if every working sell filled and no buy did.
+    grows: bool  # The larger of both is larger with this order than without.
+    symbol_money: int | None  # Exposure of the symbol; None with the four below: not known.
+    upper_money: int  # Signed exposure of the account, all working buys and no sell filled.
+    lower_money: int  # Signed exposure of the account, all working sells and no buy filled.
+    gross_money: int
+    margin_money: int
+
+    def place(self, lots: int) -> None:
+        """Look at the order as one of `lots`: what it reduces, and what it could come to at worst.
+
+        Exposure is valued at the reference; conversions are rounded away from zero, never under.
+        """
+        plan, position = self.plan, self.plan.position
+        self.lots = lots
+        held = position.books.lots
+        longest, shortest = held + position.open_buy_lots, held - position.open_sell_lots
+        before_lots = max(abs(longest), abs(shortest))
+        if self.buying:
+            self.reducing = lots <= -longest
+            longest += lots
+        else:
+            self.reducing = lots <= shortest
+            shortest -= lots
+        self.longest_lots, self.shortest_lots = longest, shortest
+        self.grows = max(abs(longest), abs(shortest)) > before_lots
+        reference, rate, valuation = self.reference_milliticks, self.account_rate, self.valuation
+        if not plan.needs_valuation or reference is None or rate is None or self.missing:
+            self.symbol_money = None
+            return
+        upper = plan.instrument.exposure_money(longest, reference)
+        lower = plan.instrument.exposure_money(shortest, reference)
+        if rate.numerator != rate.denominator:
+            upper, lower = _converted_away(upper, rate), _converted_away(lower, rate)
+        symbol = self.symbol_money = max(abs(upper), abs(lower))
+        margin = margin_of(symbol, plan.margin_rate)
+        before = valuation.held(plan.instrument.symbol)
+        if before is not None:
+            upper -= before.upper
+            lower -= before.lower
+            symbol -= before.gross
+            margin -= before.margin
+        self.upper_money = valuation.upper_money + upper
+        self.lower_money = valuation.lower_money + lower
+        self.gross_money = valuation.gross_money + symbol
+        self.margin_money = valuation.margin_money + margin
+
+
+def _converted_away(money: int, rate: Rate) -> int:
+    """Return money in account currency, rounded away from zero."""
+    size = -(-abs(money) * rate.numerator // rate.denominator)
+    return size if money >= 0 else -size
+
+
+CheckFunction = Callable[[Case], Reject | None]
 
 
 class CheckRow(NamedTuple):
     """One check: a row of the table in `engine/checks/__init__.py`, whose order is THE order."""
 
     code: RejectCode
-    check: Callable[[Case], Reject | None]
+    check: CheckFunction
     key: str | None = None  # The limit that asks for it; None is always checked.
+    applies: Callable[[AccountSpec, Plan], bool] | None = None  # Whether it is checked at all.
     numbers: Callable[[Case], tuple[float, float] | None] | None = None  # Value and limit.
     fits_lots: Callable[[Case], int | None] | None = None  # Most lots that pass; None: any.
     reducing_passes: bool = False
+    valued: bool = False  # Looks at the whole account's money.
+    ordinary: bool = False  # Must be run even when nothing about order or market is unusual.

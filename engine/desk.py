@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import assert_never
 
 from msgspec.structs import replace
@@ -18,11 +19,12 @@ from engine.fills import (
 )
 from engine.findings import reject
 from engine.money import is_amount
-from engine.orders import DUPLICATE, Flags, Order, OrderState
+from engine.orders import DUPLICATE, Flags, Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied
 from engine.reports import apply_release, apply_report, apply_wake, report_invalid
 from riskd.codes import RejectCode
 from riskd.messages import (
+    ID_LENGTH_MAX,
     AccountUnfreeze,
     Ack,
     ActorFailed,
@@ -45,6 +47,7 @@ from riskd.messages import (
 
 UNBOOKED_MAX = 1000  # Fills of unknown symbols kept per account until the symbol is added.
 SUSPENSE = "SUSPENSE"  # Takes the fills of accounts that do not exist.
+SUSPENSE_HASH_BYTES = 30  # In hexadecimal digits within the length of an id.
 
 AddressedMessage = (
     Check
@@ -68,8 +71,8 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
 
     Bad numbers change nothing and get an `error`. Time triggers and internal messages have none.
     """
-    if account.state.unbooked:
-        _book_waiting(account, facts)
+    if account.state.unbooked and not isinstance(message, Elapse):
+        _book_waiting(account, facts)  # Not at a wake-up: a restored engine may have fewer.
     match message:
         case Check():
             return decide_order(account, message, stamp, facts)
@@ -89,7 +92,7 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
                 return _malformed(f"amount: {message.amount} must be finite and not zero")
             return _ack(apply_transfer(account, message, facts), message.transfer_id, stamp)
         case VerdictVoid():
-            apply_release(account, message.client_order_id, OrderState.VOID, facts)
+            _void(account, message.client_order_id, facts)
             return None
         case Elapse():
             apply_wake(account, stamp, facts)
@@ -117,9 +120,10 @@ def _answer_operator(
             account.state.frozen = ""
             return _done(message.request_id, {"seq": stamp.seq})
         case SessionRoll():
-            if account.roll_day():
-                return _done(message.request_id, {"account": account.id, "seq": stamp.seq})
-            return _refused(message.request_id, f"{account.id}: a mark or rate is missing")
+            missing = account.roll_day()
+            if missing is not None:
+                return _refused(message.request_id, f"{account.id}: {missing.what}")
+            return _done(message.request_id, {"account": account.id, "seq": stamp.seq})
         case ActorFailed():
             freeze(account, message.reason, facts)
             return None
@@ -144,16 +148,21 @@ def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts:
     if not isinstance(message, Check):
         text = "riskd had a fault; the account is frozen; nothing is known of this message"
         return Error(code="internal", text=text)
-    known = account.state.orders.get(message.client_order_id)
-    if known is not None:  # It had reserved: what is reserved is not forgotten.
-        return known.verdict
     text = f"fault at seq {stamp.seq}; the account is frozen"
     found = reject(RejectCode.INTERNAL_FAULT, text, Scope.ACCOUNT, account.id)
     verdict = denied(message, stamp, (found,), account.boards.limits_version)
-    if not message.dry_run:
+    order_id = message.client_order_id
+    known = account.state.orders.get(order_id) or account.state.finished.get(order_id)
+    if message.dry_run:
+        return verdict
+    if known is None:
         record = Order(check=message, verdict=verdict, state=OrderState.DENIED)
-        account.state.finished[message.client_order_id] = record
-    return verdict
+        account.remember(order_id, record)
+        return verdict
+    if first_difference(known.check, message) is not None:
+        return verdict
+    # It was judged before: what is reserved is not forgotten, and the first verdict stands.
+    return replace(known.verdict, duplicate=known.verdict.seq != stamp.seq)
 
 
 def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int) -> Answer:
@@ -174,10 +183,9 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int)
 
 def suspense_fill(fill: Fill) -> Fill:
     """Return the fill of an account that does not exist as the suspense account books it."""
-    exec_id = f"{fill.account}:{fill.exec_id}"[:128]
     return Fill(
         account=SUSPENSE,
-        exec_id=exec_id,
+        exec_id=_suspense_exec_id(fill),
         symbol=fill.symbol,
         side=fill.side,
         quantity=fill.quantity,
@@ -200,6 +208,29 @@ def as_unknown_account(reply: Answer, fill: Fill) -> Answer:
     if not isinstance(reply, Ack):
         return reply
     return replace(reply, ref=fill.exec_id, flags=("unknown_account", *reply.flags))
+
+
+def _suspense_exec_id(fill: Fill) -> str:
+    """Return an execution id that no other account's fill has, readable where it fits."""
+    text = f"{fill.account}:{fill.exec_id}"
+    if len(text) <= ID_LENGTH_MAX and ":" not in fill.account:
+        return text
+    told = f"{len(fill.account)}:{text}".encode()
+    return f":{blake2b(told, digest_size=SUSPENSE_HASH_BYTES).hexdigest()}"
+
+
+def _void(account: Account, client_order_id: str, facts: Facts) -> None:
+    """Take back an approval that never left; a repeat of the order is told so too."""
+    order = account.state.orders.get(client_order_id)
+    if order is None or order.state is not OrderState.PENDING or order.report_ids:
+        return
+    apply_release(account, client_order_id, OrderState.VOID, facts)
+    text = "the approval missed the order's deadline and is void"
+    found = reject(RejectCode.DEADLINE, text, Scope.ACCOUNT, account.id)
+    first = order.verdict
+    stamp = Stamp(first.seq, first.checked_ns, 0)
+    void = denied(order.check, stamp, (found,), first.limits_version)
+    order.verdict = replace(void, durability=first.durability)
 
 
 def _answer_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Answer:
@@ -251,13 +282,13 @@ def _book_waiting(account: Account, facts: Facts) -> None:
     ready = [fill for fill in account.state.unbooked if fill.symbol in known]
     if not ready:
         return
-    account.state.unbooked = [f for f in account.state.unbooked if f.symbol not in known]
     for fill in ready:
         wrong = fill_invalid(fill, known[fill.symbol])
         if wrong is not None:
             _unusable(account, fill.exec_id, wrong, facts)
         else:
             apply_fill(account, fill, facts)
+        account.state.unbooked.remove(fill)  # After it is booked: a fault must not lose it.
 
 
 def _unusable(account: Account, exec_id: str, wrong: str, facts: Facts) -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from engine.account import IDS_MAX, Account
 from engine.facts import Facts, Raised
-from engine.instruments import Instrument, quantity_invalid
+from engine.instruments import Instrument, is_a_millitick, quantity_invalid
 from engine.ledger import Execution, Position, apply_execution, rebuild, remember
 from engine.money import is_amount, is_in_range, money_from_number, units_from_number
 from engine.orders import DUPLICATE, Flags, OrderState
@@ -48,6 +48,8 @@ def apply_fill(account: Account, fill: Fill, facts: Facts) -> Flags:
     if folded is not None:
         state.execution_symbols.pop(folded.fill.exec_id, None)
     state.execution_symbols[fill.exec_id] = fill.symbol
+    traded = state.day_turnover.get(settlement, 0) + abs(execution.value_money)
+    state.day_turnover[settlement] = traded
     account.add_cash(settlement, position.books.realized_money - realized_before)
     if execution.fee_money:
         account.add_cash(execution.fee_currency, execution.fee_money)
@@ -222,4 +224,6 @@ def _off_tick(fill: Fill, instrument: Instrument) -> Flags:
 def _is_fill_price(price: float, instrument: Instrument) -> bool:
     if not is_in_range(price, instrument.tick_numerator, instrument.tick_denominator):
         return False
-    return price > 0 or (instrument.spec.allow_negative and not instrument.inverse)
+    if instrument.inverse:  # Its value divides by the price.
+        return is_a_millitick(price, instrument)
+    return price > 0 or instrument.spec.allow_negative

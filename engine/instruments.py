@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from engine.money import (
     MONEY_SCALE,
+    UNITS_MAX,
     divide_half_even,
     exact_fraction,
     is_in_range,
@@ -19,6 +20,7 @@ from engine.money import (
 from riskd.messages import InstrumentKind, InstrumentSpec
 
 MILLI = 1000
+SIZE_MIN, SIZE_MAX = Fraction(1, 10**18), Fraction(10**12)  # Of a tick, a lot, a multiplier.
 
 
 class InstrumentError(ValueError):
@@ -33,10 +35,14 @@ class Instrument:
         "inverse",
         "inverse_denominator",
         "inverse_numerator",
+        "is_pair",
         "lot_denominator",
         "lot_numerator",
         "milli_value_money",
         "milli_value_remainder",
+        "price_max",
+        "price_min",
+        "quantity_max",
         "settlement",
         "spec",
         "stale_after_ns",
@@ -56,9 +62,18 @@ class Instrument:
         self.inverse = spec.kind is InstrumentKind.INVERSE
         self.settlement = spec.settlement or spec.currency
         self.base = spec.base
+        self.is_pair = spec.kind is InstrumentKind.FX and spec.base is not None
         self.tick_numerator, self.tick_denominator = tick.as_integer_ratio()
         self.lot_numerator, self.lot_denominator = lot.as_integer_ratio()
+        self.quantity_max = float(UNITS_MAX * lot)
+        self.price_max = float(UNITS_MAX * tick)
+        self.price_min = -self.price_max if spec.allow_negative else 0.0  # Exclusive.
         self.stale_after_ns = (spec.stale_after_ms or stale_after_ms) * 1_000_000
+        if spec.kind is not InstrumentKind.LINEAR and spec.allow_negative:
+            text = (
+                f"{spec.symbol}: allow_negative is for linear instruments, this one is {spec.kind}"
+            )
+            raise InstrumentError(text)
         tick_value = tick * lot * contract * MONEY_SCALE
         if not self.inverse and tick_value.denominator != 1:
             raise InstrumentError(
@@ -82,6 +97,11 @@ class Instrument:
             return divide_half_even(lots * milliticks * self.tick_value_money, MILLI)
         return lots * milliticks * self.milli_value_money
 
+    def exposure_money(self, lots: int, milliticks: int) -> int:
+        """Return the size of `lots` at a price with the side's sign, in settlement money."""
+        value = self.value_money(lots, milliticks)
+        return -value if self.inverse else value
+
     def notional_money(self, lots: int, milliticks: int) -> int:
         """Return the size of `lots` at a price, never negative, in settlement money."""
         return abs(self.value_money(lots, milliticks))
@@ -96,6 +116,24 @@ class Instrument:
         else:
             value = lots * ticks * self.tick_value_money
         return divide_half_even(value.numerator, value.denominator)
+
+    def lots(self, quantity: float) -> int | None:
+        """Return a wire quantity in lots, None if it is no multiple. It is within range."""
+        if self.lot_denominator == self.lot_numerator:  # Lots of one unit.
+            lots = int(quantity)
+            return lots if lots == quantity else None
+        return units_from_number(quantity, self.lot_numerator, self.lot_denominator)
+
+    def milliticks_on_tick(self, price: float) -> int | None:
+        """Return an order's price as a board price, None off the tick. It is within range."""
+        ticks = round(price * self.tick_denominator / self.tick_numerator)
+        if ticks * self.tick_numerator / self.tick_denominator != price:
+            return None
+        return ticks * MILLI
+
+    def base_money(self, lots: int) -> int:
+        """Return lots of a pair as money of its base currency."""
+        return lots * self.lot_numerator * MONEY_SCALE // self.lot_denominator
 
     def quantity(self, lots: int) -> float:
         """Return lots as a wire quantity."""
@@ -129,6 +167,11 @@ class Instrument:
         return cost_money * self.tick_numerator / ticks_denominator
 
 
+def is_a_millitick(price: float, instrument: Instrument) -> bool:
+    """Return whether a finite price is at least the smallest that the board counts."""
+    return price * instrument.tick_denominator * MILLI >= instrument.tick_numerator
+
+
 def quantity_invalid(
     quantity: float, instrument: Instrument, name: str, *, zero: bool
 ) -> str | None:
@@ -149,4 +192,6 @@ def _positive(spec: InstrumentSpec, name: str) -> Fraction:
         raise InstrumentError(f"{spec.symbol}: {name} {text!r} is not a decimal number") from None
     if size <= 0:
         raise InstrumentError(f"{spec.symbol}: {name} must be greater than zero, found {text}")
+    if not SIZE_MIN <= size <= SIZE_MAX:
+        raise InstrumentError(f"{spec.symbol}: {name} must be from 1e-18 to 1e12, found {text}")
     return size

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.money import money_from_number
-from riskd.messages import LimitSet, LimitsSpec, LimitValue, Scope
+from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Scope
 
 FIRM = "firm"
 ENFORCED = (
@@ -15,10 +15,18 @@ ENFORCED = (
     "position_notional",
     "position_quantity",
     "daily_loss",
+    "gross_exposure",
+    "net_exposure",
+    "currency_exposure",
+    "concentration_pct",
+    "concentration_floor",
+    "turnover",
     "leverage",
+    "risk_per_trade_pct",
     "open_orders",
     "price_collar_pct",
     "orders_per_second",
+    "duplicate_orders",
 )
 
 
@@ -75,8 +83,27 @@ def resolve(limits: LimitSet, owner: Owner, key: str) -> ResolvedLimit | None:
             continue
         value, hard = (limit.value, limit.hard) if isinstance(limit, LimitValue) else (limit, True)
         if found is None or value < found.value or (value == found.value and hard > found.hard):
-            found = ResolvedLimit(key, value, money_from_number(value), scope, scope_id, hard)
+            money = money_from_number(value)
+            found = ResolvedLimit(key, float(value), money, scope, scope_id, hard)
     return found
+
+
+def resolve_currency(limits: LimitSet, owner: Owner, currency: str) -> ResolvedLimit | None:
+    """Return the tightest limit on what may be held of a currency, None if none is set."""
+    found: ResolvedLimit | None = None
+    for scope, scope_id, table in scopes_of(limits, owner):
+        value = (table.currency_exposure or {}).get(currency)
+        if value is not None and (found is None or value < found.value):
+            money = money_from_number(value)
+            found = ResolvedLimit("currency_exposure", float(value), money, scope, scope_id, True)
+    return found
+
+
+def resolve_duplicates(limits: LimitSet, owner: Owner) -> DuplicateOrders | None:
+    """Return the limit on repeats of the same content: the fewest, then the longest window."""
+    tables = [table.duplicate_orders for _, _, table in scopes_of(limits, owner)]
+    found = [duplicates for duplicates in tables if duplicates is not None]
+    return min(found, key=lambda one: (one.count, -one.window_ms), default=None)
 
 
 def unenforced(limits: LimitSet) -> list[str]:

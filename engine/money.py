@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import isfinite
 
 MONEY_SCALE = 1_000_000_000_000
-UNITS_MAX = 9_000_000_000_000_000  # Below 2**53: every count of lots or ticks is its own float.
+UNITS_MAX = 1_000_000_000_000_000  # Below 2**50: every count of any size has a float of its own.
 AMOUNT_MAX = 1e18  # Largest amount of a transfer, a fee or a limit, in units of its currency.
 
 

@@ -38,7 +38,7 @@ class Order(Struct):
     lots: int = 0
     leaves_lots: int = 0  # What is reserved.
     filled_lots: int = 0
-    price_milliticks: int | None = None
+    value_milliticks: int | None = None  # What it was valued at when it was judged.
     until_steady_ns: int = 0
     report_ids: list[str] = []
 

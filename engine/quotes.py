@@ -12,9 +12,9 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from engine.facts import Stamp
-from engine.instruments import Instrument
+from engine.instruments import Instrument, is_a_millitick
 from engine.money import is_in_range
-from riskd.messages import InstrumentKind, MarketPhase, MarketState, RiskSettings, Tick
+from riskd.messages import MarketPhase, MarketState, RiskSettings, Tick
 
 FEEDS_MAX = 64  # Feeds whose sequence is kept per symbol; a tick of one more feed is refused.
 
@@ -50,6 +50,7 @@ class Quote(Struct):
     previous_close: int | None = None
     settlement: int | None = None
     phase: MarketPhase = MarketPhase.OPEN
+    version: int = 0  # Changes with every mark.
 
 
 class Rate(NamedTuple):
@@ -63,13 +64,21 @@ ONE = Rate(1, 1)
 
 
 class QuoteBoard:
-    """Quotes by symbol. `version` changes with every price, so that figures can be cached."""
+    """Quotes by symbol; `rates_version` changes with every price of a pair."""
 
-    __slots__ = ("_instruments", "_mark", "_pairs", "_pivot", "_rates", "quotes", "version")
+    __slots__ = (
+        "_instruments",
+        "_mark",
+        "_pairs",
+        "_pivot",
+        "_rates",
+        "quotes",
+        "rates_version",
+    )
 
     def __init__(self, settings: RiskSettings) -> None:
         self.quotes: dict[str, Quote] = {}
-        self.version = 0
+        self.rates_version = 0
         self._instruments: dict[str, Instrument] = {}
         self._pairs: dict[tuple[str, str], str] = {}  # (base, quote currency) to symbol.
         self._rates: dict[tuple[str, str], Rate | None] = {}
@@ -80,15 +89,15 @@ class QuoteBoard:
         """Put other settings in force; marks follow with the next tick of each symbol."""
         self._mark = settings.mark
         self._pivot = settings.fx_pivot
-        self._rates.clear()
+        self._forget_rates()
 
     def add(self, instrument: Instrument) -> Quote:
         """Begin to keep quotes of an instrument; keep those it already has."""
         self._instruments[instrument.symbol] = instrument
         spec = instrument.spec
-        if spec.kind is InstrumentKind.FX and spec.base is not None:
+        if instrument.is_pair and spec.base is not None:
             self._pairs.setdefault((spec.base, spec.currency), spec.symbol)
-            self._rates.clear()
+            self._forget_rates()
         return self.quotes.setdefault(instrument.symbol, Quote(symbol=instrument.symbol))
 
     def apply_tick(self, tick: Tick, stamp: Stamp) -> TickOutcome:
@@ -106,6 +115,8 @@ class QuoteBoard:
         for price in (bid, ask, last):
             if price is not None and not _is_price(price, instrument):
                 return TickOutcome.VALUE_INVALID
+        if not (_is_size(tick.bid_size) and _is_size(tick.ask_size) and _is_size(tick.last_size)):
+            return TickOutcome.VALUE_INVALID
         new_bid = quote.bid if bid is None else instrument.milliticks(bid)
         new_ask = quote.ask if ask is None else instrument.milliticks(ask)
         if new_bid is not None and new_ask is not None and new_bid > new_ask:
@@ -120,8 +131,8 @@ class QuoteBoard:
             quote.last, quote.last_steady_ns = instrument.milliticks(last), stamp.steady_ns
         quote.recv_ns, quote.venue_ns = stamp.recv_ns, tick.venue_ns
         self._set_mark(quote)
-        if self._rates and instrument.spec.kind is InstrumentKind.FX:
-            self._rates.clear()
+        if instrument.is_pair:
+            self._forget_rates()
         return TickOutcome.APPLIED
 
     def apply_state(self, message: MarketState) -> TickOutcome:
@@ -162,6 +173,10 @@ class QuoteBoard:
         self._rates[key] = found
         return found
 
+    def _forget_rates(self) -> None:
+        self._rates.clear()
+        self.rates_version += 1
+
     def _direct(self, source: str, target: str) -> Rate | None:
         symbol = self._pairs.get((source, target))
         rate = self._mid(symbol) if symbol else None
@@ -183,7 +198,7 @@ class QuoteBoard:
         return Rate(twice * instrument.tick_numerator, 2000 * instrument.tick_denominator)
 
     def _set_mark(self, quote: Quote) -> None:
-        self.version += 1
+        quote.version += 1
         bid, ask, last = quote.bid, quote.ask, quote.last
         if self._mark == "last" and last is not None:
             quote.mark_long = quote.mark_short = last
@@ -198,8 +213,14 @@ class QuoteBoard:
 
 
 def _is_price(price: float, instrument: Instrument) -> bool:
-    in_range = is_in_range(price, instrument.tick_numerator, instrument.tick_denominator)
-    return in_range and (price > 0 or (instrument.spec.allow_negative and isfinite(price)))
+    """Return whether the board can count a price; one that counts as zero would divide by it."""
+    if not is_in_range(price, instrument.tick_numerator, instrument.tick_denominator):
+        return False
+    return instrument.spec.allow_negative or is_a_millitick(price, instrument)
+
+
+def _is_size(size: float | None) -> bool:
+    return size is None or (isfinite(size) and size >= 0)
 
 
 def _sequence_outcome(quote: Quote, tick: Tick) -> TickOutcome | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from engine.account import Account
 from engine.facts import Facts, Raised, Stamp, WakeAt
 from engine.instruments import quantity_invalid
@@ -25,7 +27,8 @@ def report_invalid(account: Account, report: OrderReport) -> str | None:
             return "leaves_quantity: needed when an order is replaced"
         return None
     if order is None:
-        return None if leaves >= 0 else "leaves_quantity: must be zero or more"
+        text = f"leaves_quantity: {leaves} must be finite, zero or more"
+        return None if isfinite(leaves) and leaves >= 0 else text
     instrument = account.boards.instruments[order.check.symbol]
     return quantity_invalid(leaves, instrument, "leaves_quantity", zero=True)
 
@@ -100,7 +103,7 @@ def _report_of_ended(account: Account, report: OrderReport, facts: Facts) -> Fla
     flag = "unknown_order" if unknown else "already_terminal"
     text = f"report {report.status} of order {report.client_order_id}: {flag}"
     severity = Severity.HIGH if unknown else Severity.LOW
-    facts.append(Raised(severity, flag, f"{flag}:{account.id}", text, account.id))
+    facts.append(Raised(severity, flag, f"report_{flag}:{account.id}", text, account.id))
     return (flag,)
 
 
@@ -111,6 +114,7 @@ def _replace_leaves(
     lots = units_from_number(leaves_quantity, instrument.lot_numerator, instrument.lot_denominator)
     assert lots is not None  # report_invalid refused it otherwise.
     account.set_leaves(order, lots)
+    order.lots = order.filled_lots + lots  # What is filled beyond this is too much.
     order.state = OrderState.ACCEPTED
     if not lots:
         account.end(client_order_id, OrderState.CANCELED)

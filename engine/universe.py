@@ -34,6 +34,9 @@ def instrument_conflict(boards: Boards, spec: InstrumentSpec) -> str | None:
         Instrument(spec, boards.settings.stale_after_ms)
     except InstrumentError as error:
         return str(error)
+    for margin in ("initial_margin", "maintenance_margin"):
+        if not is_amount(getattr(spec, margin)):
+            return f"instrument {spec.symbol}: {margin} must be finite and in range"
     standing = boards.instruments.get(spec.symbol)
     name = value_changed(standing.spec, spec) if standing is not None else None
     if standing is None or name is None:
@@ -46,6 +49,8 @@ def account_conflict(standing: AccountSpec | None, spec: AccountSpec) -> str | N
     """Return why an account cannot be added or changed, None if it can."""
     if not is_amount(spec.balance):
         return f"account {spec.id}: balance {spec.balance} must be finite and in range"
+    if spec.leverage is not None and not is_amount(spec.leverage):
+        return f"account {spec.id}: leverage {spec.leverage} must be finite and in range"
     if standing is None:
         return None
     for name in ("currency", "cost_method", "position_mode"):

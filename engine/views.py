@@ -7,7 +7,6 @@ from typing import Any
 from engine.account import Account
 from engine.alerts import AlertBook
 from engine.boards import Boards
-from engine.case import Missing
 from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
@@ -57,17 +56,17 @@ def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
             fee = account.convert(money, currency)
             complete = complete and fee is not None
             fees += fee or 0
-    measures = account.measures()
-    known = None if isinstance(measures, Missing) else measures
+    missing = account.valuation.refresh()
+    equity, day = account.valuation.equity_money, account.day_pnl_money()
     return PnlUpdate(
         account=account.id,
         currency=account.state.spec.currency,
-        equity=None if known is None else number_from_money(known.equity_money),
+        equity=None if missing else number_from_money(equity),
         realized=number_from_money(realized),
         unrealized=number_from_money(unrealized),
         fees=number_from_money(fees),
-        day=None if known is None else number_from_money(known.day_pnl_money),
-        complete=complete and known is not None,
+        day=None if missing else number_from_money(day),
+        complete=complete and missing is None,
         ts_ns=now_ns,
     )
 
@@ -95,16 +94,16 @@ def account_line(account: Account, now_ns: int) -> Shown:
 def account_view(account: Account, now_ns: int) -> Shown:
     """Return an account in full."""
     state = account.state
-    measures = account.measures()
-    known = None if isinstance(measures, Missing) else measures
+    missing = account.valuation.refresh()
+    gross = account.valuation.gross_money
     cash = {currency: number_from_money(money) for currency, money in state.cash.items()}
     return {
         **account_line(account, now_ns),
         "spec": state.spec,
         "cash": cash,
         "transfers": {key: number_from_money(money) for key, money in state.transfers.items()},
-        "gross_worst": None if known is None else number_from_money(known.gross_worst_money),
-        "missing": measures.what if isinstance(measures, Missing) else None,
+        "gross_worst": None if missing else number_from_money(gross),
+        "missing": missing.what if missing else None,
         "remembered_orders": len(state.orders) + len(state.finished),
         "unbooked_fills": len(state.unbooked),
     }

@@ -29,8 +29,17 @@ class RejectCode(StrEnum):
     ORDER_QUANTITY = "ORDER_QUANTITY"
     ORDER_NOTIONAL = "ORDER_NOTIONAL"
     POSITION_LIMIT = "POSITION_LIMIT"
+    GROSS_EXPOSURE = "GROSS_EXPOSURE"
+    NET_EXPOSURE = "NET_EXPOSURE"
+    CURRENCY_EXPOSURE = "CURRENCY_EXPOSURE"
     OPEN_ORDERS = "OPEN_ORDERS"
+    TURNOVER = "TURNOVER"
+    CONCENTRATION = "CONCENTRATION"
     LEVERAGE = "LEVERAGE"
+    MARGIN = "MARGIN"
+    BUYING_POWER = "BUYING_POWER"
+    RISK_PER_TRADE = "RISK_PER_TRADE"
+    DUPLICATE_CONTENT = "DUPLICATE_CONTENT"
     RATE_LIMIT = "RATE_LIMIT"
     FX_MISSING = "FX_MISSING"
     OVERLOADED = "OVERLOADED"
@@ -126,6 +135,51 @@ CODES: dict[RejectCode, CodeText] = {
         3,
         "The position would pass its limit if every working order on this side filled.",
         "Send a smaller order, or cancel a working one.",
+    ),
+    RejectCode.GROSS_EXPOSURE: CodeText(
+        3,
+        "Worst-case gross exposure, long plus short, would pass its limit.",
+        "Send a smaller order, or reduce a position.",
+    ),
+    RejectCode.NET_EXPOSURE: CodeText(
+        3,
+        "Worst-case net exposure, long less short, would pass its limit on the order's side.",
+        "Send a smaller order, or reduce a position on this side.",
+    ),
+    RejectCode.CURRENCY_EXPOSURE: CodeText(
+        3,
+        "What is held of a currency, both legs of pairs counted, would pass its limit.",
+        "Send a smaller order, or trade the currency back.",
+    ),
+    RejectCode.TURNOVER: CodeText(
+        3,
+        "What was traded today with what works would pass its limit.",
+        "Reducing orders pass. The day rolls at the calendar's time.",
+    ),
+    RejectCode.CONCENTRATION: CodeText(
+        3,
+        "The name would be too large a share of gross exposure or equity.",
+        "Send a smaller order. Exposure below concentration_floor is not judged.",
+    ),
+    RejectCode.MARGIN: CodeText(
+        25,
+        "Initial margin of the worst case would be more than the equity.",
+        "Send a smaller order, or reduce a position.",
+    ),
+    RejectCode.BUYING_POWER: CodeText(
+        25,
+        "A cash account cannot pay for the worst case, or does not hold what it sells.",
+        "Send a smaller order.",
+    ),
+    RejectCode.RISK_PER_TRADE: CodeText(
+        99,
+        "The loss from entry to the order's stop is too large a share of equity.",
+        "Send a smaller order, or a closer stop_loss.",
+    ),
+    RejectCode.DUPLICATE_CONTENT: CodeText(
+        6,
+        "The same order was sent too often in the window.",
+        "Check whether a program sends it by mistake; wait for retry_after_ns otherwise.",
     ),
     RejectCode.OPEN_ORDERS: CodeText(
         3, "Too many orders are working.", "Cancel one, or wait for one to end."

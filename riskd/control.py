@@ -7,15 +7,11 @@ from typing import Self
 
 from riskd.codec import control_answers_codec
 from riskd.errors import ControlError
-from riskd.messages import ControlMessage, ControlRequest, Error, Result
+from riskd.messages import ControlMessage, Error, Result
 from riskd.request import Encoding, RequestSocket
 
 CONTROL_ADDRESS = "tcp://127.0.0.1:5704"
 TIMEOUT_MS = 3000
-
-
-class Instruments(ControlRequest, frozen=True, kw_only=True, tag="instruments"):
-    """Every instrument: symbol, kind, currency, tick_size, lot_size, mark, feed_seqs."""
 
 
 class ControlClient:
@@ -34,7 +30,7 @@ class ControlClient:
     ) -> None:
         self._socket = RequestSocket(address, timeout_ms=timeout_ms, encoding=encoding)
 
-    def request(self, message: ControlMessage | Instruments) -> Result:
+    def request(self, message: ControlMessage) -> Result:
         """Return the result of `message`; raise ControlError if refused, NoAnswer on silence."""
         answer = self._socket.ask(message, control_answers_codec, attempts=1)
         if isinstance(answer, Error):

@@ -1,13 +1,15 @@
 """Every pre-trade check, in THE order: the first that fails is the primary reason.
 
 A check is a pure function of a `Case`; a row names the limit that asks for it, its numbers for
-`explain`, and the most lots that would pass. `docs/architecture.md` tells how to add one.
+`explain`, and about the most lots that would pass. Rows that are not `ordinary` fail only when
+something that `engine/pretrade.py` looks up is unusual, and are not run otherwise: that is what
+makes the common verdict fast. `docs/architecture.md` tells how to add one.
 """
 
 from __future__ import annotations
 
 from engine.case import CheckRow
-from engine.checks import account, price, size, state
+from engine.checks import conduct, credit, exposure, price, size, state
 from riskd.codes import RejectCode
 
 CHECKS: tuple[CheckRow, ...] = (
@@ -18,10 +20,12 @@ CHECKS: tuple[CheckRow, ...] = (
     CheckRow(RejectCode.REDUCE_ONLY, state.check_reduce_only),
     CheckRow(
         RejectCode.DAILY_LOSS,
-        account.check_daily_loss,
+        credit.check_daily_loss,
         key="daily_loss",
-        numbers=account.daily_loss_numbers,
+        numbers=credit.daily_loss_numbers,
         reducing_passes=True,
+        valued=True,
+        ordinary=True,
     ),
     CheckRow(RejectCode.PRICE_OFF_TICK, price.check_price_off_tick),
     CheckRow(RejectCode.QUANTITY_OFF_LOT, price.check_quantity_off_lot),
@@ -32,6 +36,7 @@ CHECKS: tuple[CheckRow, ...] = (
         price.check_price_collar,
         key="price_collar_pct",
         numbers=price.collar_numbers,
+        ordinary=True,
     ),
     CheckRow(
         RejectCode.ORDER_QUANTITY,
@@ -39,6 +44,7 @@ CHECKS: tuple[CheckRow, ...] = (
         key="order_quantity",
         numbers=size.order_quantity_numbers,
         fits_lots=size.order_quantity_fits,
+        ordinary=True,
     ),
     CheckRow(
         RejectCode.ORDER_NOTIONAL,
@@ -46,6 +52,7 @@ CHECKS: tuple[CheckRow, ...] = (
         key="order_notional",
         numbers=size.order_notional_numbers,
         fits_lots=size.order_notional_fits,
+        ordinary=True,
     ),
     CheckRow(
         RejectCode.POSITION_LIMIT,
@@ -54,6 +61,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=size.position_quantity_numbers,
         fits_lots=size.position_quantity_fits,
         reducing_passes=True,
+        ordinary=True,
     ),
     CheckRow(
         RejectCode.POSITION_LIMIT,
@@ -62,6 +70,37 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=size.position_notional_numbers,
         fits_lots=size.position_notional_fits,
         reducing_passes=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.GROSS_EXPOSURE,
+        exposure.check_gross_exposure,
+        key="gross_exposure",
+        numbers=exposure.gross_exposure_numbers,
+        fits_lots=exposure.gross_exposure_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.NET_EXPOSURE,
+        exposure.check_net_exposure,
+        key="net_exposure",
+        numbers=exposure.net_exposure_numbers,
+        fits_lots=exposure.net_exposure_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.CURRENCY_EXPOSURE,
+        exposure.check_currency_exposure,
+        applies=exposure.has_currency_limit,
+        numbers=exposure.currency_exposure_numbers,
+        fits_lots=exposure.currency_exposure_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
     ),
     CheckRow(
         RejectCode.OPEN_ORDERS,
@@ -69,17 +108,74 @@ CHECKS: tuple[CheckRow, ...] = (
         key="open_orders",
         numbers=size.open_orders_numbers,
         reducing_passes=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.TURNOVER,
+        exposure.check_turnover,
+        key="turnover",
+        numbers=exposure.turnover_numbers,
+        fits_lots=exposure.turnover_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.CONCENTRATION,
+        exposure.check_concentration,
+        key="concentration_pct",
+        numbers=exposure.concentration_numbers,
+        fits_lots=exposure.concentration_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
     ),
     CheckRow(
         RejectCode.LEVERAGE,
-        account.check_leverage,
+        credit.check_leverage,
         key="leverage",
-        numbers=account.leverage_numbers,
-        fits_lots=account.leverage_fits,
+        numbers=credit.leverage_numbers,
+        fits_lots=credit.leverage_fits,
         reducing_passes=True,
+        valued=True,
+        ordinary=True,
     ),
-    CheckRow(RejectCode.RATE_LIMIT, account.check_rate_limit, key="orders_per_second"),
-    CheckRow(RejectCode.FX_MISSING, account.check_fx_missing, reducing_passes=True),
+    CheckRow(
+        RejectCode.MARGIN,
+        credit.check_margin,
+        applies=credit.is_margined,
+        numbers=credit.margin_numbers,
+        fits_lots=credit.margin_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.BUYING_POWER,
+        credit.check_buying_power,
+        applies=credit.is_cash,
+        numbers=credit.buying_power_numbers,
+        fits_lots=credit.buying_power_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.RISK_PER_TRADE,
+        credit.check_risk_per_trade,
+        key="risk_per_trade_pct",
+        numbers=credit.risk_per_trade_numbers,
+        fits_lots=credit.risk_per_trade_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.DUPLICATE_CONTENT,
+        conduct.check_duplicate_content,
+        applies=conduct.has_duplicate_limit,
+    ),
+    CheckRow(RejectCode.RATE_LIMIT, conduct.check_rate_limit, key="orders_per_second"),
+    CheckRow(RejectCode.FX_MISSING, conduct.check_fx_missing, reducing_passes=True),
     CheckRow(RejectCode.DEADLINE, state.check_deadline),
 )
-MEASURED_KEYS = ("daily_loss", "leverage")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from engine.case import Case, Missing
+from msgspec.structs import replace
+
+from engine.case import Case, Reference
 from engine.findings import exceeded, reject_case, shown, shown_age
 from engine.instruments import MILLI
 from engine.money import MONEY_SCALE
-from riskd.codes import CODES, RejectCode
-from riskd.messages import OrderType, Reject
+from riskd.codes import RejectCode
+from riskd.messages import Reject
 
-MARKET_TYPES = (OrderType.MARKET, OrderType.STOP)
+_HUNDRED = 100 * MONEY_SCALE
+_HUNDRED_TICKS = _HUNDRED * MILLI
 
 
 def check_price_off_tick(case: Case) -> Reject | None:
@@ -35,19 +38,19 @@ def check_quantity_off_lot(case: Case) -> Reject | None:
 
 def check_no_reference_price(case: Case) -> Reject | None:
     """An order is judged by known prices, its own and those of what is held, never by none."""
-    if case.reference is not None:
-        asked = case.plan.needs_measures and not case.reducing
-        missing = case.measure() if asked else None
-        if isinstance(missing, Missing) and missing.code is RejectCode.NO_REFERENCE_PRICE:
-            return reject_case(case, missing.code, missing.what)
+    if case.reference_milliticks is None:
+        symbol = case.plan.instrument.symbol
+        text = f"{symbol} has no touch, last, mark, previous close or settlement"
+        return reject_case(case, RejectCode.NO_REFERENCE_PRICE, text)
+    missing = case.missing
+    if missing is None or missing.code is not RejectCode.NO_REFERENCE_PRICE or case.reducing:
         return None
-    text = f"{case.plan.instrument.symbol} has no touch, last, mark, previous close or settlement"
-    return reject_case(case, RejectCode.NO_REFERENCE_PRICE, text)
+    return reject_case(case, missing.code, missing.what)
 
 
 def check_stale_price(case: Case) -> Reject | None:
     """The reference is no older than its source may be."""
-    reference = case.reference
+    reference = case.told_reference
     if reference is None or reference.age_ns <= reference.age_max_ns:
         return None
     price = shown(case.plan.instrument.price(reference.milliticks))
@@ -62,28 +65,19 @@ def check_price_collar(case: Case) -> Reject | None:
     """A buy is not priced too far above the reference, a sell not too far below it."""
     edge = collar_edge_milliticks(case)
     price = case.price_milliticks
-    if edge is None or price is None or case.reference is None:
+    if edge is None or price is None:
         return None
     if price <= edge if case.buying else price >= edge:
         return None
     limit = case.plan.limits["price_collar_pct"]
-    instrument, reference = case.plan.instrument, case.reference
+    instrument, reference = case.plan.instrument, reference_of(case)
     found = exceeded(RejectCode.PRICE_COLLAR, limit, collar_numbers(case)[0], "%")
     text = (
         f"price {shown(instrument.price(price))} is past {shown(instrument.price(edge))}: "
         f"{reference.source} {shown(instrument.price(reference.milliticks))}, "
         f"{shown_age(reference.age_ns)}, collar {limit.value:g} %"
     )
-    return Reject(
-        code=found.code,
-        fix_code=CODES[RejectCode.PRICE_COLLAR].fix_code,
-        scope=found.scope,
-        scope_id=found.scope_id,
-        limit_type=found.limit_type,
-        value=found.value,
-        limit=found.limit,
-        text=text,
-    )
+    return replace(found, text=text)
 
 
 def collar_edge_milliticks(case: Case) -> int | None:
@@ -92,23 +86,31 @@ def collar_edge_milliticks(case: Case) -> int | None:
     A percentage means nothing at or below zero, so instruments that may go there have no collar
     in percent.
     """
-    if case.reference is None or case.plan.instrument.spec.allow_negative:
+    reference = case.reference_milliticks
+    if reference is None or case.price_milliticks is None:
         return None
-    if case.order.order_type in MARKET_TYPES:
+    if case.plan.instrument.spec.allow_negative:
         return None
     percent_money = case.plan.limits["price_collar_pct"].money
-    hundred = 100 * MONEY_SCALE
-    ticks_scaled = case.reference.milliticks
     if case.buying:
-        return ticks_scaled * (hundred + percent_money) // (hundred * MILLI) * MILLI
-    return -(-ticks_scaled * (hundred - percent_money) // (hundred * MILLI)) * MILLI
+        return reference * (_HUNDRED + percent_money) // _HUNDRED_TICKS * MILLI
+    return -(-reference * (_HUNDRED - percent_money) // _HUNDRED_TICKS) * MILLI
 
 
 def collar_numbers(case: Case) -> tuple[float, float]:
     """Return how far the price is on its bad side, in percent of the reference, and the limit."""
-    limit = case.plan.limits["price_collar_pct"].value
-    if case.reference is None or case.price_milliticks is None or not case.reference.milliticks:
+    limit, reference = case.plan.limits["price_collar_pct"].value, case.reference_milliticks
+    if not reference or case.price_milliticks is None:
         return 0.0, limit
-    away = case.price_milliticks - case.reference.milliticks
-    worse = away if case.buying else -away
-    return worse * 100 / case.reference.milliticks, limit
+    away = case.price_milliticks - reference
+    return (away if case.buying else -away) * 100 / reference, limit
+
+
+def reference_of(case: Case) -> Reference:
+    """Return the reference with its source and age. There is one."""
+    if case.told_reference is not None:
+        return case.told_reference
+    assert case.reference_milliticks is not None
+    age_ns = case.now_steady_ns - case.plan.quote.touch_steady_ns
+    stale_ns = case.plan.instrument.stale_after_ns
+    return Reference(case.reference_milliticks, "touch", age_ns, stale_ns)

@@ -16,7 +16,7 @@ def check_order_quantity(case: Case) -> Reject | None:
     lots = case.lots or 0
     if lots * instrument.lot_numerator * MONEY_SCALE <= limit.money * instrument.lot_denominator:
         return None
-    return exceeded(RejectCode.ORDER_QUANTITY, limit, case.order.quantity, "units")
+    return exceeded(RejectCode.ORDER_QUANTITY, limit, order_quantity_numbers(case)[0], "units")
 
 
 def order_quantity_fits(case: Case) -> int:
@@ -26,16 +26,19 @@ def order_quantity_fits(case: Case) -> int:
 
 def order_quantity_numbers(case: Case) -> tuple[float, float]:
     """Return the order's quantity and its limit."""
-    return case.order.quantity, case.plan.limits["order_quantity"].value
+    quantity = (
+        case.order.quantity if case.lots is None else case.plan.instrument.quantity(case.lots)
+    )
+    return quantity, case.plan.limits["order_quantity"].value
 
 
 def check_order_notional(case: Case) -> Reject | None:
     """The order's value, in account currency, is at most `order_notional`."""
-    if case.value_milliticks is None or case.lots is None or case.account_rate is None:
+    rate = case.account_rate
+    if case.value_milliticks is None or case.lots is None or rate is None:
         return None  # Refused by the checks of its price, its lots or its rate.
     limit = case.plan.limits["order_notional"]
     notional = case.plan.instrument.notional_money(case.lots, case.value_milliticks)
-    rate = case.account_rate
     if notional * rate.numerator <= limit.money * rate.denominator:
         return None
     return exceeded(RejectCode.ORDER_NOTIONAL, limit, order_notional_numbers(case)[0], "")
@@ -49,11 +52,10 @@ def order_notional_fits(case: Case) -> int | None:
 
 def order_notional_numbers(case: Case) -> tuple[float, float]:
     """Return the order's notional in account currency and its limit."""
-    limit = case.plan.limits["order_notional"]
-    if case.value_milliticks is None or case.lots is None or case.account_rate is None:
+    limit, rate = case.plan.limits["order_notional"], case.account_rate
+    if case.value_milliticks is None or case.lots is None or rate is None:
         return 0.0, limit.value
     notional = case.plan.instrument.notional_money(case.lots, case.value_milliticks)
-    rate = case.account_rate
     return notional * rate.numerator / (rate.denominator * MONEY_SCALE), limit.value
 
 
@@ -80,12 +82,13 @@ def position_quantity_numbers(case: Case) -> tuple[float, float]:
 
 def check_position_notional(case: Case) -> Reject | None:
     """The worst case on the order's side, at the reference, is at most `position_notional`."""
-    if case.reference is None or case.lots is None or case.account_rate is None:
+    reference, rate = case.reference_milliticks, case.account_rate
+    if reference is None or case.lots is None or rate is None:
         return None  # Refused by the checks of its price, its lots or its rate.
-    limit, rate, lots = case.plan.limits["position_notional"], case.account_rate, worst_lots(case)
+    limit, lots = case.plan.limits["position_notional"], worst_lots(case)
     if lots <= 0:
         return None
-    notional = case.plan.instrument.notional_money(lots, case.reference.milliticks)
+    notional = case.plan.instrument.notional_money(lots, reference)
     if notional * rate.numerator <= limit.money * rate.denominator:
         return None
     value = position_notional_numbers(case)[0]
@@ -94,20 +97,20 @@ def check_position_notional(case: Case) -> Reject | None:
 
 def position_notional_fits(case: Case) -> int | None:
     """Return the most lots that pass `check_position_notional`."""
-    if case.reference is None:
+    if case.reference_milliticks is None:
         return None
     limit = case.plan.limits["position_notional"]
-    lots = _lots_of(case, limit, case.reference.milliticks)
+    lots = _lots_of(case, limit, case.reference_milliticks)
     return None if lots is None else lots - standing_lots(case)
 
 
 def position_notional_numbers(case: Case) -> tuple[float, float]:
     """Return the worst position's notional in account currency and its limit."""
     limit, rate = case.plan.limits["position_notional"], case.account_rate
-    if case.reference is None or rate is None:
+    if case.reference_milliticks is None or rate is None:
         return 0.0, limit.value
     lots = max(0, worst_lots(case))
-    notional = case.plan.instrument.notional_money(lots, case.reference.milliticks)
+    notional = case.plan.instrument.notional_money(lots, case.reference_milliticks)
     return notional * rate.numerator / (rate.denominator * MONEY_SCALE), limit.value
 
 
@@ -127,13 +130,12 @@ def open_orders_numbers(case: Case) -> tuple[float, float]:
 
 def standing_lots(case: Case) -> int:
     """Return the worst position on the order's side without it; positive is further out."""
-    position = case.plan.position
-    return position.worst_long_lots() if case.buying else -position.worst_short_lots()
+    return worst_lots(case) - (case.lots or 0)
 
 
 def worst_lots(case: Case) -> int:
     """Return the worst position on the order's side with it; positive is further out."""
-    return standing_lots(case) + (case.lots or 0)
+    return case.longest_lots if case.buying else -case.shortest_lots
 
 
 def _quantity_lots(case: Case, limit: ResolvedLimit) -> int:
@@ -142,15 +144,9 @@ def _quantity_lots(case: Case, limit: ResolvedLimit) -> int:
 
 
 def _lots_of(case: Case, limit: ResolvedLimit, milliticks: int) -> int | None:
-    """Return the most lots whose notional in account currency is within `limit`."""
+    """Return the most lots whose notional in account currency is about `limit`."""
     rate = case.account_rate
     one = case.plan.instrument.notional_money(1, milliticks)
     if rate is None or one == 0:
         return None
-    lots = limit.money * rate.denominator // (one * rate.numerator)
-    while lots and (  # An inverse notional is rounded, so one lot's is not exactly the nth part.
-        case.plan.instrument.notional_money(lots, milliticks) * rate.numerator
-        > limit.money * rate.denominator
-    ):
-        lots -= 1
-    return lots
+    return limit.money * rate.denominator // (one * rate.numerator)

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from riskd.cli.failure import FAILED, NOT_ALLOWED, USAGE, CommandError, unreachable
 from riskd.client import ORDERS_ADDRESS, RiskClient
-from riskd.control import CONTROL_ADDRESS, ControlClient, Instruments
+from riskd.control import CONTROL_ADDRESS, ControlClient
 from riskd.errors import ControlError, NoAnswer
 from riskd.messages import ControlMessage, Result
 from riskd.subscriber import ALERTS_ADDRESS
@@ -46,7 +46,7 @@ class Connection:
         self._check_timeout()
         return RiskClient(self.address("orders"), timeout_ms=self.timeout_ms, retries=0)
 
-    def ask(self, message: ControlMessage | Instruments) -> Result:
+    def ask(self, message: ControlMessage) -> Result:
         """Return riskd's result of a control request; raise CommandError otherwise."""
         self._check_timeout()
         address = self.address("control")

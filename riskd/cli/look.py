@@ -9,11 +9,12 @@ from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE
-from riskd.cli.text import BOLD, cell, coloured, print_json, table
+from riskd.cli.text import BOLD, cell, coloured, label, print_json, table
 from riskd.messages import Accounts, Alerts, Breakers, Limits, Orders, Positions, Severity, Status
 
 Json = Annotated[bool, Parameter(negative="", help="JSON: one object, or one a line for a list.")]
 HERE = Connection()
+LINE_FIELDS_MAX = 6  # A longer map is shown a line a field.
 
 
 def status(*, json: Json = False, connection: Connection = HERE) -> int:
@@ -109,13 +110,18 @@ def _tree(found: Mapping[str, Any], *, depth: int) -> list[str]:
     """Return nested maps as indented lines, empty ones left out."""
     lines = []
     indent = "  " * depth
-    width = max((len(name) for name in found), default=0)
+    width = max((len(label(name)) for name in found), default=0)
     for name, value in found.items():
-        if isinstance(value, Mapping) and any(
-            isinstance(v, Mapping | list) for v in value.values()
-        ):
-            lines.append(f"{indent}{name}")
-            lines += _tree(value, depth=depth + 1)
+        rows = value if isinstance(value, list) else [value]
+        if rows and all(isinstance(row, Mapping) for row in rows) and _is_deep(value):
+            for row in rows:
+                lines += [f"{indent}{label(name)}", *_tree(row, depth=depth + 1)]
         elif value not in (None, {}, []):
-            lines.append(f"{indent}{name:<{width}}  {cell(name, value)}")
+            lines.append(f"{indent}{label(name):<{width}}  {cell(name, value)}")
     return lines
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether a value is too much for one line."""
+    inner = value.values() if isinstance(value, Mapping) else (value,)
+    return any(isinstance(part, Mapping | list) for part in inner) or len(inner) > LINE_FIELDS_MAX

@@ -147,7 +147,7 @@ def _ask(order: OrderOptions, connection: Connection, *, json: bool, dry_run: bo
     elif verdict.approved:
         _print_accept(verdict, took_ns, dry_run=dry_run)
     else:
-        _print_reject(verdict, took_ns)
+        _print_reject(verdict, took_ns, asked.quantity)
     return DONE if verdict.approved else REJECTED
 
 
@@ -173,14 +173,14 @@ def _print_accept(verdict: Verdict, took_ns: int, *, dry_run: bool) -> None:
         print(f"  free   {cancel}")
 
 
-def _print_reject(verdict: Verdict, took_ns: int) -> None:
+def _print_reject(verdict: Verdict, took_ns: int, quantity: float) -> None:
     first = verdict.rejects[0]
     scope = f"{first.scope} {first.scope_id}".strip()
     parts = [coloured("REJECT", RED), first.code, *_comparison(first), scope]
     print("   ".join([*parts, f"round trip {span(took_ns)}"]))
     print(f"  why    {first.text}")
     print(f"  FIX    OrdRejReason(103)={first.fix_code}")
-    if verdict.max_quantity:
+    if verdict.max_quantity and verdict.max_quantity < quantity:
         print(f"  fits   quantity {number(verdict.max_quantity)} would pass")
     if verdict.nearest_price is not None:
         print(f"  fits   price {number(verdict.nearest_price)} would pass the collar")

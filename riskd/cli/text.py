@@ -12,6 +12,7 @@ import msgspec
 
 GREEN, RED, YELLOW, BOLD, DIM = "32", "31", "33", "1", "2"
 ABSENT = "-"
+UNSHOWN = frozenset(("type", "pub_seq"))  # Of the wire, not of the subject.
 SPAN_UNITS = ((1, 1000, "ns"), (1000, 10**6, "µs"), (10**6, 10**9, "ms"))
 
 
@@ -82,6 +83,8 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
+        if name.endswith(("id", "version")):
+            return str(value)  # It names something; it is no amount.
         if name.endswith("age_ns") or name in ("uptime_ns", "retry_after_ns", "latency_ns"):
             return span(value)
         if name.endswith("_ns"):
@@ -94,16 +97,19 @@ def cell(name: str, value: Any) -> str:
     return str(value)
 
 
+def label(name: str) -> str:
+    """Return a field's name for people; its value is shown with its unit."""
+    return name.removesuffix("_ns").replace("_", " ")
+
+
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
     """Return rows as aligned lines: figures right, words left. Further fields follow `columns`."""
-    present = {key: None for row in rows for key in row}
+    present = {key: None for row in rows for key in row if key not in UNSHOWN}
     names = [name for name in columns if name in present]
     names += [name for name in present if name not in names]
     cells = [[cell(name, row.get(name)) for name in names] for row in rows]
-    is_figure = [
-        all(isinstance(row.get(name), int | float | None) for row in rows) for name in names
-    ]
-    heads = [name.removesuffix("_ns").replace("_", " ") for name in names]
+    is_figure = [all(_is_figure(row.get(name)) for row in rows) for name in names]
+    heads = [label(name) for name in names]
     widths = [
         max(len(heads[index]), *(len(line[index]) for line in cells)) for index in range(len(names))
     ]
@@ -116,6 +122,10 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str
         return "  ".join(parts).rstrip()
 
     return [coloured(aligned(heads), BOLD), *(aligned(line) for line in cells)]
+
+
+def _is_figure(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def print_json(value: Any) -> None:

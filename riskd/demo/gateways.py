@@ -63,9 +63,7 @@ async def run_gateway(account: str, client: AsyncRiskClient, story: Story, seed:
 async def _trade_once(
     account: str, client: AsyncRiskClient, story: Story, choices: random.Random, number: int
 ) -> None:
-    found = choices.choice(story.market.instruments)
-    side = choices.choice((Side.BUY, Side.SELL))
-    order = _order(account, f"demo-{number}", found, side, story, choices)
+    order, found = _order(account, f"demo-{number}", story.market, choices)
     sent_ns = time.perf_counter_ns()
     verdict = await client.check(order)
     story.flow.latencies_ns.append(time.perf_counter_ns() - sent_ns)
@@ -82,19 +80,16 @@ async def _trade_once(
 
 
 def _order(
-    account: str,
-    order_id: str,
-    found: DemoInstrument,
-    side: Side,
-    story: Story,
-    choices: random.Random,
-) -> Check:
-    mid = story.market.mid(found.symbol)
+    account: str, order_id: str, market: SyntheticMarket, choices: random.Random
+) -> tuple[Check, DemoInstrument]:
+    found = choices.choice(market.instruments)
+    side = choices.choice((Side.BUY, Side.SELL))
+    mid = market.mid(found.symbol)
     away = choices.uniform(-2e-4, 4e-4)  # A little better than the touch, or a little through it.
     if choices.random() < OFF_COLLAR:
         away = 0.25
     price = on_grid(mid * (1 + away if side is Side.BUY else 1 - away), found.tick_size)
-    return Check(
+    order = Check(
         account=account,
         client_order_id=order_id,
         symbol=found.symbol,
@@ -104,6 +99,7 @@ def _order(
         time_in_force=TimeInForce.DAY,
         strategy="demo",
     )
+    return order, found
 
 
 def _quantity(found: DemoInstrument, mid: float, notional: float) -> float:

@@ -20,16 +20,10 @@ FIRST_PRICES = {
     "USDCHF": 0.8900,
     "AUDUSD": 0.6600,
     "USDCAD": 1.3600,
-    "NZDUSD": 0.6050,
-    "EURGBP": 0.8550,
-    "EURJPY": 164.00,
     "BTCUSDT": 61_800.0,
     "BTCUSD": 61_800.0,
-    "BTCUSD_PERP": 61_800.0,
-    "ETHUSDT": 3_400.0,
-    "ETHUSD": 3_400.0,
-    "ETHUSD_PERP": 3_400.0,
-    "SOLUSDT": 145.0,
+    "XBTUSD": 61_800.0,
+    "USDTUSD": 1.0,
 }
 YEAR_S = 252 * 23_400.0  # Trading seconds: a volatility per year is spread over them.
 VOLATILITY = {"fx": 0.08, "linear": 0.30, "inverse": 0.70}  # Per year.

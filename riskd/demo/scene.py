@@ -13,10 +13,10 @@ import zmq
 
 from riskd.aio import AsyncRiskClient
 from riskd.codec import encode_msgpack
-from riskd.control import ControlClient, Instruments
+from riskd.control import ControlClient
 from riskd.demo.gateways import Flow, Story, run_gateway
 from riskd.demo.market import DemoInstrument, SyntheticMarket
-from riskd.messages import Accounts, Alert, Breaker, PnlUpdate, Ticks
+from riskd.messages import Accounts, Alert, Breaker, Instruments, PnlUpdate, Ticks
 from riskd.subscriber import Subscriber
 
 STEP_S = 0.1  # Of the market: well inside the time after which a price is stale.
@@ -24,6 +24,7 @@ FRAME_S = 0.25
 ALERTS_MAX = 8
 LISTEN_MAX = 1000  # Publications taken before the loop gets its turn again.
 GATEWAY_TIMEOUT_MS = 2000
+SUSPENSE = "SUSPENSE"  # riskd's own account, for fills that name an unknown one; nobody trades it.
 
 
 class Cast(NamedTuple):
@@ -64,10 +65,10 @@ class SceneOptions(NamedTuple):
 def ask_cast(control_address: str) -> Cast:
     """Ask riskd which accounts and instruments it has."""
     with ControlClient(control_address) as control:
-        accounts = _rows(control.request(Accounts()).data)
-        instruments = _rows(control.request(Instruments()).data)
+        accounts: list[dict[str, Any]] = control.request(Accounts()).data
+        instruments: list[dict[str, Any]] = control.request(Instruments()).data
     return Cast(
-        accounts=tuple(str(row.get("account") or row.get("id")) for row in accounts),
+        accounts=tuple(row["account"] for row in accounts if row["account"] != SUSPENSE),
         instruments=tuple(
             DemoInstrument(
                 symbol=row["symbol"],
@@ -166,10 +167,3 @@ def _listen(ear: Subscriber, board: Board) -> None:
                 board.breakers.pop(breaker.breaker_id, None)
             case _:
                 pass  # Nothing else was subscribed to.
-
-
-def _rows(found: Any) -> list[dict[str, Any]]:
-    """Return the rows of an answer that is a list, or a map with one list in it."""
-    if isinstance(found, dict):
-        return next(value for value in found.values() if isinstance(value, list))
-    return list(found)

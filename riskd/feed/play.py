@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from riskd.aio import IN_FLIGHT_MAX, AsyncRiskClient
 from riskd.client import ORDERS_ADDRESS
-from riskd.control import CONTROL_ADDRESS, ControlClient, Instruments
+from riskd.control import CONTROL_ADDRESS, ControlClient
 from riskd.errors import NoAnswer, RiskdError
 from riskd.feed.tally import Tally
 from riskd.feed.tick_sender import TickSender
@@ -18,6 +18,7 @@ from riskd.feed.timed import NS_PER_S, FeedError, Timed
 from riskd.messages import (
     Check,
     Fill,
+    Instruments,
     MarketState,
     OrderReport,
     OrdersAnswer,
@@ -29,7 +30,8 @@ TICKS_ADDRESS = "tcp://127.0.0.1:5702"
 PROGRESS_S = 0.1
 PACE_S_MIN = 0.001  # Sooner than this is now.
 LOCKSTEP_RETRY_S = 0.0002
-LOCKSTEP_RESEND_S = 1.0  # Without progress for this long the unconfirmed ticks go out again.
+LOCKSTEP_RESEND_S = 0.5  # Not taken for this long, the unconfirmed ticks go out again.
+LOCKSTEP_RESENDS_MAX = 2
 LOCKSTEP_TIMEOUT_MS = 1000
 
 OnAnswer = Callable[[Check | OrderReport | Fill, OrdersAnswer], None]
@@ -149,6 +151,7 @@ class _Player:
 
     async def finish(self) -> None:
         """Wait until everything that was sent is answered or has failed."""
+        await self._sender.finish()
         await self._confirm_ticks()
         await self._answered()
 
@@ -215,34 +218,36 @@ class _Player:
         if not self._options.lockstep or not self._unconfirmed:
             return
         until_s = self._loop.time() + self._options.reconnect_s
-        progress_s = self._loop.time()
+        resend_s = self._loop.time() + LOCKSTEP_RESEND_S
+        resends = 0
         with ControlClient(self._options.control, timeout_ms=LOCKSTEP_TIMEOUT_MS) as control:
-            while not self._is_taken(control):
+            while not (is_taken := self._is_taken(control)):
                 now_s = self._loop.time()
                 if now_s > until_s:
                     raise FeedError(f"{self._sender.address}: the ticks sent were not taken.")
                 await self._sender.watch()
-                if now_s - progress_s > LOCKSTEP_RESEND_S:
-                    progress_s = now_s
+                if is_taken is False and now_s > resend_s:
+                    if resends == LOCKSTEP_RESENDS_MAX:
+                        break  # It came and was refused: crossed, or out of range.
+                    resends += 1
+                    resend_s = now_s + LOCKSTEP_RESEND_S
                     await self._sender.send_again()
                 await asyncio.sleep(LOCKSTEP_RETRY_S)
         self._unconfirmed.clear()
         self._sender.confirm()
 
-    def _is_taken(self, control: ControlClient) -> bool:
-        """Ask riskd for the newest row of each feed that it has taken."""
+    def _is_taken(self, control: ControlClient) -> bool | None:
+        """Ask riskd for the newest row of each feed that it has taken; None without an answer."""
         try:
             rows = control.request(Instruments()).data
         except NoAnswer:
-            return False
+            return None
         except RiskdError as error:
             raise FeedError(
                 f"{self._options.control}: lockstep needs `instruments`: {error}"
             ) from error
         taken = {
-            (row["symbol"], feed): seq
-            for row in rows
-            for feed, seq in (row.get("feed_seqs") or {}).items()
+            (row["symbol"], feed): seq for row in rows for feed, seq in row["feed_seqs"].items()
         }
         known = {row["symbol"] for row in rows}
         # A tick of an unknown instrument is never taken; waiting for it would last for ever.

@@ -60,7 +60,14 @@ def read(
     shape = file_format or detect(place)
     if shape not in FORMATS:
         raise FeedError(f"{place.name}: unknown format {shape!r}; expected {', '.join(FORMATS)}.")
-    recording = _recording(place, shape, symbol, account, Decimal(price_scale), run)
+    recording = _recording(
+        place,
+        shape,
+        symbol=symbol,
+        account=account,
+        price_scale=Decimal(price_scale),
+        run=run,
+    )
     lines = _lines(place)
     if shape == "lobster":
         book = _book_beside(place)
@@ -101,7 +108,13 @@ def symbol_of(path: Path) -> str:
 
 
 def _recording(
-    path: Path, shape: str, symbol: str | None, account: str, price_scale: Decimal, run: str
+    path: Path,
+    shape: str,
+    *,
+    symbol: str | None,
+    account: str,
+    price_scale: Decimal,
+    run: str,
 ) -> Recording:
     found = DAY.search(path.name)
     day = date(int(found[1]), int(found[2]), int(found[3])) if found else None

@@ -17,6 +17,7 @@ SEND_HWM = 50  # Batches that may wait here: what is not waiting is not lost.
 WINDOW_MAX = 4000  # Batches kept for sending again; more than all queues on the way can hold.
 RETRY_S = 0.001
 LINGER_MS = 5000
+EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
 
 
 class TickSender:
@@ -33,6 +34,7 @@ class TickSender:
         self._reconnect_s = reconnect_s
         self._batch: list[Tick] = []
         self._window: deque[bytes] = deque(maxlen=WINDOW_MAX)
+        self._is_connected = False
         # A context of its own: its end waits until what was sent has left.
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._open()
@@ -72,9 +74,21 @@ class TickSender:
         if self._was_lost():
             await self.send_again()
 
+    async def finish(self) -> None:
+        """Send what is left; raise FeedError if nobody is there to take it."""
+        await self.flush()
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + self._reconnect_s
+        await self.watch()
+        while self._window and not self._is_connected:
+            if loop.time() > until_s:
+                raise self._nobody()
+            await asyncio.sleep(RETRY_S)
+            await self.watch()
+
     def close(self) -> None:
-        """Disconnect; waits until the last batch has left, at most LINGER_MS."""
-        self._close_socket(linger_ms=LINGER_MS)
+        """Disconnect; if anybody is there, wait at most LINGER_MS until the last batch has left."""
+        self._close_socket(linger_ms=LINGER_MS if self._is_connected else 0)
         self._context.term()
 
     async def _deliver(self, payload: bytes) -> None:
@@ -90,17 +104,19 @@ class TickSender:
                 self._socket.send(payload, zmq.NOBLOCK)
             except zmq.Again:
                 if loop.time() > until_s:
-                    waited = f"for {self._reconnect_s:g} s"
-                    raise FeedError(f"{self.address} has taken no tick {waited}.") from None
+                    raise self._nobody() from None
                 await asyncio.sleep(RETRY_S)
                 continue
             await asyncio.sleep(0)  # Answers of the orders port have their turn.
             return
 
+    def _nobody(self) -> FeedError:
+        return FeedError(f"{self.address} has taken no tick for {self._reconnect_s:g} s.")
+
     def _open(self) -> None:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
         socket.setsockopt(zmq.SNDHWM, SEND_HWM)
-        self._monitor = socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        self._monitor = socket.get_monitor_socket(EVENTS)
         try:
             socket.connect(self.address)
         except zmq.ZMQError as error:
@@ -112,10 +128,13 @@ class TickSender:
     def _was_lost(self) -> bool:
         was_lost = False
         while self._monitor.poll(0):
-            was_lost |= recv_monitor_message(self._monitor)["event"] == zmq.EVENT_DISCONNECTED
+            event = recv_monitor_message(self._monitor)["event"]
+            self._is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+            was_lost |= not self._is_connected
         return was_lost
 
     def _close_socket(self, *, linger_ms: int = 0) -> None:
+        self._is_connected = False
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close(linger=linger_ms)

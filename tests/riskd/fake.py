@@ -83,7 +83,7 @@ class FakeRiskd:
             socket.setsockopt(zmq.LINGER, 0)
             wanted = (addresses or {}).get(name, "tcp://127.0.0.1:*")
             socket.bind(wanted)
-            self.addresses[name] = socket.getsockopt(zmq.LAST_ENDPOINT).decode().rstrip("\0")
+            self.addresses[name] = str(socket.last_endpoint.decode()).rstrip("\0")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake-riskd")
         self._thread.start()

@@ -160,7 +160,9 @@ def test_aio_server_that_dies_and_returns_answers_everything_once_in_order(run):
 def test_aio_facts_raise_what_riskd_refused(run):
     async def ask(address):
         async with AsyncRiskClient(address, timeout_ms=LONG_MS) as client:
-            fill = Fill(account="A", exec_id="x", symbol="S", side=Side.BUY, quantity=1.0, price=1.0)
+            fill = Fill(
+                account="A", exec_id="x", symbol="S", side=Side.BUY, quantity=1.0, price=1.0
+            )
             with pytest.raises(Refused, match="malformed"):
                 await client.fill(fill)
 

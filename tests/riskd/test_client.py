@@ -167,9 +167,7 @@ def test_client_fact_unanswered_raises_no_answer():
         RiskClient(fake.addresses["orders"], timeout_ms=SHORT_MS, retries=0) as client,
         pytest.raises(NoAnswer, match=str(SHORT_MS)),
     ):
-        client.fill(
-            account="A1", exec_id="x", symbol="AAPL", side="buy", quantity=1.0, price=1.0
-        )
+        client.fill(account="A1", exec_id="x", symbol="AAPL", side="buy", quantity=1.0, price=1.0)
 
 
 def test_client_fact_refused_raises_with_code_and_field():

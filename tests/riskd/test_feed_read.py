@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -75,7 +76,8 @@ def test_read_equity_quotes_send_only_the_side_that_a_row_has(tmp_path):
     path = written(
         tmp_path,
         "ibm_quotes_2013-10-08.csv.gz",
-        "ms_of_day,bid_x10000,bid_size,ask_x10000,ask_size,exchange,quote_condition_hex,suspicious\n"
+        "ms_of_day,bid_x10000,bid_size,ask_x10000,ask_size,exchange,quote_condition_hex,"
+        "suspicious\n"
         "14400640,1800100,200,0,0,P,1,0\n"
         "14400640,0,0,1826200,100,P,1,0\n"
         "14400641,0,0,0,0,P,1,0\n",
@@ -155,7 +157,11 @@ def test_read_lobster_becomes_what_a_gateway_would_send(tmp_path):
     assert isinstance(partial, OrderReport)
     assert (partial.status, partial.leaves_quantity) == (OrderStatus.REPLACED, 13.0)
     assert isinstance(fill, Fill)
-    assert (fill.client_order_id, fill.quantity, fill.price) == (check.client_order_id, 10.0, 585.33)
+    assert (fill.client_order_id, fill.quantity, fill.price) == (
+        check.client_order_id,
+        10.0,
+        585.33,
+    )
     assert isinstance(last, Tick)
     assert (last.last, last.last_size) == (585.33, 10.0)
     assert isinstance(hidden, Fill)
@@ -187,17 +193,28 @@ def test_read_lobster_book_beside_it_gives_the_touch_when_it_moves(tmp_path):
     ]
 
 
-BITSTAMP = """1000 order_created {"price": "236.47", "amount": "2.00000000", "datetime": "1", "id": 1, "order_type": 0}
-1010 order_created {"price": "236.47", "amount": "0.21144331", "datetime": "1", "id": 2, "order_type": 1}
-1020 order_changed {"price": "236.47", "amount": "1.78855669", "datetime": "1", "id": 1, "order_type": 0}
-1025 order_deleted {"price": "236.47", "amount": "0.00000000", "datetime": "1", "id": 2, "order_type": 1}
-1030 trade {"price": 236.4, "amount": 0.21144331000000001, "id": 9}
-1040 order_changed {"price": "236.40", "amount": "1.50000000", "datetime": "1", "id": 1, "order_type": 0}
-1050 order_deleted {"price": "236.40", "amount": "1.50000000", "datetime": "1", "id": 1, "order_type": 0}
-1055 order_deleted {"price": "236.40", "amount": "1.50000000", "datetime": "1", "id": 1, "order_type": 0}
-1060 order_deleted {"price": "1.00", "amount": "0.00000000", "datetime": "1", "id": 99, "order_type": 1}
-1070 order_book {"bids": [["236.20", "0.5"], ["236.10", "9"]], "asks": [["236.64", "3.7952"]]}
-"""
+def order_event(at_ms, kind, order, side, *remaining):
+    price, amount = remaining
+    body = {"price": price, "amount": amount, "datetime": "1", "id": order, "order_type": side}
+    return f"{at_ms} order_{kind} {json.dumps(body)}"
+
+
+BITSTAMP = "".join(
+    f"{line}\n"
+    for line in (
+        order_event(1000, "created", 1, 0, "236.47", "2.00000000"),
+        order_event(1010, "created", 2, 1, "236.47", "0.21144331"),
+        order_event(1020, "changed", 1, 0, "236.47", "1.78855669"),
+        order_event(1025, "deleted", 2, 1, "236.47", "0.00000000"),
+        '1030 trade {"price": 236.4, "amount": 0.21144331000000001, "id": 9}',
+        order_event(1040, "changed", 1, 0, "236.40", "1.50000000"),
+        order_event(1050, "deleted", 1, 0, "236.40", "1.50000000"),
+        order_event(1055, "deleted", 1, 0, "236.40", "1.50000000"),
+        order_event(1060, "deleted", 99, 1, "1.00", "0.00000000"),
+        '1070 order_book {"bids": [["236.20", "0.5"], ["236.10", "9"]], '
+        '"asks": [["236.64", "3.7952"]]}',
+    )
+)
 
 
 def test_read_bitstamp_falls_with_a_trade_are_fills_and_others_are_not(tmp_path):
@@ -232,7 +249,7 @@ def test_read_run_name_and_row_numbers_keep_ids_apart(tmp_path):
 def test_merge_orders_files_by_time_and_keeps_each_in_its_order(tmp_path):
     one = written(tmp_path, "a_2020-01-01.csv", "ms_of_day,bid,ask\n5,1,2\n5,3,4\n9,5,6\n")
     two = written(tmp_path, "b_2020-01-01.csv", "ms_of_day,bid,ask\n5,7,8\n6,9,9.5\n")
-    bids = [timed.message.bid for timed in merge([read(one), read(two)])]
+    bids = [getattr(timed.message, "bid", None) for timed in merge([read(one), read(two)])]
     assert bids == [1.0, 3.0, 7.0, 9.0, 5.0]
 
 

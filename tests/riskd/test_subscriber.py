@@ -5,7 +5,7 @@ import time
 import pytest
 
 from riskd.gaps import Gap
-from riskd.messages import Heartbeat, LimitsUpdate, PnlUpdate, VerdictEvent
+from riskd.messages import Heartbeat, LimitsUpdate, PnlUpdate, Side, VerdictEvent
 from riskd.subscriber import Publication, Subscriber
 from tests.riskd.fake import FakeRiskd
 from tests.riskd.waiting import wait_until
@@ -18,7 +18,7 @@ def verdict_of(pub_seq: int) -> VerdictEvent:
         account="A1",
         client_order_id=f"o-{pub_seq}",
         symbol="AAPL",
-        side="buy",
+        side=Side.BUY,
         quantity=1.0,
         approved=True,
         seq=pub_seq,
@@ -102,7 +102,12 @@ def test_subscriber_notices_that_riskd_started_anew():
         assert subscriber.receive(timeout_ms=WAIT_MS) is not None
         fake.stop()
         with FakeRiskd(addresses=fake.addresses) as second:
-            wait_until(lambda: "verdict" in second.subscriptions)
+            # libzmq subscribes again only when its owner looks at the socket.
+            def is_back() -> bool:
+                assert subscriber.receive(timeout_ms=0) is None
+                return "verdict" in second.subscriptions
+
+            wait_until(is_back)
             second.publish("verdict.A1", verdict_of(1))
             assert subscriber.receive(timeout_ms=WAIT_MS) is not None
     assert gaps == [Gap("verdict", None)]

@@ -1,0 +1,176 @@
+"""Checks of credit: loss, leverage, margin, cash, and what one trade may lose."""
+
+from __future__ import annotations
+
+from math import inf
+
+from msgspec.structs import replace
+
+from engine.case import Case, Plan
+from engine.checks.exposure import fitting_lots
+from engine.findings import exceeded, reject_case, shown
+from engine.money import MONEY_SCALE
+from riskd.codes import RejectCode
+from riskd.messages import AccountSpec, MarginModel, Reject
+
+Numbers = tuple[float, float] | None
+HUNDRED = 100 * MONEY_SCALE
+
+
+def check_daily_loss(case: Case) -> Reject | None:
+    """The day's P&L is above minus `daily_loss`; at the limit no order may increase risk."""
+    limit = case.plan.limits["daily_loss"]
+    if -case.day_pnl_money < limit.money or case.missing is not None:
+        return None  # What is missing is refused by the check of it.
+    loss = -case.day_pnl_money / MONEY_SCALE
+    found = exceeded(RejectCode.DAILY_LOSS, limit, loss, "lost today")
+    return replace(found, text=found.text.replace(" > ", " >= ", 1))
+
+
+def daily_loss_numbers(case: Case) -> Numbers:
+    """Return today's loss (a gain is negative) and its limit."""
+    if case.missing is not None:
+        return None
+    return -case.day_pnl_money / MONEY_SCALE, case.plan.limits["daily_loss"].value
+
+
+def check_leverage(case: Case) -> Reject | None:
+    """Worst-case gross exposure is at most `leverage` times equity; no equity is infinite."""
+    if case.symbol_money is None or not case.grows:
+        return None  # Refused by the check of what is missing.
+    limit, equity = case.plan.limits["leverage"], case.valuation.equity_money
+    if equity > 0 and case.gross_money * MONEY_SCALE <= limit.money * equity:
+        return None
+    return exceeded(RejectCode.LEVERAGE, limit, _leverage(case), "at worst")
+
+
+def leverage_numbers(case: Case) -> Numbers:
+    """Return the worst-case leverage and its limit."""
+    if case.symbol_money is None:
+        return None
+    return _leverage(case), case.plan.limits["leverage"].value
+
+
+def leverage_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_leverage`."""
+    equity = max(0, case.valuation.equity_money)
+    return fitting_lots(case, case.plan.limits["leverage"].money * equity // MONEY_SCALE)
+
+
+def is_margined(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether the account trades on margin."""
+    return spec.margin_model is not MarginModel.NONE
+
+
+def check_margin(case: Case) -> Reject | None:
+    """Free margin after the worst case, equity less initial margin, is not below zero."""
+    if case.symbol_money is None or not case.grows:
+        return None  # What is missing is refused by the check of it.
+    if case.margin_money <= case.valuation.equity_money:
+        return None
+    needed, equity = margin_numbers(case) or (0.0, 0.0)
+    found = reject_case(
+        case, RejectCode.MARGIN, f"margin {shown(needed)} > equity {shown(equity)} at worst"
+    )
+    return replace(found, value=needed, limit=equity)
+
+
+def margin_numbers(case: Case) -> Numbers:
+    """Return the initial margin of the worst case and the equity."""
+    if case.symbol_money is None:
+        return None
+    return case.margin_money / MONEY_SCALE, case.valuation.equity_money / MONEY_SCALE
+
+
+def margin_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_margin`."""
+    numerator, denominator = case.plan.margin_rate
+    if case.symbol_money is None or numerator == 0:
+        return None
+    own = -(-case.symbol_money * numerator // denominator)
+    room = case.valuation.equity_money - (case.margin_money - own)
+    others = case.gross_money - case.symbol_money
+    return fitting_lots(case, others + room * denominator // numerator)
+
+
+def is_cash(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether the account pays in full for what it holds."""
+    return spec.margin_model is MarginModel.NONE
+
+
+def check_buying_power(case: Case) -> Reject | None:
+    """Cash pays for every working buy and this one; what is sold is held."""
+    if case.symbol_money is None or case.valuation.equity_money >= _owned_money(case):
+        return None  # What is missing is refused by the check of it.
+    needed, power = buying_power_numbers(case) or (0.0, 0.0)
+    text = f"holdings {shown(needed)} > equity {shown(power)}: not enough cash"
+    if not case.buying:
+        text = "a cash account sells only what it holds"
+    found = reject_case(case, RejectCode.BUYING_POWER, text)
+    return replace(found, value=needed, limit=power)
+
+
+def buying_power_numbers(case: Case) -> Numbers:
+    """Return what would be held at worst and the equity that has to pay for it."""
+    if case.symbol_money is None:
+        return None
+    return _owned_money(case) / MONEY_SCALE, case.valuation.equity_money / MONEY_SCALE
+
+
+def buying_power_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_buying_power`."""
+    return fitting_lots(case, case.valuation.equity_money)
+
+
+def check_risk_per_trade(case: Case) -> Reject | None:
+    """The loss from entry to the order's stop is at most `risk_per_trade_pct` of the equity."""
+    risk = _risk_money(case, case.lots or 0)
+    if risk is None:
+        return None  # No stop to lose to, or refused by the check of what is missing.
+    limit, equity = case.plan.limits["risk_per_trade_pct"], max(0, case.valuation.equity_money)
+    if risk * HUNDRED <= limit.money * equity:
+        return None
+    value = risk * 100 / equity if equity else inf
+    return exceeded(RejectCode.RISK_PER_TRADE, limit, value, "% of equity")
+
+
+def risk_per_trade_numbers(case: Case) -> Numbers:
+    """Return what the order risks, in percent of equity, and its limit."""
+    risk = _risk_money(case, case.lots or 0)
+    if risk is None or case.valuation.equity_money <= 0:
+        return None
+    limit = case.plan.limits["risk_per_trade_pct"].value
+    return risk * 100 / case.valuation.equity_money, limit
+
+
+def risk_per_trade_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_risk_per_trade`."""
+    one = _risk_money(case, 1)
+    if not one:
+        return None
+    equity = max(0, case.valuation.equity_money)
+    return case.plan.limits["risk_per_trade_pct"].money * equity // (HUNDRED * one)
+
+
+def _risk_money(case: Case, lots: int) -> int | None:
+    """Return the loss of `lots` from entry to stop, in account money; None without a stop."""
+    stop, entry, rate = case.order.stop_loss, case.value_milliticks, case.account_rate
+    if stop is None or entry is None or rate is None or case.missing is not None:
+        return None
+    instrument = case.plan.instrument
+    signed = lots if case.buying else -lots
+    stop_milliticks = instrument.milliticks(stop)
+    loss = instrument.value_money(signed, entry) - instrument.value_money(signed, stop_milliticks)
+    return max(0, -(-loss * rate.numerator // rate.denominator))
+
+
+def _leverage(case: Case) -> float:
+    equity = case.valuation.equity_money
+    return case.gross_money / equity if equity > 0 else inf
+
+
+def _owned_money(case: Case) -> int:
+    """Return what holdings and working buys come to; a short is more than any cash can pay."""
+    if case.shortest_lots < 0 and not case.buying:
+        return case.valuation.equity_money + case.gross_money + 1
+    return case.gross_money

@@ -1,0 +1,219 @@
+"""Checks of exposure: what the account could come to at worst, in its own currency."""
+
+from __future__ import annotations
+
+from engine.case import Case, Plan
+from engine.findings import exceeded
+from engine.money import MONEY_SCALE
+from engine.valuation import Missing
+from riskd.codes import RejectCode
+from riskd.messages import AccountSpec, Reject
+
+Numbers = tuple[float, float] | None
+
+
+def check_gross_exposure(case: Case) -> Reject | None:
+    """Worst-case gross exposure is at most `gross_exposure`."""
+    limit = case.plan.limits["gross_exposure"]
+    if case.symbol_money is None or not case.grows or case.gross_money <= limit.money:
+        return None  # What is missing is refused by the check of it.
+    value = case.gross_money / MONEY_SCALE
+    return exceeded(RejectCode.GROSS_EXPOSURE, limit, value, "at worst")
+
+
+def gross_exposure_numbers(case: Case) -> Numbers:
+    """Return the worst-case gross exposure and its limit."""
+    if case.symbol_money is None:
+        return None
+    return case.gross_money / MONEY_SCALE, case.plan.limits["gross_exposure"].value
+
+
+def gross_exposure_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_gross_exposure`."""
+    return fitting_lots(case, case.plan.limits["gross_exposure"].money)
+
+
+def check_net_exposure(case: Case) -> Reject | None:
+    """Worst-case net exposure on the order's side is at most `net_exposure`."""
+    limit = case.plan.limits["net_exposure"]
+    if case.symbol_money is None or _net_money(case) <= limit.money:
+        return None  # What is missing is refused by the check of it.
+    value = _net_money(case) / MONEY_SCALE
+    return exceeded(RejectCode.NET_EXPOSURE, limit, value, "at worst")
+
+
+def net_exposure_numbers(case: Case) -> Numbers:
+    """Return the worst-case net exposure on the order's side and its limit."""
+    if case.symbol_money is None:
+        return None
+    return _net_money(case) / MONEY_SCALE, case.plan.limits["net_exposure"].value
+
+
+def net_exposure_fits(case: Case) -> int | None:
+    """Return about the most lots that pass `check_net_exposure`."""
+    one = one_lot_money(case)
+    if case.symbol_money is None or one is None:
+        return None
+    room = case.plan.limits["net_exposure"].money - _net_money(case)
+    return (case.lots or 0) + room * one[1] // one[0]
+
+
+def has_currency_limit(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether the order would change what is held of a limited currency."""
+    return bool(plan.currency_limits)
+
+
+def check_currency_exposure(case: Case) -> Reject | None:
+    """What is held of a currency, both legs of pairs counted, is at worst within its limit."""
+    for currency, limit in case.plan.currency_limits:
+        worst = _currency_money(case, currency)
+        if worst is not None and worst > limit.money:
+            value = worst / MONEY_SCALE
+            return exceeded(RejectCode.CURRENCY_EXPOSURE, limit, value, f"in {currency} at worst")
+    return None
+
+
+def currency_exposure_numbers(case: Case) -> Numbers:
+    """Return the first limited currency's worst exposure in account money, and its limit."""
+    currency, limit = case.plan.currency_limits[0]
+    worst = _currency_money(case, currency)
+    return None if worst is None else (worst / MONEY_SCALE, limit.value)
+
+
+def currency_exposure_fits(case: Case) -> int | None:
+    """Return about the most lots that pass `check_currency_exposure`."""
+    one = one_lot_money(case)
+    found = None
+    for currency, limit in case.plan.currency_limits:
+        worst = _currency_money(case, currency)
+        if worst is not None and one is not None:
+            lots = (case.lots or 0) + (limit.money - worst) * one[1] // one[0]
+            found = lots if found is None else min(found, lots)
+    return found
+
+
+def check_turnover(case: Case) -> Reject | None:
+    """What was traded today, what works and this order come to at most `turnover`."""
+    limit, worst = case.plan.limits["turnover"], _turnover_money(case)
+    if worst is None or worst <= limit.money:
+        return None  # What is missing is refused by the check of it.
+    return exceeded(RejectCode.TURNOVER, limit, worst / MONEY_SCALE, "today")
+
+
+def turnover_numbers(case: Case) -> Numbers:
+    """Return today's turnover with this order, and its limit."""
+    worst = _turnover_money(case)
+    if worst is None:
+        return None
+    return worst / MONEY_SCALE, case.plan.limits["turnover"].value
+
+
+def turnover_fits(case: Case) -> int | None:
+    """Return about the most lots that pass `check_turnover`."""
+    worst, one = _turnover_money(case), one_lot_money(case)
+    if worst is None or one is None:
+        return None
+    room = case.plan.limits["turnover"].money - worst
+    return (case.lots or 0) + room * one[1] // one[0]
+
+
+def check_concentration(case: Case) -> Reject | None:
+    """An increase leaves the name at most `concentration_pct` of max(gross, equity)."""
+    if case.symbol_money is None or not case.grows or _share_is_within(case):
+        return None  # What is missing is refused by the check of it.
+    limit = case.plan.limits["concentration_pct"]
+    return exceeded(RejectCode.CONCENTRATION, limit, _share_pct(case), "% at worst")
+
+
+def concentration_numbers(case: Case) -> Numbers:
+    """Return the name's worst-case share in percent and its limit."""
+    if case.symbol_money is None:
+        return None
+    return _share_pct(case), case.plan.limits["concentration_pct"].value
+
+
+def concentration_fits(case: Case) -> int | None:
+    """Return the most lots that pass `check_concentration`.
+
+    With share p, others G and equity Q: E <= p max(G + E, Q) is E <= max(p Q, p G / (1 - p)).
+    """
+    if case.symbol_money is None:
+        return None
+    part = case.plan.limits["concentration_pct"].money
+    whole = 100 * MONEY_SCALE
+    if part >= whole:
+        return None
+    others = case.gross_money - case.symbol_money
+    by_equity = case.valuation.equity_money * part // whole
+    by_gross = others * part // (whole - part)
+    return fitting_lots(case, max(by_equity, by_gross, _floor_money(case)) + others)
+
+
+def fitting_lots(case: Case, gross_max: int) -> int | None:
+    """Return about the most lots that keep gross exposure within `gross_max`, None if any do."""
+    if case.symbol_money is None:
+        return None
+    one = one_lot_money(case)
+    if one is None:
+        return None
+    room = gross_max - (case.gross_money - case.symbol_money)
+    side_max = room * one[1] // one[0]
+    lots = case.lots or 0
+    longest, shortest = case.longest_lots, -case.shortest_lots
+    this_side, other_side = (longest, shortest) if case.buying else (shortest, longest)
+    return 0 if other_side > side_max else side_max - (this_side - lots)
+
+
+def one_lot_money(case: Case) -> tuple[int, int] | None:
+    """Return one lot's exposure in account money as a quotient, None if it is nothing."""
+    rate, reference = case.account_rate, case.reference_milliticks
+    if rate is None or reference is None:
+        return None
+    one = case.plan.instrument.notional_money(1, reference) * rate.numerator
+    return (one, rate.denominator) if one else None
+
+
+def _currency_money(case: Case, currency: str) -> int | None:
+    """Return the worst exposure to a currency on the order's side, in account money."""
+    instrument, rate, value = case.plan.instrument, case.account_rate, case.value_milliticks
+    if case.symbol_money is None or rate is None or value is None:
+        return None
+    found = case.valuation.currency_worst(currency)
+    if isinstance(found, Missing):
+        case.currency_missing = found
+        return None
+    lower, upper = found
+    size = instrument.notional_money(case.lots or 0, value)
+    order = -(-size * rate.numerator // rate.denominator)
+    gains = case.buying is (currency == instrument.base)
+    return upper + order if gains else order - lower
+
+
+def _turnover_money(case: Case) -> int | None:
+    rate, value, before = case.account_rate, case.value_milliticks, case.turnover_money
+    if rate is None or value is None or before is None:
+        return None
+    size = case.plan.instrument.notional_money(case.lots or 0, value)
+    return before + -(-size * rate.numerator // rate.denominator)
+
+
+def _net_money(case: Case) -> int:
+    return case.upper_money if case.buying else -case.lower_money
+
+
+def _floor_money(case: Case) -> int:
+    floor = case.plan.limits.get("concentration_floor")
+    return floor.money if floor is not None else 0
+
+
+def _share_is_within(case: Case) -> bool:
+    symbol = case.symbol_money or 0
+    if symbol <= _floor_money(case):
+        return True
+    base = max(case.gross_money, case.valuation.equity_money)
+    return symbol * 100 * MONEY_SCALE <= case.plan.limits["concentration_pct"].money * base
+
+
+def _share_pct(case: Case) -> float:
+    base = max(case.gross_money, case.valuation.equity_money)
+    return (case.symbol_money or 0) * 100 / base if base > 0 else 0.0

@@ -1,0 +1,167 @@
+"""What an order is judged on: every number looked up once, every throttle charged once."""
+
+from __future__ import annotations
+
+from engine.account import Account
+from engine.case import Case, Plan, Reference
+from engine.facts import Stamp
+from engine.instruments import Instrument
+from engine.quotes import ONE
+from engine.throttle import Window
+from riskd.messages import Check, MarketPhase, Side
+
+SECOND_NS = 1_000_000_000
+RATE_WINDOW = "orders_per_second"
+CONTENTS_MAX = 1000  # Different contents remembered per account; the oldest is forgotten.
+
+
+def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp) -> bool:
+    """Look everything up for the checks and charge the throttles.
+
+    Returns whether anything is unusual, so that checks other than the ordinary ones may fail.
+    """
+    instrument, boards = plan.instrument, account.boards
+    state = account.state
+    case.order, case.plan, case.stamp = order, plan, stamp
+    case.now_steady_ns = stamp.steady_ns
+    case.breakers, case.valuation = boards.breakers, account.valuation
+    case.frozen = state.frozen
+    case.open_count = len(state.orders)
+    lots = case.lots = instrument.lots(order.quantity)
+    case.price_milliticks = _milliticks(order.price, instrument)
+    case.stop_milliticks = _milliticks(order.stop_price, instrument)
+    buying = case.buying = order.side is Side.BUY
+    quote = plan.quote
+    touch = quote.ask if buying else quote.bid
+    fresh = stamp.steady_ns - quote.touch_steady_ns <= instrument.stale_after_ns
+    if touch is not None and fresh:
+        case.reference_milliticks, case.told_reference = touch, None
+    else:
+        told = case.told_reference = _reference(case, boards.settings.fallback_after_ms)
+        case.reference_milliticks = told.milliticks if told is not None else None
+    case.value_milliticks = case.price_milliticks
+    if order.price is None:
+        case.value_milliticks = _market_value(case, boards.settings.slippage_bps)
+    if plan.is_account_currency:
+        case.account_rate = ONE
+    else:
+        case.account_rate = boards.quotes.rate(instrument.settlement, state.spec.currency)
+    case.retry_after_ns = 0 if order.dry_run else _charge(account, plan, stamp)
+    case.repeat_after_ns = 0 if order.dry_run else _charge_content(account, plan, case)
+    case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
+    case.currency_missing = None
+    case.missing = account.valuation.refresh() if plan.needs_valuation else None
+    case.day_pnl_money = account.day_pnl_money() if plan.needs_valuation else 0
+    case.place(lots or 0)
+    case.lots = lots
+    return (
+        case.told_reference is not None
+        or case.reference_milliticks is None
+        or lots is None
+        or (case.price_milliticks is None) is not (order.price is None)
+        or (case.stop_milliticks is None) is not (order.stop_price is None)
+        or case.retry_after_ns != 0
+        or case.repeat_after_ns != 0
+        or case.turnover_money is None
+        or case.missing is not None
+        or case.account_rate is None
+        or not boards.breakers.quiet
+        or case.frozen != ""
+        or order.deadline_ns is not None
+        or order.reduce_only
+        or order.close_position
+        or quote.phase is not MarketPhase.OPEN
+    )
+
+
+def _charge(account: Account, plan: Plan, stamp: Stamp) -> int:
+    limit = plan.limits.get(RATE_WINDOW)
+    if limit is None:
+        return 0
+    window = account.state.windows.get(RATE_WINDOW)
+    if window is None:
+        window = account.state.windows[RATE_WINDOW] = Window()
+    return window.charge(int(limit.value), SECOND_NS, stamp.steady_ns)
+
+
+def _charge_content(account: Account, plan: Plan, case: Case) -> int:
+    duplicates, order = plan.duplicates, case.order
+    if duplicates is None:
+        return 0
+    content = f"{order.symbol} {order.side} {order.quantity} {order.price} {order.stop_price}"
+    contents = account.state.contents
+    window = contents.get(content)
+    if window is None:
+        window = contents[content] = Window()
+        if len(contents) > CONTENTS_MAX:
+            del contents[next(iter(contents))]
+    return window.charge(duplicates.count, duplicates.window_ms * 1_000_000, case.now_steady_ns)
+
+
+def value_invalid(order: Check, instrument: Instrument) -> str | None:
+    quantity, price, low = order.quantity, order.price, instrument.price_min
+    if not 0 < quantity <= instrument.quantity_max:
+        return f"quantity {quantity} must be finite, greater than zero and in range"
+    if price is not None and not low < price <= instrument.price_max:
+        return f"price {price} {_price_must(instrument)}"
+    if order.stop_price is None and order.stop_loss is None and order.take_profit is None:
+        return None
+    for name in ("stop_price", "stop_loss", "take_profit"):
+        other: float | None = getattr(order, name)
+        if other is not None and not low < other <= instrument.price_max:
+            return f"{name} {other} {_price_must(instrument)}"
+    return None
+
+
+def _price_must(instrument: Instrument) -> str:
+    if instrument.spec.allow_negative:
+        return "must be finite and in range"
+    return "must be finite, greater than zero and in range"
+
+
+def _milliticks(price: float | None, instrument: Instrument) -> int | None:
+    return None if price is None else instrument.milliticks_on_tick(price)
+
+
+def _reference(case: Case, fallback_after_ms: int) -> Reference | None:
+    """Return what the order is judged by: touch, last, mark, previous close, settlement.
+
+    The first that is young enough; if none is, the first there is, for the check of its age.
+    """
+    quote, buying = case.plan.quote, case.buying
+    stale_ns = case.plan.instrument.stale_after_ns
+    fallback_ns = fallback_after_ms * 1_000_000
+    touch_age_ns = case.now_steady_ns - quote.touch_steady_ns
+    last_age_ns = case.now_steady_ns - quote.last_steady_ns
+    touch, other = (quote.ask, quote.bid) if buying else (quote.bid, quote.ask)
+    candidates = (
+        (touch, "touch", touch_age_ns, stale_ns),
+        (quote.last, "last", last_age_ns, fallback_ns),
+        (other, "mark", touch_age_ns, stale_ns),
+    )
+    known = [
+        Reference(price, source, age_ns, age_max_ns)
+        for price, source, age_ns, age_max_ns in candidates
+        if price is not None
+    ]
+    for reference in known:
+        if reference.age_ns <= reference.age_max_ns:
+            return reference
+    if known:
+        return known[0]
+    if quote.previous_close is not None:
+        return Reference(quote.previous_close, "previous_close", 0, stale_ns)
+    if quote.settlement is not None:
+        return Reference(quote.settlement, "settlement", 0, stale_ns)
+    return None
+
+
+def _market_value(case: Case, slippage_bps: float) -> int | None:
+    """Return what an order without a limit price is valued at: stop or touch, plus slippage."""
+    base = case.stop_milliticks
+    if base is None:
+        base = case.reference_milliticks
+    if base is None:
+        return None
+    slip = round(abs(base) * slippage_bps / 10_000)
+    return base + slip if case.buying or case.plan.instrument.inverse else base

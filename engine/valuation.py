@@ -1,0 +1,247 @@
+"""An account's money from the marks of now, kept up to date by looking only at what changed.
+
+Everything is an integer of account money, 10^-12 of its currency: exact wherever no exchange rate
+is involved, rounded half-even once per amount where one is.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.boards import Boards
+from engine.instruments import Instrument
+from engine.ledger import Position
+from engine.money import divide_half_even, exact_fraction
+from engine.quotes import Quote
+from riskd.codes import RejectCode
+from riskd.messages import AccountSpec, MarginModel
+
+MarginRate = tuple[int, int]  # Numerator and denominator.
+_STALE = -1
+
+
+class Missing(NamedTuple):
+    """Why figures could not be made: a code and what is missing."""
+
+    code: RejectCode
+    what: str
+
+
+class Held:
+    """One symbol of the account with what it was last worth."""
+
+    __slots__ = (
+        "gross",
+        "instrument",
+        "lower",
+        "margin",
+        "margin_rate",
+        "position",
+        "profit",
+        "quote",
+        "seen",
+        "upper",
+    )
+
+    def __init__(
+        self, position: Position, instrument: Instrument, quote: Quote, margin_rate: MarginRate
+    ) -> None:
+        self.position = position
+        self.instrument = instrument
+        self.quote = quote
+        self.seen = _STALE  # The quote's version that the figures below were made from.
+        self.profit = 0  # Unrealised P&L.
+        self.upper = 0  # Signed exposure if every working buy filled and no sell did.
+        self.lower = 0  # Signed exposure if every working sell filled and no buy did.
+        self.gross = 0  # The larger of both.
+        self.margin = 0  # Initial margin of the larger of both.
+        self.margin_rate = margin_rate
+
+
+class Valuation:
+    """Equity, worst-case exposures and margin; `refresh` brings them up to now. O(positions)."""
+
+    __slots__ = (
+        "_boards",
+        "_boards_version",
+        "_cash",
+        "_cash_money",
+        "_currency",
+        "_held",
+        "_rates_version",
+        "equity_money",
+        "gross_money",
+        "lower_money",
+        "margin_money",
+        "profit_money",
+        "spec",
+        "upper_money",
+    )
+
+    def __init__(self, boards: Boards, spec: AccountSpec, cash: dict[str, int]) -> None:
+        self._boards = boards
+        self.spec = spec
+        self._currency = spec.currency
+        self._cash = cash
+        self._cash_money: int | None = None
+        self._held: dict[str, Held] = {}
+        self._rates_version = -1
+        self._boards_version = boards.version
+        self.equity_money = 0
+        self.profit_money = 0
+        self.upper_money = 0
+        self.lower_money = 0
+        self.gross_money = 0
+        self.margin_money = 0
+
+    def hold(self, position: Position) -> None:
+        """Count a position from now on."""
+        symbol = position.symbol
+        quote, instrument = self._boards.quotes.quotes[symbol], self._boards.instruments[symbol]
+        rate = margin_rate(self.spec, instrument)
+        self._held[symbol] = Held(position, instrument, quote, rate)
+
+    def position_changed(self, symbol: str) -> None:
+        """Note that lots, cost or reservations of a symbol changed."""
+        self._held[symbol].seen = _STALE
+
+    def cash_changed(self) -> None:
+        """Note that some cash changed."""
+        self._cash_money = None
+
+    def held(self, symbol: str) -> Held | None:
+        """Return a symbol's part of the figures, after a refresh; None if nothing is held."""
+        return self._held.get(symbol)
+
+    def refresh(self) -> Missing | None:
+        """Bring every figure up to the marks and rates of now; return what is missing, if any."""
+        if self._boards_version != self._boards.version:
+            self._hold_again()
+        rates_version = self._boards.quotes.rates_version
+        if rates_version != self._rates_version:
+            for held in self._held.values():
+                if held.instrument.settlement != self._currency:
+                    held.seen = _STALE
+            if len(self._cash) > 1:
+                self._cash_money = None
+            self._rates_version = rates_version
+        for held in self._held.values():
+            if held.seen != held.quote.version:
+                missing = self._value(held)
+                if missing is not None:
+                    return missing
+        if self._cash_money is None:
+            missing = self._count_cash()
+            if missing is not None:
+                return missing
+        self.equity_money = (self._cash_money or 0) + self.profit_money
+        return None
+
+    def currency_worst(self, currency: str) -> tuple[int, int] | Missing:
+        """Return the least and the most that could be held of a currency, in account money.
+
+        Cash and unrealised P&L in the currency, and both legs of its pairs, as if the working
+        orders that lower (or raise) it filled and no others. After a refresh. O(positions).
+        """
+        lower = upper = self._cash.get(currency, 0)
+        for held in self._held.values():
+            position, instrument = held.position, held.instrument
+            books, mark = position.books, held.quote.mark_long
+            if currency == instrument.base and instrument.is_pair:
+                lower += instrument.base_money(position.worst_short_lots())
+                upper += instrument.base_money(position.worst_long_lots())
+            elif currency != instrument.settlement or mark is None:
+                continue
+            elif instrument.is_pair:
+                lower -= books.cost_money + instrument.value_money(position.open_buy_lots, mark)
+                upper -= books.cost_money - instrument.value_money(position.open_sell_lots, mark)
+            else:
+                profit = instrument.value_money(books.lots, mark) - books.cost_money
+                lower, upper = lower + profit, upper + profit
+        converted = self.convert(lower, currency), self.convert(upper, currency)
+        if converted[0] is None or converted[1] is None:
+            return self._no_rate(currency)
+        return converted[0], converted[1]
+
+    def _hold_again(self) -> None:
+        """Take up instruments as they are declared now: their margin may have changed."""
+        for held in list(self._held.values()):
+            instrument = self._boards.instruments[held.position.symbol]
+            held.instrument, held.seen = instrument, _STALE
+            held.margin_rate = margin_rate(self.spec, instrument)
+        self._boards_version = self._boards.version
+
+    def convert(self, money: int, currency: str) -> int | None:
+        """Return money in account currency, half-even; None if no rate is known."""
+        rate = self._boards.quotes.rate(currency, self._currency)
+        if rate is None:
+            return None
+        if rate.numerator == rate.denominator:
+            return money
+        return divide_half_even(money * rate.numerator, rate.denominator)
+
+    def _value(self, held: Held) -> Missing | None:
+        position, quote, instrument = held.position, held.quote, held.instrument
+        lots = position.books.lots
+        longest, shortest = lots + position.open_buy_lots, lots - position.open_sell_lots
+        profit = upper = lower = 0
+        if longest or shortest or lots:
+            mark = quote.mark_long if lots >= 0 else quote.mark_short
+            if mark is None:
+                text = f"{position.symbol} is held without a mark"
+                return Missing(RejectCode.NO_REFERENCE_PRICE, text)
+            profit = instrument.value_money(lots, mark) - position.books.cost_money
+            upper = instrument.exposure_money(longest, mark)
+            lower = instrument.exposure_money(shortest, mark)
+            if instrument.settlement != self._currency:
+                rate = self._boards.quotes.rate(instrument.settlement, self._currency)
+                if rate is None:
+                    return self._no_rate(instrument.settlement)
+                profit, upper, lower = (
+                    divide_half_even(money * rate.numerator, rate.denominator)
+                    for money in (profit, upper, lower)
+                )
+        gross = max(abs(upper), abs(lower))
+        margin = margin_of(gross, held.margin_rate)
+        self.profit_money += profit - held.profit
+        self.upper_money += upper - held.upper
+        self.lower_money += lower - held.lower
+        self.gross_money += gross - held.gross
+        self.margin_money += margin - held.margin
+        held.profit, held.upper, held.lower = profit, upper, lower
+        held.gross, held.margin = gross, margin
+        held.seen = quote.version
+        return None
+
+    def _count_cash(self) -> Missing | None:
+        total = 0
+        for currency, money in self._cash.items():
+            converted = money if currency == self._currency else 0
+            if money and currency != self._currency:
+                rated = self.convert(money, currency)
+                if rated is None:
+                    return self._no_rate(currency)
+                converted = rated
+            total += converted
+        self._cash_money = total
+        return None
+
+    def _no_rate(self, currency: str) -> Missing:
+        text = f"no exchange rate from {currency} to {self._currency}"
+        return Missing(RejectCode.FX_MISSING, text)
+
+
+def margin_rate(spec: AccountSpec, instrument: Instrument) -> MarginRate:
+    """Return the initial margin of an exposure as a quotient, by the account's model."""
+    if spec.margin_model is MarginModel.NONE:
+        return 0, 1
+    if spec.margin_model is MarginModel.LEVERAGE and spec.leverage is not None:
+        leverage = exact_fraction(spec.leverage)
+        return leverage.denominator, leverage.numerator
+    return exact_fraction(instrument.spec.initial_margin).as_integer_ratio()
+
+
+def margin_of(exposure_money: int, rate: MarginRate) -> int:
+    """Return the margin of an exposure, rounded up to the unit: never under."""
+    numerator, denominator = rate
+    return -(-exposure_money * numerator // denominator)
