@@ -3,6 +3,6 @@
 Modules import only from modules above them in this reading order:
 
 money, facts, instruments, limits, quotes, breakers, throttle, ledger, orders, boards, valuation,
-case, findings, checks, account, headroom, lookup, pretrade, fills, reports, desk, alerts, timers, market,
-operator, universe, core, digest, views
+case, findings, checks, account, headroom, lookup, pretrade, fills, reports, desk, alerts, timers,
+market, operator, universe, core, digest, views
 """

@@ -54,10 +54,16 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.day_pnl_money = account.day_pnl_money() if plan.needs_valuation else 0
     case.place(lots or 0)
     case.lots = lots
+    return _is_unusual(case, frozen=state.frozen != "")
+
+
+def _is_unusual(case: Case, *, frozen: bool) -> bool:
+    """Return whether a check other than the ordinary ones could fail."""
+    order, plan = case.order, case.plan
     return (
         case.told_reference is not None
         or case.reference_milliticks is None
-        or lots is None
+        or case.lots is None
         or (case.price_milliticks is None) is not (order.price is None)
         or (case.stop_milliticks is None) is not (order.stop_price is None)
         or case.retry_after_ns != 0
@@ -65,12 +71,12 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         or case.turnover_money is None
         or case.missing is not None
         or case.account_rate is None
-        or not boards.breakers.quiet
-        or case.frozen != ""
+        or not case.breakers.quiet
+        or frozen
         or order.deadline_ns is not None
         or order.reduce_only
         or order.close_position
-        or quote.phase is not MarketPhase.OPEN
+        or plan.quote.phase is not MarketPhase.OPEN
     )
 
 
@@ -99,6 +105,7 @@ def _charge_content(account: Account, plan: Plan, case: Case) -> int:
 
 
 def value_invalid(order: Check, instrument: Instrument) -> str | None:
+    """Return which number of an order is not finite, not positive or out of range."""
     quantity, price, low = order.quantity, order.price, instrument.price_min
     if not 0 < quantity <= instrument.quantity_max:
         return f"quantity {quantity} must be finite, greater than zero and in range"

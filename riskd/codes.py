@@ -151,6 +151,9 @@ CODES: dict[RejectCode, CodeText] = {
         "What is held of a currency, both legs of pairs counted, would pass its limit.",
         "Send a smaller order, or trade the currency back.",
     ),
+    RejectCode.OPEN_ORDERS: CodeText(
+        3, "Too many orders are working.", "Cancel one, or wait for one to end."
+    ),
     RejectCode.TURNOVER: CodeText(
         3,
         "What was traded today with what works would pass its limit.",
@@ -160,6 +163,11 @@ CODES: dict[RejectCode, CodeText] = {
         3,
         "The name would be too large a share of gross exposure or equity.",
         "Send a smaller order. Exposure below concentration_floor is not judged.",
+    ),
+    RejectCode.LEVERAGE: CodeText(
+        25,
+        "The worst-case gross exposure is too large a multiple of the equity.",
+        "Send a smaller order, or reduce a position.",
     ),
     RejectCode.MARGIN: CodeText(
         25,
@@ -180,14 +188,6 @@ CODES: dict[RejectCode, CodeText] = {
         6,
         "The same order was sent too often in the window.",
         "Check whether a program sends it by mistake; wait for retry_after_ns otherwise.",
-    ),
-    RejectCode.OPEN_ORDERS: CodeText(
-        3, "Too many orders are working.", "Cancel one, or wait for one to end."
-    ),
-    RejectCode.LEVERAGE: CodeText(
-        25,
-        "The worst-case gross exposure is too large a multiple of the equity.",
-        "Send a smaller order, or reduce a position.",
     ),
     RejectCode.RATE_LIMIT: CodeText(
         99, "Too many orders in the window.", "Wait for retry_after_ns, then use a new id."

@@ -160,8 +160,8 @@ def a_core(
 
 
 def an_account(account: str = "A1", balance: float = 1_000_000.0, **fields: Any) -> AccountSpec:
-    """Return an account's declaration; without a margin model, so that margin decides nothing."""
-    told: dict[str, Any] = {"margin_model": MarginModel.NONE} | fields
+    """Return an account's declaration, with so much leverage that margin decides nothing."""
+    told: dict[str, Any] = {"margin_model": MarginModel.LEVERAGE, "leverage": 1e9} | fields
     return AccountSpec(id=account, balance=balance, **told)
 
 

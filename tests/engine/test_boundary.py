@@ -206,7 +206,7 @@ def test_e08_wrong_price_or_rate_in_a_tick_is_refused(symbol, field, value):
 
 @pytest.mark.parametrize("symbol", ["EURUSD", "P", "X"])
 def test_e08_price_too_small_to_count_is_refused_and_divides_by_nothing(symbol):
-    house = a_core(accounts=(an_account("A1", 1.0, currency="EUR"),))
+    house = a_core(accounts=(an_account("A1", 1e6, currency="EUR"),))
     house.send(a_fill(symbol="P", price=50_000.0))
     house.send(Tick(symbol=symbol, bid=1e-300, ask=1e-300))
     assert house.core.tick_counts["value_invalid"] == 1
