@@ -18,7 +18,7 @@ from engine.core import Core
 from engine.desk import Answer
 from engine.facts import Stamp
 from riskd.codec import encode_like, encode_msgpack, orders_codec, ticks_codec
-from riskd.messages import Check, Side, Tick, Ticks, Verdict
+from riskd.messages import Check, Message, Ping, Side, Tick, Ticks, Verdict
 from scripts.benchmarks.world import BALANCE, START_NS, World
 from transport.clock import Clock
 from transport.data_directory import DataDirectory
@@ -51,7 +51,7 @@ class CoreEngine:
 
     def judge(self, payload: bytes) -> bytes:
         """Answer one order."""
-        return encode_like(payload, self._apply(orders_codec.decode(payload)))  # type: ignore[arg-type]
+        return encode_like(payload, _told(self._apply(orders_codec.decode(payload))))
 
     def tick(self, payload: bytes) -> None:
         """Apply market data."""
@@ -87,8 +87,9 @@ class LiveEngine:
         """Answer one order."""
         message = orders_codec.decode(payload)
         answered: list[Answer] = []
-        self._admit(message, payload, Source.ORDERS, answered.append)  # type: ignore[arg-type]
-        return encode_like(payload, answered[0])  # type: ignore[arg-type]
+        assert not isinstance(message, Ping), "orders are judged, nothing else"
+        self._admit(message, payload, Source.ORDERS, answered.append)
+        return encode_like(payload, _told(answered[0]))
 
     def tick(self, payload: bytes) -> None:
         """Apply market data."""
@@ -138,6 +139,11 @@ def open_journal(directory: DataDirectory) -> Journal:
         segment_bytes=kept.segment_bytes,
     )
     return Journal.open(directory, settings)
+
+
+def _told(answered: Answer) -> Message:
+    assert answered is not None, "an order has an answer"
+    return answered
 
 
 def _unheard(topic: str, message: object) -> None:

@@ -52,7 +52,7 @@ class _ThreadCounter(pykka.ThreadingActor):
 
 
 def bench_actor(bench: Bench) -> None:
-    """A message to an actor on the loop, and to one on its own thread."""
+    """A message to an actor on the loop; to one on its own thread, in a stream and with answer."""
     count = bench.parameter("messages", smoke=1_000, full=50_000)
     rounds = bench.parameter("rounds", smoke=2, full=5)
     queue = RunQueue(_never, _never)
@@ -64,12 +64,13 @@ def bench_actor(bench: Bench) -> None:
         for _ in range(rounds):
             loop_ns = _tell_loop(on_loop, queue, count)
             thread_ns = _tell_thread(on_thread, count)
-            found.append({"loop_ns": loop_ns, "thread_ns": thread_ns})
+            ask_ns = _ask_thread(on_thread, max(1, count // 50))
+            found.append({"loop_ns": loop_ns, "thread_ns": thread_ns, "thread_ask_ns": ask_ns})
     counted: Any = on_thread.ask("last", timeout=HANG_S)
     stop_system(queue)
     on_thread.stop(timeout=HANG_S)
     figures = median_of(found)
-    figures["thread_of_loop"] = figures["thread_ns"] / figures["loop_ns"]
+    figures["ask_of_loop"] = figures["thread_ask_ns"] / figures["loop_ns"]
     told = digest([str(counted).encode()])
     bench.report("tell and handle one message", figures, digest=told)
 
@@ -87,6 +88,13 @@ def _tell_thread(ref: pykka.ActorRef[Any], count: int) -> float:
     for _ in range(count - 1):
         ref.tell("message")
     ref.ask("message", timeout=HANG_S)
+    return (perf_counter_ns() - begun_ns) / count
+
+
+def _ask_thread(ref: pykka.ActorRef[Any], count: int) -> float:
+    begun_ns = perf_counter_ns()
+    for _ in range(count):
+        ref.ask("message", timeout=HANG_S)
     return (perf_counter_ns() - begun_ns) / count
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import cycle
 from time import perf_counter_ns
 from typing import Any
 
@@ -13,12 +14,13 @@ from numpy.typing import NDArray
 
 from engine.digest import books_digest
 from riskd.codec import encode_msgpack
-from riskd.messages import Ticks
+from riskd.messages import Tick, Ticks
 from scripts.benchmarks.bench import Bench, collector_off, median_of, percentiles
 from scripts.benchmarks.engines import CoreEngine, LiveEngine, settle_in
 from scripts.benchmarks.world import World
 
 BATCH = 100
+DIFFERENT_TICKS = 100
 MEASURES = 8  # Columns of a valuation row in the plan.
 TICK_NS_MAX = 10_000  # Budget with ten holders.
 HOLDER_NS_MAX = 40  # Budget with ten thousand.
@@ -45,10 +47,11 @@ def bench_tick(bench: Bench) -> None:
     for holders in HOLDERS if not bench.smoke else HOLDERS[:-1]:
         world, engine = World(holders, 1, symbols=1), CoreEngine()
         settle_in(engine, world)
+        ticks = [world.tick(world.symbols[0]) for _ in range(DIFFERENT_TICKS)]
         plain = [Holder(number) for number in range(holders)]
         floor = _Floor(holders)
         loops: dict[str, Callable[[float], object]] = {
-            "riskd": partial(_apply_tick, engine, world),
+            "riskd": partial(_apply_tick, engine, cycle(ticks)),
             "loop": partial(_loop, plain),
             "numpy": floor.step,
         }
@@ -91,8 +94,8 @@ def _percentiles(step: Callable[[float], object], count: int) -> dict[str, float
     return percentiles(spans_ns)
 
 
-def _apply_tick(engine: CoreEngine, world: World, _: float) -> None:
-    engine.apply(world.tick(world.symbols[0]))
+def _apply_tick(engine: CoreEngine, ticks: Iterator[Tick], _: float) -> None:
+    engine.apply(next(ticks))
 
 
 def _loop(holders: list[Holder], change: float) -> None:
