@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from actors.inputs import AccountInput, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer
-from engine.facts import Facts, Raised, Stamp, WakeAt
+from engine.facts import Facts, GroupMoved, Raised, Stamp, WakeAt
 
 
 class AccountActor(LoopActor):
@@ -21,12 +23,14 @@ class AccountActor(LoopActor):
         *,
         alerts: Ref,
         clock: Ref,
+        groups: Mapping[str, Ref],
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
         self.account = account
         self._alerts = alerts
         self._clock = clock
+        self._groups = groups
 
     def on_receive(self, message: AccountInput) -> None:
         """Answer one message."""
@@ -44,3 +48,5 @@ class AccountActor(LoopActor):
                     self._alerts.tell(RaisedAt(fact, stamp))
                 case WakeAt():
                     self._clock.tell(fact)
+                case GroupMoved():
+                    self._groups[fact.group].tell(fact)

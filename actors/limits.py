@@ -9,6 +9,7 @@ from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.boards import Boards
 from engine.core import limits_update
+from engine.facts import Stamp
 from engine.universe import account_conflict, apply_universe, instrument_conflict
 from riskd.messages import (
     AccountAdd,
@@ -21,6 +22,7 @@ from riskd.messages import (
 )
 
 Open = Callable[[Account], None]
+Recounted = Callable[[Stamp], None]
 
 
 class LimitsActor(LoopActor):
@@ -32,6 +34,7 @@ class LimitsActor(LoopActor):
         accounts: dict[str, Account],
         *,
         start_account: Open,
+        recount: Recounted,
         publish: Publish,
         run_queue: RunQueue,
     ) -> None:
@@ -39,6 +42,7 @@ class LimitsActor(LoopActor):
         self._boards = boards
         self._accounts = accounts
         self._start_account = start_account
+        self._recount = recount
         self._publish = publish
 
     def on_receive(self, message: Input) -> None:
@@ -51,6 +55,7 @@ class LimitsActor(LoopActor):
                     self._publish("limits", limits_update(self._boards.limits_version, stamp))
                 for spec in asked.universe.accounts:
                     self._open(spec)
+                self._recount(stamp)
             case InstrumentAdd():
                 wrong = instrument_conflict(self._boards, asked.instrument)
                 if wrong is None:
@@ -59,9 +64,10 @@ class LimitsActor(LoopActor):
             case AccountAdd():
                 standing = self._accounts.get(asked.account.id)
                 held = standing.state.spec if standing is not None else None
-                wrong = account_conflict(held, asked.account)
+                wrong = account_conflict(held, asked.account, self._boards.group_totals)
                 if wrong is None:
                     self._open(asked.account)
+                    self._recount(stamp)
                 answered = _answer(wrong, asked.request_id, stamp.seq)
             case _:
                 raise AssertionError(f"misrouted: {asked!r}")

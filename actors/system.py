@@ -8,6 +8,7 @@ from actors.account import AccountActor
 from actors.alerts import AlertActor
 from actors.circuit_breaker import CircuitBreakerActor
 from actors.clock import ClockActor
+from actors.group import ClearGroup, GroupActor
 from actors.inputs import AccountInput, Input, Publish, RaisedAt, Ref, WakeAccounts
 from actors.limits import LimitsActor, RollCall
 from actors.market_data import MarketDataActor
@@ -19,7 +20,7 @@ from engine.boards import Boards
 from engine.core import CoreState
 from engine.desk import SUSPENSE, Answer, answer_unknown, as_unknown_account, suspense_fill
 from engine.desk import suspense_alert as alert_of_suspense
-from engine.facts import Stamp
+from engine.facts import Recount, Stamp
 from engine.timers import Timers
 from riskd.messages import (
     AccountAdd,
@@ -64,6 +65,7 @@ class System:
         self.tick_counts: dict[str, int] = {}
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, Account] = {}
+        self._groups: dict[str, Ref] = {}
         self._alerts: Ref = AlertActor.start(self.alert_book, publish=publish, run_queue=run_queue)
         run_queue.supervisor = Supervisor.start(
             self._owners,
@@ -124,6 +126,7 @@ class System:
             self.boards,
             self.accounts,
             start_account=self._start_account,
+            recount=self._recount_groups,
             publish=publish,
             run_queue=self.run_queue,
         )
@@ -161,9 +164,25 @@ class System:
         self._alerts.tell(RaisedAt(alert_of_suspense(fill), message.stamp))
         self._refs[SUSPENSE].tell(AccountInput(suspense_fill(fill), message.stamp, take))
 
+    def _recount_groups(self, stamp: Stamp) -> None:
+        """Start the actors of new groups, and make every group's totals anew."""
+        for name in self.boards.group_totals:
+            if name not in self._groups:
+                self._groups[name] = GroupActor.start(
+                    name, self.boards, self._groups, run_queue=self.run_queue
+                )
+            self._groups[name].tell(ClearGroup())
+        if self.boards.group_limits:
+            for ref in self._refs.values():
+                ref.tell(AccountInput(Recount(), stamp, None))
+
     def _start_account(self, account: Account) -> None:
         ref = AccountActor.start(
-            account, alerts=self._alerts, clock=self._clock, run_queue=self.run_queue
+            account,
+            alerts=self._alerts,
+            clock=self._clock,
+            groups=self._groups,
+            run_queue=self.run_queue,
         )
         self._refs[account.id] = ref
         self._owners[ref.actor_urn] = account

@@ -2,7 +2,7 @@
 
 Modules import only from modules above them in this reading order:
 
-money, facts, instruments, limits, quotes, breakers, throttle, ledger, orders, boards, valuation,
-case, findings, checks, account, headroom, lookup, pretrade, fills, reports, desk, alerts, timers,
-market, operator, universe, core, digest, views
+money, facts, instruments, limits, quotes, groups, breakers, throttle, ledger, orders, boards,
+valuation, case, findings, checks, membership, account, headroom, lookup, pretrade, fills, reports,
+desk, alerts, timers, market, operator, universe, core, digest, views
 """

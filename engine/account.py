@@ -5,17 +5,19 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.boards import FIRM, Boards
+from engine.boards import Boards, GroupPlan
 from engine.case import Case, CheckRow, Plan
 from engine.checks import CHECKS
+from engine.facts import Facts, Missing
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import Owner, resolve, resolve_currency, resolve_duplicates
+from engine.limits import FIRM, Owner, resolve, resolve_currency, resolve_duplicates
+from engine.membership import Membership
 from engine.money import money_from_number
 from engine.orders import Order, OrderState
 from engine.quotes import Quote
 from engine.throttle import Window
-from engine.valuation import Missing, Valuation, margin_rate
+from engine.valuation import Valuation, margin_rate
 from riskd.messages import AccountSpec, Fill, Scope
 
 FINISHED_MAX = 20_000  # Ended orders remembered per account; the oldest is forgotten.
@@ -54,6 +56,7 @@ class Account:
         "_plans_version",
         "boards",
         "case",
+        "membership",
         "state",
         "valuation",
     )
@@ -65,6 +68,7 @@ class Account:
         self.case = Case()
         self.state = state or _opened(spec)
         self.valuation = self._value()
+        self.membership = Membership()
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._plans_version = -1
@@ -105,12 +109,31 @@ class Account:
             self.state.positions[symbol] = self._blank.pop(symbol)
             self.valuation.hold(position)
         self.valuation.position_changed(symbol)
+        self.membership.touch(symbol)
         return position
 
     def day_pnl_money(self) -> int:
         """Return the P&L since the last roll, of the valuation's last refresh."""
         opened = (self.state.day_open_money or 0) + self.state.day_transfers_money
         return self.valuation.equity_money - opened
+
+    def tell_groups(self, facts: Facts) -> None:
+        """Append what the groups above must know of what changed, if any of them has limits."""
+        if not self.boards.group_limits:
+            self.membership.forget_touched()
+            return
+        state = self.state
+        turnover = dict(state.day_turnover)
+        for currency, money in state.working_turnover.items():
+            turnover[currency] = turnover.get(currency, 0) + money
+        self.membership.tell(
+            state.spec.group,
+            state.positions,
+            instruments=self.boards.instruments,
+            open_orders=len(state.orders),
+            turnover=turnover,
+            facts=facts,
+        )
 
     def end(self, client_order_id: str, state: OrderState) -> None:
         """Move a working order to the ended ones and release exactly its leaves."""
@@ -161,6 +184,8 @@ class Account:
             self.state.day_open_money = self.valuation.equity_money
             self.state.day_transfers_money = 0
             self.state.day_turnover.clear()
+            for symbol in self.state.positions:
+                self.membership.touch(symbol)
         return missing
 
     def convert(self, money: int, currency: str) -> int | None:
@@ -208,6 +233,11 @@ class Account:
             if currency is not None and currency != spec.currency
         )
         plan.currency_limits = tuple((key, limit) for key, limit in limited if limit is not None)
+        plan.groups = tuple(
+            GroupPlan(boards, group, instrument.settlement)
+            for group in (*groups, FIRM)
+            if group in boards.group_limits
+        )
         plan.duplicates = resolve_duplicates(boards.limits, owner)
         floor = resolve(boards.limits, owner, "concentration_floor")
         if floor is not None:

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from engine.breakers import BreakerBoard
+from engine.facts import GroupMoved, Missing
+from engine.groups import GroupTotal, GroupWorth, turnover_of, worth_of
 from engine.instruments import Instrument
-from engine.quotes import QuoteBoard
+from engine.limits import FIRM, ResolvedLimit, group_limits
+from engine.quotes import QuoteBoard, Rate
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, RiskSettings
 
-FIRM = "firm"
+
+class GroupPlan:
+    """A group with limits on its totals, as the orders of one account and symbol meet it."""
+
+    __slots__ = ("_boards", "_settlement", "limits", "name", "total")
+
+    def __init__(self, boards: Boards, name: str, settlement: str) -> None:
+        self._boards = boards
+        self._settlement = settlement
+        self.name = name
+        self.total = boards.group_totals[name]
+        self.limits = boards.group_limits[name]
+
+    def rate(self) -> Rate | None:
+        """Return the rate from the order's settlement to the firm's currency."""
+        return self._boards.quotes.rate(self._settlement, self._boards.settings.fx_pivot)
+
+    def worth(self) -> GroupWorth | Missing:
+        """Return what the group comes to now, in the firm's currency."""
+        return self._boards.group_worth(self.name)
+
+    def turnover_money(self) -> int | Missing:
+        """Return what the group traded today and has working, in the firm's currency."""
+        quotes, pivot = self._boards.quotes, self._boards.settings.fx_pivot
+        return turnover_of(self.total, quotes, pivot)
 
 
 class Boards:
@@ -15,6 +42,8 @@ class Boards:
 
     __slots__ = (
         "breakers",
+        "group_limits",
+        "group_totals",
         "groups",
         "instruments",
         "limits",
@@ -33,6 +62,8 @@ class Boards:
         self.limits = LimitSet()
         self.limits_version = 0
         self.version = 0
+        self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
+        self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}
 
     def put_settings(self, settings: RiskSettings) -> None:
         """Put settings in force."""
@@ -51,7 +82,9 @@ class Boards:
     def put_groups(self, groups: tuple[GroupSpec, ...]) -> None:
         """Put the tree of groups in force."""
         self.groups.update({group.id: group for group in groups})
-        self.version += 1
+        for group in groups:
+            self.group_totals.setdefault(group.id, GroupTotal())
+        self._limit_groups()
 
     def put_limits(self, limits: LimitSet) -> bool:
         """Put a limit set in force if it is another one; return whether it was."""
@@ -59,8 +92,33 @@ class Boards:
             return False
         self.limits = limits
         self.limits_version += 1
-        self.version += 1
+        self._limit_groups()
         return True
+
+    def parent_of(self, group: str) -> str:
+        """Return the group above one, the firm at last."""
+        spec = self.groups.get(group)
+        return spec.parent if spec is not None else FIRM
+
+    def clear_groups(self) -> None:
+        """Begin the totals of every group anew; its accounts will tell theirs."""
+        for total in self.group_totals.values():
+            total.clear()
+
+    def move_groups(self, moved: GroupMoved) -> None:
+        """Take the change of one account into every group above it, and the firm."""
+        for group in (*self.ancestry(moved.group), FIRM):
+            self.group_totals[group].apply(moved)
+
+    def group_worth(self, group: str) -> GroupWorth | Missing:
+        """Return what a group comes to, in the firm's currency."""
+        currency = self.settings.fx_pivot
+        return worth_of(self.group_totals[group], self.quotes, self.instruments, currency)
+
+    def _limit_groups(self) -> None:
+        found = {group: group_limits(self.limits, group) for group in (FIRM, *self.groups)}
+        self.group_limits = {group: limits for group, limits in found.items() if limits}
+        self.version += 1
 
     def ancestry(self, group: str) -> tuple[str, ...]:
         """Return `group` and every group above it, without the firm. Cycles were refused before."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from engine.boards import GroupPlan
 from engine.breakers import BreakerBoard, ScopeKey
-from engine.facts import Stamp
+from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, ResolvedLimit
 from engine.quotes import Quote, Rate
-from engine.valuation import MarginRate, Missing, Valuation, margin_of
+from engine.valuation import MarginRate, Valuation, margin_of
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject
 
@@ -37,6 +38,7 @@ class Plan:
         "checks",
         "currency_limits",
         "duplicates",
+        "groups",
         "instrument",
         "is_account_currency",
         "limit_checks",
@@ -63,6 +65,7 @@ class Plan:
         self.margin_rate: MarginRate = (0, 1)
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: DuplicateOrders | None = None
+        self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
         self.is_account_currency = False  # The instrument settles in it: no rate is involved.
 
 
@@ -78,6 +81,7 @@ class Case:
         "frozen",
         "gross_money",
         "grows",
+        "largest_before_lots",
         "longest_lots",
         "lots",
         "lower_money",
@@ -129,6 +133,7 @@ class Case:
     # What the account would be at its worst with this order, see `place`.
     longest_lots: int  # The position if every working buy filled and no sell did.
     shortest_lots: int  # The position if every working sell filled and no buy did.
+    largest_before_lots: int  # The larger of both without this order.
     grows: bool  # The larger of both is larger with this order than without.
     symbol_money: int | None  # Exposure of the symbol; None with the four below: not known.
     upper_money: int  # Signed exposure of the account, all working buys and no sell filled.
@@ -145,7 +150,7 @@ class Case:
         self.lots = lots
         held = position.books.lots
         longest, shortest = held + position.open_buy_lots, held - position.open_sell_lots
-        before_lots = max(abs(longest), abs(shortest))
+        largest = self.largest_before_lots = max(abs(longest), abs(shortest))
         if self.buying:
             self.reducing = lots <= -longest
             longest += lots
@@ -153,7 +158,7 @@ class Case:
             self.reducing = lots <= shortest
             shortest -= lots
         self.longest_lots, self.shortest_lots = longest, shortest
-        self.grows = max(abs(longest), abs(shortest)) > before_lots
+        self.grows = max(abs(longest), abs(shortest)) > largest
         reference, rate, valuation = self.reference_milliticks, self.account_rate, self.valuation
         if not plan.needs_valuation or reference is None or rate is None or self.missing:
             self.symbol_money = None
@@ -196,4 +201,9 @@ class CheckRow(NamedTuple):
     fits_lots: Callable[[Case], int | None] | None = None  # Most lots that pass; None: any.
     reducing_passes: bool = False
     valued: bool = False  # Looks at the whole account's money.
+    warns: bool = False  # What it finds is a warning, not a reject.
     ordinary: bool = False  # Must be run even when nothing about order or market is unusual.
+
+    def refuses(self, plan: Plan) -> bool:
+        """Return whether what it finds refuses the order, and is not merely a warning."""
+        return not self.warns and (self.key is None or plan.limits[self.key].hard)

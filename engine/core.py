@@ -25,7 +25,15 @@ from engine.desk import (
     suspense_alert,
     suspense_fill,
 )
-from engine.facts import Facts, LimitsChanged, Raised, Stamp, WakeAt
+from engine.facts import (
+    Facts,
+    GroupMoved,
+    LimitsChanged,
+    Raised,
+    Recount,
+    Stamp,
+    WakeAt,
+)
 from engine.market import apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
 from engine.quotes import Quote
@@ -169,6 +177,9 @@ class Core:
         self.accounts = {
             key: Account(held.spec, self.boards, held) for key, held in state.accounts.items()
         }
+        facts: Facts = []
+        self._recount(self.stamp, facts)
+        self._settle(facts, self.stamp)
         for account in self.accounts.values():
             for until_ns in account.state.pending.values():
                 self.timers.ask(account.id, until_ns)
@@ -189,9 +200,10 @@ class Core:
                     facts.append(LimitsChanged(self.boards.limits_version))
                 for spec in message.universe.accounts:
                     self._open(spec)
+                self._recount(stamp, facts)
                 return None
             case InstrumentAdd() | AccountAdd():
-                return self._add(message, stamp)
+                return self._add(message, stamp, facts)
             case Elapse():
                 for event in apply_expiry(self.boards.breakers, stamp, facts):
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
@@ -221,19 +233,28 @@ class Core:
         except Exception:  # noqa: BLE001 - a bug of ours, of any kind, freezes this account alone.
             return answer_fault(account, message, stamp, facts)
 
-    def _add(self, message: InstrumentAdd | AccountAdd, stamp: Stamp) -> Answer:
+    def _add(self, message: InstrumentAdd | AccountAdd, stamp: Stamp, facts: Facts) -> Answer:
         if isinstance(message, InstrumentAdd):
             wrong = instrument_conflict(self.boards, message.instrument)
         else:
             standing = self.accounts.get(message.account.id)
-            wrong = account_conflict(standing.state.spec if standing else None, message.account)
+            held = standing.state.spec if standing is not None else None
+            wrong = account_conflict(held, message.account, self.boards.group_totals)
         if wrong is not None:
             return Error(code="refused", text=wrong, request_id=message.request_id)
         if isinstance(message, InstrumentAdd):
             self.boards.put_instrument(message.instrument)
         else:
             self._open(message.account)
+            self._recount(stamp, facts)
         return Result(ok=True, data={"seq": stamp.seq}, request_id=message.request_id)
+
+    def _recount(self, stamp: Stamp, facts: Facts) -> None:
+        """Make the totals of groups anew, where any has limits."""
+        self.boards.clear_groups()
+        if self.boards.group_limits:
+            for account in self.accounts.values():
+                self._at_desk(account, Recount(), stamp, facts)
 
     def _open(self, spec: AccountSpec) -> None:
         standing = self.accounts.get(spec.id)
@@ -260,6 +281,8 @@ class Core:
                         self._publish(topic_of(alert), alert)
                 case WakeAt():
                     self.timers.ask(fact.account, fact.steady_ns)
+                case GroupMoved():
+                    self.boards.move_groups(fact)
                 case LimitsChanged():
                     self._publish("limits", limits_update(fact.limits_version, stamp))
 

@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from engine.account import Account
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts, Raised, Recount, Stamp
 from engine.fills import (
     apply_bust,
     apply_correct,
@@ -62,7 +62,7 @@ AddressedMessage = (
     | VerdictVoid
     | ActorFailed
 )
-AccountMessage = AddressedMessage | Elapse
+AccountMessage = AddressedMessage | Elapse | Recount
 Answer = Verdict | Ack | Error | Result | None
 
 
@@ -73,6 +73,12 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
     """
     if account.state.unbooked and not isinstance(message, Elapse):
         _book_waiting(account, facts)  # Not at a wake-up: a restored engine may have fewer.
+    found = _answer(account, message, stamp, facts)
+    account.tell_groups(facts)
+    return found
+
+
+def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
     match message:
         case Check():
             return decide_order(account, message, stamp, facts)
@@ -96,6 +102,9 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
             return None
         case Elapse():
             apply_wake(account, stamp, facts)
+            return None
+        case Recount():
+            account.membership.recount(list(account.state.positions))
             return None
         case _:
             return _answer_operator(account, message, stamp, facts)

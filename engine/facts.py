@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from riskd.codes import RejectCode
 from riskd.messages import Severity
 
 
@@ -15,6 +16,17 @@ class Stamp(NamedTuple):
     seq: int
     recv_ns: int  # Wall clock, UTC.
     steady_ns: int  # Never goes backwards; goes on over restarts. Durations use it.
+
+
+class Missing(NamedTuple):
+    """Why figures could not be made: a code and what is missing."""
+
+    code: RejectCode
+    what: str
+
+
+class Recount(Struct, frozen=True):
+    """Ask an account to tell its groups anew all that it could come to."""
 
 
 class Raised(Struct, frozen=True):
@@ -37,11 +49,24 @@ class WakeAt(Struct, frozen=True):
     steady_ns: int
 
 
+class GroupMoved(Struct, frozen=True):
+    """What one account of a limited group could come to has changed, by symbol, in lots."""
+
+    group: str  # The account's own; it passes the change on to its parent.
+    symbol: str
+    settlement: str
+    upper_lots: int
+    lower_lots: int
+    gross_lots: int
+    open_orders: int
+    turnover_money: int
+
+
 class LimitsChanged(Struct, frozen=True):
     """Another limit set is in force."""
 
     limits_version: int
 
 
-Fact = Raised | WakeAt | LimitsChanged
+Fact = Raised | WakeAt | GroupMoved | LimitsChanged
 Facts = list[Fact]

@@ -92,7 +92,8 @@ def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags
     if old.fill == fill and not old.busted:
         return (DUPLICATE,)
     instrument = account.boards.instruments[position.symbol]
-    position.executions[index] = _execution(fill, instrument)
+    corrected = position.executions[index] = _execution(fill, instrument)
+    corrected.first_fill = old.first_fill or old.fill
     _rebook(account, position)
     return _off_tick(fill, instrument)
 
@@ -118,7 +119,7 @@ def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
 def _repeated_fill(account: Account, symbol: str, fill: Fill, facts: Facts) -> Flags:
     position = account.state.positions[symbol]
     for execution in position.executions:
-        if execution.fill.exec_id == fill.exec_id and execution.fill == fill:
+        if fill in (execution.fill, execution.first_fill):
             return (DUPLICATE,)
     text = f"execution {fill.exec_id} came again with other content; the first stands"
     cause = f"conflict:{account.id}:{fill.exec_id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from engine.case import Case
 from engine.limits import ResolvedLimit
 from riskd.codes import CODES, RejectCode
@@ -36,6 +38,8 @@ def exceeded(code: RejectCode, limit: ResolvedLimit, value: float, unit: str) ->
 
 def shown(number: float) -> str:
     """Return a number for people: thousands separators, no digits that say nothing."""
+    if not isfinite(number):
+        return f"{number}"
     if number == int(number) and abs(number) < 1e15:
         return f"{int(number):,}"
     return f"{number:,.10g}" if abs(number) < 1e10 else f"{number:,.2f}"

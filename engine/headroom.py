@@ -17,7 +17,7 @@ def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
     estimates = [
         fits
         for row in case.plan.checks
-        if row.fits_lots is not None and _is_hard(case, row)
+        if row.fits_lots is not None and row.refuses(case.plan)
         for fits in (row.fits_lots(case),)
         if fits is not None
     ]
@@ -56,10 +56,6 @@ def first_failing(case: Case, lots: int) -> CheckRow | None:
     for row in case.plan.checks:
         if row.reducing_passes and case.reducing:
             continue
-        if row.check(case) is not None and _is_hard(case, row):
+        if row.check(case) is not None and row.refuses(case.plan):
             return row
     return None
-
-
-def _is_hard(case: Case, row: CheckRow) -> bool:
-    return row.key is None or case.plan.limits[row.key].hard

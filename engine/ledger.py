@@ -42,6 +42,7 @@ class Execution(Struct):
     fee_money: int  # Paid is negative.
     fee_currency: str
     busted: bool = False
+    first_fill: Fill | None = None  # As it came, if it was corrected since.
 
 
 class Position(Struct):

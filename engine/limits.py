@@ -30,6 +30,22 @@ ENFORCED = (
 )
 
 
+GROUP_ENFORCED = (  # On the totals of a group or the firm.
+    "position_quantity",
+    "position_notional",
+    "gross_exposure",
+    "net_exposure",
+    "open_orders",
+    "turnover",
+)
+ORDER_KEYS = (  # On each order alone, so a group's table binds every order of its accounts.
+    "order_quantity",
+    "order_notional",
+    "price_collar_pct",
+    "risk_per_trade_pct",
+)
+
+
 class ResolvedLimit(NamedTuple):
     """The limit of one type that decides for an account and symbol."""
 
@@ -74,17 +90,33 @@ def scopes_of(limits: LimitSet, owner: Owner) -> Iterator[tuple[Scope, str, Limi
 def resolve(limits: LimitSet, owner: Owner, key: str) -> ResolvedLimit | None:
     """Return the tightest limit of type `key` for `owner`, or None if none is set anywhere.
 
+    Of groups and the firm only limits on each order alone; the others bind their totals.
     Of equal values the widest scope is named, and a hard limit before a soft one.
     """
     found: ResolvedLimit | None = None
     for scope, scope_id, table in scopes_of(limits, owner):
+        if scope in (Scope.FIRM, Scope.GROUP) and key not in ORDER_KEYS:
+            continue  # On the group's total, see `group_limits`.
         limit: float | LimitValue | None = getattr(table, key)
         if limit is None:
             continue
-        value, hard = (limit.value, limit.hard) if isinstance(limit, LimitValue) else (limit, True)
+        value, hard = _value_of(limit)
         if found is None or value < found.value or (value == found.value and hard > found.hard):
             money = money_from_number(value)
             found = ResolvedLimit(key, float(value), money, scope, scope_id, hard)
+    return found
+
+
+def group_limits(limits: LimitSet, group: str) -> dict[str, ResolvedLimit]:
+    """Return the limits on the totals of a group, or of the firm, by key; empty if it has none."""
+    table = limits.firm if group == FIRM else limits.group.get(group)
+    found: dict[str, ResolvedLimit] = {}
+    for key in GROUP_ENFORCED if table is not None else ():
+        limit: float | LimitValue | None = getattr(table, key)
+        if limit is not None:
+            value, hard = _value_of(limit)
+            scope = Scope.FIRM if group == FIRM else Scope.GROUP
+            found[key] = ResolvedLimit(key, value, money_from_number(value), scope, group, hard)
     return found
 
 
@@ -117,5 +149,16 @@ def unenforced(limits: LimitSet) -> list[str]:
         f"[{name}] {key}"
         for name, table in tables
         for key in LimitsSpec.__struct_fields__
-        if key not in ENFORCED and getattr(table, key) is not None
+        if getattr(table, key) is not None and not _is_enforced(name, key)
     ]
+
+
+def _is_enforced(name: str, key: str) -> bool:
+    if name == "firm" or name.startswith("group."):
+        return key in GROUP_ENFORCED or key in ORDER_KEYS
+    return key in ENFORCED
+
+
+def _value_of(limit: float | LimitValue) -> tuple[float, bool]:
+    """Return a limit's value and whether it is hard."""
+    return (limit.value, limit.hard) if isinstance(limit, LimitValue) else (float(limit), True)

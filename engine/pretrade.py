@@ -75,7 +75,7 @@ def _judge(case: Case) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
         found = row.check(case)
         if found is None or (case.reducing and row.reducing_passes):
             continue
-        if row.key is not None and not case.plan.limits[row.key].hard:
+        if not row.refuses(case.plan):
             warnings += (found,)
             continue
         failed += (found,)

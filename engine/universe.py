@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from engine.boards import Boards, value_changed
 from engine.instruments import Instrument, InstrumentError
+from engine.limits import FIRM
 from engine.money import is_amount
 from riskd.messages import AccountSpec, InstrumentSpec, Universe
 
@@ -21,8 +24,9 @@ def universe_conflicts(
         wrong = instrument_conflict(boards, instrument)
         if wrong is not None:
             found.append(wrong)
+    groups = {FIRM, *boards.groups, *(group.id for group in universe.groups)}
     for account in universe.accounts:
-        wrong = account_conflict(accounts.get(account.id), account)
+        wrong = account_conflict(accounts.get(account.id), account, groups)
         if wrong is not None:
             found.append(wrong)
     return found
@@ -45,8 +49,12 @@ def instrument_conflict(boards: Boards, spec: InstrumentSpec) -> str | None:
     return f"instrument {spec.symbol}: {name} is {old} in the journal, {new} would revalue books"
 
 
-def account_conflict(standing: AccountSpec | None, spec: AccountSpec) -> str | None:
+def account_conflict(
+    standing: AccountSpec | None, spec: AccountSpec, groups: Collection[str]
+) -> str | None:
     """Return why an account cannot be added or changed, None if it can."""
+    if spec.group not in groups:
+        return f"account {spec.id}: there is no group {spec.group}"
     if not is_amount(spec.balance):
         return f"account {spec.id}: balance {spec.balance} must be finite and in range"
     if spec.leverage is not None and not is_amount(spec.leverage):

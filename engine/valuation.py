@@ -6,9 +6,8 @@ is involved, rounded half-even once per amount where one is.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.boards import Boards
+from engine.facts import Missing
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.money import divide_half_even, exact_fraction
@@ -18,13 +17,6 @@ from riskd.messages import AccountSpec, MarginModel
 
 MarginRate = tuple[int, int]  # Numerator and denominator.
 _STALE = -1
-
-
-class Missing(NamedTuple):
-    """Why figures could not be made: a code and what is missing."""
-
-    code: RejectCode
-    what: str
 
 
 class Held:

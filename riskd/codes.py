@@ -41,6 +41,7 @@ class RejectCode(StrEnum):
     RISK_PER_TRADE = "RISK_PER_TRADE"
     DUPLICATE_CONTENT = "DUPLICATE_CONTENT"
     RATE_LIMIT = "RATE_LIMIT"
+    GROUP_LIMIT = "GROUP_LIMIT"
     FX_MISSING = "FX_MISSING"
     OVERLOADED = "OVERLOADED"
     DEADLINE = "DEADLINE"
@@ -191,6 +192,11 @@ CODES: dict[RejectCode, CodeText] = {
     ),
     RejectCode.RATE_LIMIT: CodeText(
         99, "Too many orders in the window.", "Wait for retry_after_ns, then use a new id."
+    ),
+    RejectCode.GROUP_LIMIT: CodeText(
+        3,
+        "All accounts of a group, or of the firm, would together pass a limit.",
+        "Send a smaller order, or reduce positions of the group; the text names it.",
     ),
     RejectCode.FX_MISSING: CodeText(
         99, "An exchange rate that the order needs is not known.", "Check the feed of the pair."

@@ -45,6 +45,7 @@ EURUSD = InstrumentSpec(
 USDJPY = InstrumentSpec(
     symbol="USDJPY", kind=InstrumentKind.FX, base="USD", currency="JPY", tick_size="0.001"
 )
+BTCUSD = InstrumentSpec(symbol="BTCUSD", kind=InstrumentKind.FX, base="BTC", currency="USD")
 PERPETUAL = InstrumentSpec(  # One contract is 100 dollars of bitcoin, paid in bitcoin.
     symbol="P",
     kind=InstrumentKind.INVERSE,
@@ -55,13 +56,14 @@ PERPETUAL = InstrumentSpec(  # One contract is 100 dollars of bitcoin, paid in b
 )
 SPREAD = InstrumentSpec(symbol="S", currency="USD", tick_size="0.1", allow_negative=True)
 TOKEN = InstrumentSpec(symbol="T", currency="USD", tick_size="0.01", lot_size="1e-8")
-INSTRUMENTS = (STOCK, OTHER_STOCK, YEN_STOCK, EURUSD, USDJPY, PERPETUAL, SPREAD, TOKEN)
+INSTRUMENTS = (STOCK, OTHER_STOCK, YEN_STOCK, EURUSD, USDJPY, BTCUSD, PERPETUAL, SPREAD, TOKEN)
 QUOTES: dict[str, tuple[float, float]] = {
     "X": (100.0, 100.0),
     "Y": (50.0, 50.0),
     "J": (1000.0, 1000.0),
     "EURUSD": (1.25, 1.25),
     "USDJPY": (100.0, 100.0),
+    "BTCUSD": (50_000.0, 50_000.0),
     "P": (50_000.0, 50_000.0),
     "S": (10.0, 10.0),
     "T": (2000.0, 2000.0),

@@ -9,7 +9,7 @@ makes the common verdict fast. `docs/architecture.md` tells how to add one.
 from __future__ import annotations
 
 from engine.case import CheckRow
-from engine.checks import conduct, credit, exposure, price, size, state
+from engine.checks import conduct, credit, exposure, group, price, size, state
 from riskd.codes import RejectCode
 
 CHECKS: tuple[CheckRow, ...] = (
@@ -176,6 +176,21 @@ CHECKS: tuple[CheckRow, ...] = (
         applies=conduct.has_duplicate_limit,
     ),
     CheckRow(RejectCode.RATE_LIMIT, conduct.check_rate_limit, key="orders_per_second"),
+    CheckRow(
+        RejectCode.GROUP_LIMIT,
+        group.check_group_limit,
+        applies=group.has_group_limit,
+        reducing_passes=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.GROUP_LIMIT,
+        group.check_group_warning,
+        applies=group.has_group_limit,
+        reducing_passes=True,
+        ordinary=True,
+        warns=True,
+    ),
     CheckRow(RejectCode.FX_MISSING, conduct.check_fx_missing, reducing_passes=True),
     CheckRow(RejectCode.DEADLINE, state.check_deadline),
 )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.case import Case, Plan
+from engine.facts import Missing
 from engine.findings import exceeded
 from engine.money import MONEY_SCALE
-from engine.valuation import Missing
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Reject
 

@@ -1,0 +1,120 @@
+"""The check of groups: what a desk, a client or the firm would come to with the order."""
+
+from __future__ import annotations
+
+from engine.boards import GroupPlan
+from engine.case import Case, Plan
+from engine.facts import Missing
+from engine.findings import shown
+from engine.limits import ResolvedLimit
+from engine.money import MONEY_SCALE
+from engine.quotes import Rate
+from riskd.codes import CODES, RejectCode
+from riskd.messages import AccountSpec, Reject
+
+
+def has_group_limit(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether any group above the account, or the firm, has a limit on its total."""
+    return bool(plan.groups)
+
+
+def check_group_limit(case: Case) -> Reject | None:
+    """Every group above the account, from its own up to the firm, stays within its totals."""
+    return _first_past(case, hard=True)
+
+
+def check_group_warning(case: Case) -> Reject | None:
+    """The same for limits that only warn."""
+    return _first_past(case, hard=False)
+
+
+def _first_past(case: Case, *, hard: bool) -> Reject | None:
+    if case.lots is None or case.reference_milliticks is None:
+        return None  # Refused by the checks of its price or lots.
+    for group in case.plan.groups:
+        rate = group.rate()
+        if rate is None:
+            return _missing(group, f"no exchange rate from {case.plan.instrument.settlement}")
+        for key, limit in group.limits.items():
+            if limit.hard is not hard:
+                continue
+            value = _worst(case, group, key, rate)
+            if isinstance(value, Missing):
+                return _missing(group, value.what)
+            if value > limit.money:
+                return _refused(group, limit, value)
+    return None
+
+
+def _worst(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missing:
+    """Return what the order would make of one total, as money (or a count x 10^12)."""
+    instrument, lots, reference = case.plan.instrument, case.lots, case.reference_milliticks
+    assert lots is not None  # `_first_past` saw to it.
+    assert reference is not None
+    total = group.total
+    match key:
+        case "open_orders":
+            return (total.open_orders + 1) * MONEY_SCALE
+        case "position_quantity":
+            side = _side_lots(case, group) * instrument.lot_numerator * MONEY_SCALE
+            return -(-side // instrument.lot_denominator)
+        case "position_notional":
+            size = instrument.notional_money(max(0, _side_lots(case, group)), reference)
+            return _converted(size, rate)
+        case "turnover":
+            before = group.turnover_money()
+            value = case.value_milliticks
+            if isinstance(before, Missing) or value is None:
+                return before if isinstance(before, Missing) else 0
+            return before + _converted(instrument.notional_money(lots, value), rate)
+        case _:
+            return _exposure(case, group, key, rate)
+
+
+def _exposure(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missing:
+    worth = group.worth()
+    if isinstance(worth, Missing):
+        return worth
+    reference = case.reference_milliticks or 0
+    if key == "gross_exposure":
+        grown = max(abs(case.longest_lots), abs(case.shortest_lots)) - case.largest_before_lots
+        size = case.plan.instrument.notional_money(max(0, grown), reference)
+        return worth.gross_money + _converted(size, rate)
+    size = _converted(case.plan.instrument.notional_money(case.lots or 0, reference), rate)
+    return size + (worth.upper_money if case.buying else -worth.lower_money)
+
+
+def _side_lots(case: Case, group: GroupPlan) -> int:
+    held = group.total.symbols.get(case.plan.instrument.symbol)
+    lots = case.lots or 0
+    if held is None:
+        return lots
+    return lots + (held.upper_lots if case.buying else -held.lower_lots)
+
+
+def _converted(money: int, rate: Rate) -> int:
+    return -(-money * rate.numerator // rate.denominator)
+
+
+def _refused(group: GroupPlan, limit: ResolvedLimit, money: int) -> Reject:
+    value = money / MONEY_SCALE
+    return Reject(
+        code=RejectCode.GROUP_LIMIT,
+        fix_code=CODES[RejectCode.GROUP_LIMIT].fix_code,
+        scope=limit.scope,
+        scope_id=limit.scope_id,
+        limit_type=limit.key,
+        value=value,
+        limit=limit.value,
+        text=f"{limit.scope} {group.name}: {limit.key} {shown(value)} > {shown(limit.value)}",
+    )
+
+
+def _missing(group: GroupPlan, what: str) -> Reject:
+    return Reject(
+        code=RejectCode.GROUP_LIMIT,
+        fix_code=CODES[RejectCode.GROUP_LIMIT].fix_code,
+        scope="firm" if group.name == "firm" else "group",
+        scope_id=group.name,
+        text=f"{group.name} cannot be judged: {what}",
+    )

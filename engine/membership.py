@@ -1,0 +1,65 @@
+"""What an account has told its groups of itself, so that it tells them changes alone."""
+
+from __future__ import annotations
+
+from engine.facts import Facts, GroupMoved
+from engine.instruments import Instrument
+from engine.ledger import Position
+
+
+class Membership:
+    """One account's part in the totals of its groups; derived, told anew after a `recount`."""
+
+    __slots__ = ("_lots", "_orders", "_touched", "_turnover")
+
+    def __init__(self) -> None:
+        self._touched: dict[str, None] = {}  # Symbols changed since the groups were told.
+        self._lots: dict[str, tuple[int, int, int]] = {}  # As told: upper, lower, gross.
+        self._turnover: dict[str, int] = {}  # As told, by settlement currency.
+        self._orders = 0
+
+    def touch(self, symbol: str) -> None:
+        """Note that a symbol's lots or reservations changed."""
+        self._touched[symbol] = None
+
+    def recount(self, symbols: list[str]) -> None:
+        """Forget what was told: the groups began anew."""
+        self.__init__()  # type: ignore[misc]
+        self._touched.update(dict.fromkeys(symbols))
+
+    def tell(
+        self,
+        group: str,
+        positions: dict[str, Position],
+        *,
+        instruments: dict[str, Instrument],
+        open_orders: int,
+        turnover: dict[str, int],
+        facts: Facts,
+    ) -> None:
+        """Append what changed since the groups were told, a fact per symbol."""
+        for symbol in self._touched:
+            position, settlement = positions[symbol], instruments[symbol].settlement
+            longest, shortest = position.worst_long_lots(), position.worst_short_lots()
+            now = (longest, shortest, max(abs(longest), abs(shortest)))
+            before = self._lots.get(symbol, (0, 0, 0))
+            traded = turnover.get(settlement, 0) - self._turnover.get(settlement, 0)
+            facts.append(
+                GroupMoved(
+                    group=group,
+                    symbol=symbol,
+                    settlement=settlement,
+                    upper_lots=now[0] - before[0],
+                    lower_lots=now[1] - before[1],
+                    gross_lots=now[2] - before[2],
+                    open_orders=open_orders - self._orders,
+                    turnover_money=traded,
+                )
+            )
+            self._lots[symbol], self._orders = now, open_orders
+            self._turnover[settlement] = turnover.get(settlement, 0)
+        self._touched.clear()
+
+    def forget_touched(self) -> None:
+        """Drop the notes of changes that no group has to be told of."""
+        self._touched.clear()

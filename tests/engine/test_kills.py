@@ -1,0 +1,164 @@
+"""E61, E62, and what a kill or a breaker covers."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from riskd.messages import (
+    Breaker,
+    Configure,
+    GroupSpec,
+    Kill,
+    Reset,
+    Severity,
+    Trip,
+    Unkill,
+)
+from tests.builders import (
+    SECOND,
+    StampedCore,
+    a_core,
+    a_fill,
+    a_universe,
+    an_account,
+    an_order,
+    codes_of,
+)
+
+
+def a_house_of_desks() -> StampedCore:
+    """A1 at a desk of a region, A2 directly under the firm."""
+    accounts = (an_account(group="desk"), an_account("A2"))
+    groups = (GroupSpec(id="desk", parent="region"), GroupSpec(id="region"))
+    house = a_core()
+    house.send(Configure(universe=replace(a_universe(accounts=accounts), groups=groups)))
+    return house
+
+
+def test_e61_no_order_is_accepted_with_a_seq_after_the_kill():
+    house = a_core()
+    before = house.send(an_order("before"), after_ns=0)
+    kill = house.send(Kill(scope="firm", reason="drill"), after_ns=0)
+    after = house.send(an_order("after"), after_ns=0)
+    assert before.seq < kill.data["seq"] < after.seq
+    assert codes_of(before) == []
+    assert codes_of(after) == ["KILLED"]
+    retried = house.send(an_order("before"))
+    assert (retried.approved, retried.duplicate, retried.seq) == (True, True, before.seq)
+    lifted = house.send(Unkill(scope="firm"))
+    again = house.send(an_order("again"))
+    assert again.seq > lifted.data["seq"]
+    assert codes_of(again) == []
+
+
+def test_e61_kill_refuses_reducing_orders_too_and_takes_fills_and_reports():
+    house = a_core()
+    house.send_all(a_fill(quantity=5), an_order("w"))
+    house.send(Kill(scope="account", scope_id="A1"))
+    assert codes_of(house.send(an_order("o", "sell", 5, reduce_only=True))) == ["KILLED"]
+    assert house.send(a_fill("e-2", client_order_id="w")).flags == ()
+    assert house.position().books.lots == 6
+
+
+SCOPES = [
+    ("firm", "", True, True),
+    ("firm", "anything", True, True),
+    ("group", "desk", True, False),
+    ("group", "region", True, False),
+    ("account", "A1", True, False),
+    ("account", "A2", False, True),
+    ("strategy", "s", True, True),
+    ("strategy", "other", False, False),
+    ("symbol", "EURUSD", True, True),
+    ("symbol", "X", False, False),
+    ("currency", "EUR", True, True),
+    ("currency", "USD", True, True),
+    ("currency", "JPY", False, False),
+]
+
+
+@pytest.mark.parametrize(("scope", "scope_id", "stops_a1", "stops_a2"), SCOPES)
+@pytest.mark.parametrize("kind", [Kill, Trip])
+def test_kill_and_trip_cover_exactly_their_scope(kind, scope, scope_id, stops_a1, stops_a2):
+    house = a_house_of_desks()
+    assert house.send(kind(scope=scope, scope_id=scope_id, reason="drill")).ok
+    for account, stops in (("A1", stops_a1), ("A2", stops_a2)):
+        order = an_order("o", account=account, symbol="EURUSD", price=1.25, strategy="s")
+        code = "KILLED" if kind is Kill else "BREAKER_OPEN"
+        verdict = house.send(order)
+        assert codes_of(verdict) == ([code] if stops else [])
+        if stops:
+            assert verdict.rejects[0].scope == scope
+            assert "drill" in verdict.rejects[0].text
+            assert "local operator" in verdict.rejects[0].text
+
+
+@pytest.mark.parametrize(
+    ("parent", "child"),
+    [(("firm", ""), ("group", "desk")), (("group", "region"), ("account", "A1"))],
+)
+def test_e62_child_stays_killed_when_its_parent_is_released(parent, child):
+    house = a_house_of_desks()
+    house.send(Kill(scope=parent[0], scope_id=parent[1]))
+    house.send(Kill(scope=child[0], scope_id=child[1]))
+    assert house.send(Unkill(scope=parent[0], scope_id=parent[1])).ok
+    assert codes_of(house.send(an_order("o-1"))) == ["KILLED"]
+    assert codes_of(house.send(an_order("o-1", account="A2"))) == []
+    assert house.send(Unkill(scope=child[0], scope_id=child[1])).ok
+    assert codes_of(house.send(an_order("o-2"))) == []
+
+
+def test_e62_unkill_of_the_child_does_not_lift_the_parent():
+    house = a_house_of_desks()
+    house.send(Kill(scope="firm"))
+    assert house.send(Unkill(scope="account", scope_id="A1")).code == "not_found"
+    assert codes_of(house.send(an_order())) == ["KILLED"]
+
+
+def test_kill_twice_is_one_kill():
+    house = a_core()
+    first, second = house.send(Kill(scope="firm")), house.send(Kill(scope="firm"))
+    assert first.data["breaker_id"] == second.data["breaker_id"]
+    assert (first.data["changed"], second.data["changed"]) == (True, False)
+    events = [x.message for x in house.published if isinstance(x.message, Breaker)]
+    assert len(events) == 1
+    assert house.alerts("breaker_stopped")[0].severity is Severity.CRITICAL
+    house.send(Unkill(scope="firm"))
+    assert codes_of(house.send(an_order())) == []
+    assert house.send(Unkill(scope="firm")).code == "not_found"
+
+
+def test_trip_overlapping_shorter_ends_and_longer_stays():
+    house = a_core()
+    now_ns = house.stamp.recv_ns + 1000
+    house.send(Trip(scope="firm", until_ns=now_ns + 2 * SECOND))
+    house.send(Trip(scope="firm", until_ns=now_ns + 1000 + SECOND))
+    house.elapse(SECOND)
+    assert len(house.core.boards.breakers.book.open) == 1
+    assert codes_of(house.send(an_order("o-1"))) == ["BREAKER_OPEN"]
+    house.elapse(SECOND)
+    assert codes_of(house.send(an_order("o-2"))) == []
+    assert house.core.due_ns() is not None  # Of the reservation alone.
+
+
+def test_trip_ends_at_its_instant_even_before_an_elapse():
+    house = a_core()
+    house.send(Trip(scope="firm", until_ns=house.stamp.recv_ns + 1000 + SECOND))
+    assert codes_of(house.send(an_order("o-1"), SECOND - 1)) == ["BREAKER_OPEN"]
+    assert codes_of(house.send(an_order("o-2"), 1)) == []
+
+
+def test_reset_closes_one_breaker_and_leaves_the_kill():
+    house = a_core()
+    house.send(Kill(scope="account", scope_id="A1"))
+    breaker = house.send(Trip(scope="account", scope_id="A1")).data["breaker_id"]
+    assert house.send(Reset(breaker_id=breaker)).ok
+    assert house.send(Reset(breaker_id=breaker)).code == "not_found"
+    assert codes_of(house.send(an_order())) == ["KILLED"]
+
+
+def test_trip_that_only_alerts_stops_nothing():
+    house = a_core()
+    house.send(Trip(scope="firm", action="alert"))
+    assert codes_of(house.send(an_order())) == []

@@ -1,0 +1,75 @@
+"""E55 to E59: a sliding window is exact, whatever is asked of it and when."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.throttle import Window
+from riskd.messages import Configure, LimitsSpec
+from tests.builders import a_core, a_universe, an_order, codes_of
+
+WINDOW_NS = 1000
+PROPERTY = settings(max_examples=300, deadline=None, database=None)
+GAPS = st.one_of(st.sampled_from([0, 1, 499, 500, 501, 999, 1000, 1001]), st.integers(0, 3000))
+ATTEMPTS = st.lists(st.tuples(GAPS, st.integers(0, 5)), max_size=120)
+
+
+@PROPERTY
+@given(attempts=ATTEMPTS)
+def test_e55_window_agrees_with_a_count_of_what_was_charged(attempts):
+    """A charge passes exactly when fewer than the count of now are in the window of now."""
+    window, charged, now_ns = Window(), [], 0
+    for gap_ns, count_max in attempts:
+        now_ns += gap_ns
+        inside = sum(1 for at_ns in charged if at_ns > now_ns - WINDOW_NS)
+        wait_ns = window.charge(count_max, WINDOW_NS, now_ns)
+        assert (wait_ns == 0) is (inside < count_max)
+        if wait_ns == 0:
+            charged.append(now_ns)
+            continue
+        assert 0 < wait_ns <= WINDOW_NS
+        if count_max:  # As long as nothing else comes, it passes then and no sooner.
+            for early_ns, room in ((1, False), (0, True)):
+                later_ns = now_ns + wait_ns - early_ns
+                left = sum(1 for at_ns in charged if at_ns > later_ns - WINDOW_NS)
+                assert (left < count_max) is room
+
+
+@PROPERTY
+@given(gaps=st.lists(GAPS, max_size=200), count_max=st.integers(1, 4))
+def test_e55_no_window_anywhere_holds_more_than_the_count(gaps, count_max):
+    window, charged, now_ns = Window(), [], 0
+    for gap_ns in gaps:
+        now_ns += gap_ns
+        if window.charge(count_max, WINDOW_NS, now_ns) == 0:
+            charged.append(now_ns)
+    for first, last in zip(charged, charged[count_max:], strict=False):
+        assert last - first >= WINDOW_NS
+    assert len(window.charges) - window.head <= count_max
+
+
+def test_e55_long_run_keeps_the_list_short():
+    window = Window()
+    for at_ns in range(0, 1_000_000, 500):
+        assert window.charge(2, WINDOW_NS, at_ns) == 0
+    assert len(window.charges) < 200
+
+
+def test_e58_refused_orders_of_other_causes_cost_and_refusals_of_the_rate_do_not():
+    house = a_core(LimitsSpec(orders_per_second=2, order_quantity=10))
+    assert codes_of(house.send(an_order("o-1", quantity=11))) == ["ORDER_QUANTITY"]
+    assert codes_of(house.send(an_order("o-2"))) == []
+    for number in range(5):
+        assert codes_of(house.send(an_order(f"r-{number}"))) == ["RATE_LIMIT"]
+    assert len(house.account().windows["orders_per_second"].charges) == 2
+
+
+def test_e59_lower_rate_binds_what_was_charged_and_a_higher_one_grants_no_burst():
+    house = a_core(LimitsSpec(orders_per_second=4))
+    house.send_all(an_order("o-1"), an_order("o-2"), an_order("o-3"))
+    house.send(Configure(universe=a_universe(LimitsSpec(orders_per_second=2))))
+    assert codes_of(house.send(an_order("o-4"))) == ["RATE_LIMIT"]
+    house.send(Configure(universe=a_universe(LimitsSpec(orders_per_second=5))))
+    verdicts = [codes_of(house.send(an_order(f"n-{x}"))) for x in range(3)]
+    assert verdicts == [[], [], ["RATE_LIMIT"]]
