@@ -18,11 +18,14 @@ from engine.orders import Order, OrderState
 from engine.quotes import Quote
 from engine.throttle import Window
 from engine.valuation import Valuation, margin_rate
-from riskd.messages import AccountSpec, Fill, Scope
+from riskd.messages import AccountSpec, Fill, Scope, Side
 
 FINISHED_MAX = 20_000  # Ended orders remembered per account; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
+
+
+Content = tuple[str, Side, float, float | None, float | None]  # Symbol to stop price.
 
 
 class AccountState(Struct):
@@ -44,7 +47,7 @@ class AccountState(Struct):
     day_transfers_money: int = 0  # Since then.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
-    contents: dict[str, Window] = {}  # When an order of the same content was sent.
+    contents: dict[Content, Window] = {}  # When orders of the same content were sent.
 
 
 class Account:
@@ -104,9 +107,10 @@ class Account:
 
     def position_to_change(self, symbol: str) -> Position:
         """Return the position of a known symbol, from now on part of the state, to change it."""
-        position = self.position(symbol)
-        if symbol in self._blank:
-            self.state.positions[symbol] = self._blank.pop(symbol)
+        position = self.state.positions.get(symbol)
+        if position is None:
+            position = self.state.positions[symbol] = self.position(symbol)
+            self._blank.pop(symbol, None)
             self.valuation.hold(position)
         self.valuation.position_changed(symbol)
         self.membership.touch(symbol)
@@ -206,12 +210,11 @@ class Account:
     def _count_working(self, order: Order, leaves_lots: int) -> None:
         if order.value_milliticks is None:
             return
-        instrument, working = (
-            self.boards.instruments[order.check.symbol],
-            self.state.working_turnover,
-        )
+        instrument = self.boards.instruments[order.check.symbol]
+        working = self.state.working_turnover
         change = instrument.notional_money(leaves_lots, order.value_milliticks)
-        change -= instrument.notional_money(order.leaves_lots, order.value_milliticks)
+        if order.leaves_lots:
+            change -= instrument.notional_money(order.leaves_lots, order.value_milliticks)
         working[instrument.settlement] = working.get(instrument.settlement, 0) + change
 
     def _value(self) -> Valuation:

@@ -44,6 +44,7 @@ class Plan:
         "limit_checks",
         "limits",
         "margin_rate",
+        "milli_value",
         "needs_valuation",
         "owner",
         "position",
@@ -57,6 +58,7 @@ class Plan:
         self.instrument = instrument
         self.position = position
         self.quote = quote
+        self.milli_value = instrument.exact_milli_value()
         self.limits: dict[str, ResolvedLimit] = {}
         self.breaker_keys: tuple[ScopeKey, ...] = ()
         self.checks: tuple[CheckRow, ...] = ()  # In THE order.
@@ -87,6 +89,7 @@ class Case:
         "lower_money",
         "margin_money",
         "missing",
+        "notional_money",
         "now_steady_ns",
         "open_count",
         "order",
@@ -131,6 +134,7 @@ class Case:
     missing: Missing | None  # Why the valuation is not of now.
     day_pnl_money: int
     # What the account would be at its worst with this order, see `place`.
+    notional_money: int | None  # Of the order itself, in settlement money; None without a value.
     longest_lots: int  # The position if every working buy filled and no sell did.
     shortest_lots: int  # The position if every working sell filled and no buy did.
     largest_before_lots: int  # The larger of both without this order.
@@ -148,6 +152,7 @@ class Case:
         """
         plan, position = self.plan, self.plan.position
         self.lots = lots
+        self.notional_money = self._notional(lots)
         held = position.books.lots
         longest, shortest = held + position.open_buy_lots, held - position.open_sell_lots
         largest = self.largest_before_lots = max(abs(longest), abs(shortest))
@@ -163,8 +168,12 @@ class Case:
         if not plan.needs_valuation or reference is None or rate is None or self.missing:
             self.symbol_money = None
             return
-        upper = plan.instrument.exposure_money(longest, reference)
-        lower = plan.instrument.exposure_money(shortest, reference)
+        if plan.milli_value:
+            unit = reference * plan.milli_value
+            upper, lower = longest * unit, shortest * unit
+        else:
+            upper = plan.instrument.exposure_money(longest, reference)
+            lower = plan.instrument.exposure_money(shortest, reference)
         if rate.numerator != rate.denominator:
             upper, lower = _converted_away(upper, rate), _converted_away(lower, rate)
         symbol = self.symbol_money = max(abs(upper), abs(lower))
@@ -179,6 +188,14 @@ class Case:
         self.lower_money = valuation.lower_money + lower
         self.gross_money = valuation.gross_money + symbol
         self.margin_money = valuation.margin_money + margin
+
+    def _notional(self, lots: int) -> int | None:
+        value, plan = self.value_milliticks, self.plan
+        if value is None:
+            return None
+        if plan.milli_value:
+            return abs(lots * value * plan.milli_value)
+        return plan.instrument.notional_money(lots, value)
 
 
 def _converted_away(money: int, rate: Rate) -> int:

@@ -46,6 +46,7 @@ from engine.universe import (
 from riskd.messages import (
     AccountAdd,
     AccountSpec,
+    Check,
     Configure,
     Elapse,
     Error,
@@ -186,6 +187,8 @@ class Core:
                 break
 
     def _route(self, message: Input, stamp: Stamp, by: str, facts: Facts) -> Answer:
+        if isinstance(message, Check):  # The common case, before the long match.
+            return self._of_account(message, stamp, facts)
         match message:
             case Tick() | Ticks() | MarketState():
                 apply_market(self.boards.quotes, message, stamp, self.tick_counts, facts)

@@ -84,6 +84,13 @@ class Instrument:
         per_lot = lot * contract * MONEY_SCALE / (tick / MILLI)
         self.inverse_numerator, self.inverse_denominator = per_lot.as_integer_ratio()
 
+    def exact_milli_value(self) -> int:
+        """Return what a lot gains by a thousandth of a tick, 0 where that is no whole unit.
+
+        Where it is not 0, `value_money` is lots x price x this, which hot loops write out.
+        """
+        return 0 if self.inverse or self.milli_value_remainder else self.milli_value_money
+
     def value_money(self, lots: int, milliticks: int) -> int:
         """Return the signed value of `lots` at a price, in settlement money.
 

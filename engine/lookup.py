@@ -94,7 +94,7 @@ def _charge_content(account: Account, plan: Plan, case: Case) -> int:
     duplicates, order = plan.duplicates, case.order
     if duplicates is None:
         return 0
-    content = f"{order.symbol} {order.side} {order.quantity} {order.price} {order.stop_price}"
+    content = (order.symbol, order.side, order.quantity, order.price, order.stop_price)
     contents = account.state.contents
     window = contents.get(content)
     if window is None:

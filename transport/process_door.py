@@ -98,7 +98,9 @@ class Door:
 
     def inject(self, message: InternalMessage) -> None:
         """Take an input that riskd itself makes."""
-        self._admit(message, encode_msgpack(message), Source.INTERNAL, None)
+        raw = encode_msgpack(message)
+        # Taken as a replay will read it: an int where a float is declared would hash otherwise.
+        self._admit(internal_codec.decode(raw), raw, Source.INTERNAL, None)
 
     def elapse_if_due(self) -> None:
         """Let time pass for the rules if something waits for it."""

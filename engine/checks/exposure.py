@@ -175,25 +175,23 @@ def one_lot_money(case: Case) -> tuple[int, int] | None:
 
 def _currency_money(case: Case, currency: str) -> int | None:
     """Return the worst exposure to a currency on the order's side, in account money."""
-    instrument, rate, value = case.plan.instrument, case.account_rate, case.value_milliticks
-    if case.symbol_money is None or rate is None or value is None:
+    instrument, rate, size = case.plan.instrument, case.account_rate, case.notional_money
+    if case.symbol_money is None or rate is None or size is None:
         return None
     found = case.valuation.currency_worst(currency)
     if isinstance(found, Missing):
         case.currency_missing = found
         return None
     lower, upper = found
-    size = instrument.notional_money(case.lots or 0, value)
     order = -(-size * rate.numerator // rate.denominator)
     gains = case.buying is (currency == instrument.base)
     return upper + order if gains else order - lower
 
 
 def _turnover_money(case: Case) -> int | None:
-    rate, value, before = case.account_rate, case.value_milliticks, case.turnover_money
-    if rate is None or value is None or before is None:
+    rate, size, before = case.account_rate, case.notional_money, case.turnover_money
+    if rate is None or size is None or before is None:
         return None
-    size = case.plan.instrument.notional_money(case.lots or 0, value)
     return before + -(-size * rate.numerator // rate.denominator)
 
 

@@ -34,11 +34,10 @@ def order_quantity_numbers(case: Case) -> tuple[float, float]:
 
 def check_order_notional(case: Case) -> Reject | None:
     """The order's value, in account currency, is at most `order_notional`."""
-    rate = case.account_rate
-    if case.value_milliticks is None or case.lots is None or rate is None:
+    rate, notional = case.account_rate, case.notional_money
+    if notional is None or case.lots is None or rate is None:
         return None  # Refused by the checks of its price, its lots or its rate.
     limit = case.plan.limits["order_notional"]
-    notional = case.plan.instrument.notional_money(case.lots, case.value_milliticks)
     if notional * rate.numerator <= limit.money * rate.denominator:
         return None
     return exceeded(RejectCode.ORDER_NOTIONAL, limit, order_notional_numbers(case)[0], "")
@@ -53,16 +52,16 @@ def order_notional_fits(case: Case) -> int | None:
 def order_notional_numbers(case: Case) -> tuple[float, float]:
     """Return the order's notional in account currency and its limit."""
     limit, rate = case.plan.limits["order_notional"], case.account_rate
-    if case.value_milliticks is None or case.lots is None or rate is None:
+    notional = case.notional_money
+    if notional is None or rate is None:
         return 0.0, limit.value
-    notional = case.plan.instrument.notional_money(case.lots, case.value_milliticks)
     return notional * rate.numerator / (rate.denominator * MONEY_SCALE), limit.value
 
 
 def check_position_quantity(case: Case) -> Reject | None:
     """The worst case on the order's side is at most `position_quantity` units."""
     limit, instrument = case.plan.limits["position_quantity"], case.plan.instrument
-    lots = worst_lots(case)
+    lots = case.longest_lots if case.buying else -case.shortest_lots
     if lots * instrument.lot_numerator * MONEY_SCALE <= limit.money * instrument.lot_denominator:
         return None
     value = instrument.quantity(lots)
@@ -85,10 +84,14 @@ def check_position_notional(case: Case) -> Reject | None:
     reference, rate = case.reference_milliticks, case.account_rate
     if reference is None or case.lots is None or rate is None:
         return None  # Refused by the checks of its price, its lots or its rate.
-    limit, lots = case.plan.limits["position_notional"], worst_lots(case)
+    plan, lots = case.plan, case.longest_lots if case.buying else -case.shortest_lots
+    limit = plan.limits["position_notional"]
     if lots <= 0:
         return None
-    notional = case.plan.instrument.notional_money(lots, reference)
+    if plan.milli_value:
+        notional = abs(lots * reference * plan.milli_value)
+    else:
+        notional = plan.instrument.notional_money(lots, reference)
     if notional * rate.numerator <= limit.money * rate.denominator:
         return None
     value = position_notional_numbers(case)[0]
