@@ -35,9 +35,11 @@ class AccountActor(LoopActor):
     def on_receive(self, message: AccountInput) -> None:
         """Answer one message."""
         facts: Facts = []
-        answered = answer(self.account, message.message, message.stamp, facts)
-        if facts:
-            self._tell(facts, message.stamp)
+        try:
+            answered = answer(self.account, message.message, message.stamp, facts)
+        finally:  # What a fault left behind it is told before the fault is.
+            if facts:
+                self._tell(facts, message.stamp)
         if message.reply is not None:
             message.reply(answered)
 

@@ -14,7 +14,7 @@ from engine.ledger import Position
 from engine.limits import FIRM, Owner, resolve, resolve_currency, resolve_duplicates
 from engine.membership import Membership
 from engine.money import money_from_number
-from engine.orders import Order, OrderState
+from engine.orders import Order, OrderState, PendingAmend
 from engine.quotes import Quote
 from engine.throttle import Window
 from engine.valuation import Valuation, margin_rate
@@ -38,6 +38,8 @@ class AccountState(Struct):
     orders: dict[str, Order] = {}  # Working, oldest first.
     pending: dict[str, int] = {}  # Working without news: their deadlines (steady), oldest first.
     finished: dict[str, Order] = {}  # Ended, in the order in which they ended.
+    aliases: dict[str, str] = {}  # Ids of changed orders, to the id of the first of the chain.
+    amended: dict[str, PendingAmend] = {}  # Judged changes by their id, to tell repeats.
     execution_symbols: dict[str, str] = {}  # Where an execution was booked.
     transfer_ids: dict[str, float] = {}
     windows: dict[str, Window] = {}
@@ -139,9 +141,14 @@ class Account:
             facts=facts,
         )
 
+    def root_id(self, client_order_id: str) -> str:
+        """Return the first id of an order's chain of changes: the one it is kept under."""
+        return self.state.aliases.get(client_order_id, client_order_id)
+
     def end(self, client_order_id: str, state: OrderState) -> None:
         """Move a working order to the ended ones and release exactly its leaves."""
         order = self.state.orders.pop(client_order_id)
+        order.amends.clear()
         self.set_leaves(order, 0)
         order.state = state
         self.remember(client_order_id, order)
@@ -153,6 +160,9 @@ class Account:
         finished[client_order_id] = order
         if len(finished) > FINISHED_MAX:
             del finished[next(iter(finished))]
+        for known in (self.state.aliases, self.state.amended):
+            if len(known) > IDS_MAX:
+                del known[next(iter(known))]
 
     def set_leaves(self, order: Order, leaves_lots: int) -> None:
         """Reserve exactly `leaves_lots` for an order instead of what it reserved before."""

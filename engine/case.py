@@ -76,10 +76,12 @@ class Case:
 
     __slots__ = (
         "account_rate",
+        "added_lots",
         "breakers",
         "buying",
         "currency_missing",
         "day_pnl_money",
+        "filled_lots",
         "frozen",
         "gross_money",
         "grows",
@@ -93,6 +95,7 @@ class Case:
         "now_steady_ns",
         "open_count",
         "order",
+        "own_lots",
         "plan",
         "price_milliticks",
         "reducing",
@@ -125,6 +128,8 @@ class Case:
     account_rate: Rate | None  # From settlement to account currency.
     reducing: bool
     open_count: int
+    filled_lots: int  # What is filled of it already, when it is a change of a working one.
+    own_lots: int  # What the order reserves already, when it is a change of a working one.
     retry_after_ns: int  # 0: every rate limit had room and is charged.
     repeat_after_ns: int  # 0: the same content was not sent too often.
     turnover_money: int | None  # Traded today and working, without this order; None: not known.
@@ -135,6 +140,7 @@ class Case:
     day_pnl_money: int
     # What the account would be at its worst with this order, see `place`.
     notional_money: int | None  # Of the order itself, in settlement money; None without a value.
+    added_lots: int  # What it would reserve beyond what it reserves already.
     longest_lots: int  # The position if every working buy filled and no sell did.
     shortest_lots: int  # The position if every working sell filled and no buy did.
     largest_before_lots: int  # The larger of both without this order.
@@ -156,6 +162,11 @@ class Case:
         held = position.books.lots
         longest, shortest = held + position.open_buy_lots, held - position.open_sell_lots
         largest = self.largest_before_lots = max(abs(longest), abs(shortest))
+        if self.own_lots:  # A change: the larger of old and new leaves takes the place of the old.
+            longest -= self.own_lots if self.buying else 0
+            shortest += 0 if self.buying else self.own_lots
+            lots = max(lots - self.filled_lots, self.own_lots)
+        self.added_lots = lots - self.own_lots
         if self.buying:
             self.reducing = lots <= -longest
             longest += lots
@@ -164,6 +175,8 @@ class Case:
             shortest -= lots
         self.longest_lots, self.shortest_lots = longest, shortest
         self.grows = max(abs(longest), abs(shortest)) > largest
+        if self.own_lots and not self.added_lots:
+            self.reducing = True  # A change that reserves no more than before adds no risk.
         reference, rate, valuation = self.reference_milliticks, self.account_rate, self.valuation
         if not plan.needs_valuation or reference is None or rate is None or self.missing:
             self.symbol_money = None

@@ -134,6 +134,7 @@ class Core:
         self.tick_counts: dict[str, int] = {}
         self.stamp = Stamp(0, 0, 0)
         self.published: list[Topical] = []
+        self._fault_facts: Facts = []  # Of this input's faults: said last, as the supervisor does.
         self._open(AccountSpec(id=SUSPENSE))
 
     def apply(self, message: Input, stamp: Stamp, by: str = BY_LOCAL) -> Answer:
@@ -144,8 +145,9 @@ class Core:
         self.stamp = stamp
         self.published = []
         facts: Facts = []
+        self._fault_facts = []
         reply = self._route(message, stamp, by, facts)
-        self._settle(facts, stamp)
+        self._settle([*facts, *self._fault_facts], stamp)
         return reply
 
     def due_ns(self) -> int | None:
@@ -234,7 +236,7 @@ class Core:
         try:
             return answer(account, message, stamp, facts)
         except Exception:  # noqa: BLE001 - a bug of ours, of any kind, freezes this account alone.
-            return answer_fault(account, message, stamp, facts)
+            return answer_fault(account, message, stamp, self._fault_facts)
 
     def _add(self, message: InstrumentAdd | AccountAdd, stamp: Stamp, facts: Facts) -> Answer:
         if isinstance(message, InstrumentAdd):

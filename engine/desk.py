@@ -8,6 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from engine.account import Account
+from engine.amend import decide_amend, denied_amend
 from engine.facts import Facts, Raised, Recount, Stamp
 from engine.fills import (
     apply_bust,
@@ -28,6 +29,7 @@ from riskd.messages import (
     AccountUnfreeze,
     Ack,
     ActorFailed,
+    Amend,
     Check,
     Elapse,
     Error,
@@ -51,6 +53,7 @@ SUSPENSE_HASH_BYTES = 30  # In hexadecimal digits within the length of an id.
 
 AddressedMessage = (
     Check
+    | Amend
     | OrderReport
     | Fill
     | FillBust
@@ -82,6 +85,8 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
     match message:
         case Check():
             return decide_order(account, message, stamp, facts)
+        case Amend():
+            return decide_amend(account, message, stamp, facts)
         case OrderReport():
             wrong = report_invalid(account, message)
             if wrong is not None:
@@ -180,6 +185,10 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int)
         text = f"no account {message.account}"
         found = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
         return denied(message, stamp, (found,), limits_version)
+    if isinstance(message, Amend):
+        text = f"no account {message.account}"
+        found = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
+        return denied_amend(message, stamp, (found,), limits_version)
     if isinstance(message, OrderReport):
         return _ack(("unknown_account",), message.report_id, stamp)
     if isinstance(message, FillBust | FillCorrect):

@@ -131,25 +131,26 @@ def _release_filled(account: Account, fill: Fill, execution: Execution, facts: F
     """Take a fill off the leaves of its order; say what is odd about the two."""
     if fill.client_order_id is None:
         return _unknown_order(account, fill, "names no order", facts)
-    order = account.state.orders.get(fill.client_order_id)
+    root = account.root_id(fill.client_order_id)
+    order = account.state.orders.get(root)
     working = order is not None
-    order = order or account.state.finished.get(fill.client_order_id)
+    order = order or account.state.finished.get(root)
     if order is None or order.state in UNAPPROVED:
         return _unknown_order(account, fill, "names an order that was not approved", facts)
     if order.check.symbol != fill.symbol or order.check.side is not fill.side:
         return ("mismatch", *_unknown_order(account, fill, "differs from its order", facts))
     lots = abs(execution.lots)
     order.filled_lots += lots
-    over = order.filled_lots > order.lots
+    over = order.filled_lots > order.most_lots()
     if not working:
         late = order.state is not OrderState.FILLED
         flags = (("late_fill",) if late else ()) + (("over_fill",) if over else ())
         _odd_fill(account, fill, flags, facts)
         return flags
-    account.state.pending.pop(fill.client_order_id, None)
-    account.set_leaves(order, max(0, order.leaves_lots - lots))
+    account.state.pending.pop(root, None)
+    account.set_leaves(order, order.reachable_lots())
     if order.leaves_lots == 0:
-        account.end(fill.client_order_id, OrderState.FILLED)
+        account.end(root, OrderState.FILLED)
     elif order.state in (OrderState.PENDING, OrderState.SUSPECT):
         order.state = OrderState.ACCEPTED
     if over:
@@ -208,6 +209,7 @@ def _rebook(account: Account, position: Position) -> None:
     """Make a position's books anew and move the difference through the cash."""
     settlement = account.boards.instruments[position.symbol].settlement
     before = position.books
+    account.position_to_change(position.symbol)
     rebuild(position, settlement, account.state.spec.cost_method)
     after = position.books
     earned = after.realized_money - before.realized_money + after.fees_money - before.fees_money

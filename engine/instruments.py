@@ -67,7 +67,8 @@ class Instrument:
         self.lot_numerator, self.lot_denominator = lot.as_integer_ratio()
         self.quantity_max = float(UNITS_MAX * lot)
         self.price_max = float(UNITS_MAX * tick)
-        self.price_min = -self.price_max if spec.allow_negative else 0.0  # Exclusive.
+        # Exclusive; at half a millitick a price would count as zero, and divide by it.
+        self.price_min = -self.price_max if spec.allow_negative else float(tick / (2 * MILLI))
         self.stale_after_ns = (spec.stale_after_ms or stale_after_ms) * 1_000_000
         if spec.kind is not InstrumentKind.LINEAR and spec.allow_negative:
             text = (

@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from riskd.messages import Check, Verdict
+from riskd.messages import Amend, Check, Verdict
 
 Flags = tuple[str, ...]  # What is odd about a fact, as its ack says it.
 DUPLICATE = "duplicate"
+AMENDS_MAX = 64  # In flight per order; one more is refused.
 REPORT_IDS_MAX = 256  # Kept per order to recognise repeats; the oldest is forgotten.
 
 
@@ -29,6 +30,16 @@ class OrderState(StrEnum):
     DENIED = "denied"  # By riskd.
 
 
+class PendingAmend(Struct):
+    """A change that may go to the venue and has not been answered by it."""
+
+    amend: Amend
+    check: Check  # The order as it would be.
+    verdict: Verdict
+    lots: int  # In total.
+    value_milliticks: int | None
+
+
 class Order(Struct):
     """One judged order with its first verdict."""
 
@@ -41,6 +52,15 @@ class Order(Struct):
     value_milliticks: int | None = None  # What it was valued at when it was judged.
     until_steady_ns: int = 0
     report_ids: list[str] = []
+    amends: list[PendingAmend] = []  # In flight, oldest first.
+
+    def most_lots(self) -> int:
+        """Return the most that may be filled in all, whatever of its changes the venue takes."""
+        return max(self.lots, max((amend.lots for amend in self.amends), default=0))
+
+    def reachable_lots(self) -> int:
+        """Return the most that may still be filled."""
+        return max(0, self.most_lots() - self.filled_lots)
 
 
 BODY_FIELDS = tuple(

@@ -42,7 +42,7 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
             known = account.state.finished.get(order.client_order_id)
         if known is not None:
             return _repeated(account, known, order, stamp)
-    rejects = _malformed(order)
+    rejects = malformed(order)
     if rejects:
         return _deny(account, order, stamp, rejects, None)
     plan = account.plan(order.symbol, order.strategy, order.trader)
@@ -61,13 +61,13 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
                 break
         else:
             return _approve(account, case, (), facts)
-    failed, warnings = _judge(case)
+    failed, warnings = judge(case)
     if failed:
         return _deny(account, order, stamp, failed, case)
     return _approve(account, case, warnings, facts)
 
 
-def _judge(case: Case) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
+def judge(case: Case) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
     """Run every check in order; return what fails (the first alone, unless all are asked for)."""
     failed: tuple[Reject, ...] = ()
     warnings: tuple[Reject, ...] = ()
@@ -103,7 +103,7 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
         request_id=order.request_id,
     )
     if order.explain:
-        verdict = replace(verdict, **_explained(case))
+        verdict = replace(verdict, **explained(case))
     if order.dry_run:
         return verdict
     assert case.lots is not None  # check_quantity_off_lot refused it otherwise.
@@ -134,7 +134,7 @@ def _deny(
 ) -> Verdict:
     verdict = denied(order, stamp, rejects, account.boards.limits_version)
     if case is not None:
-        verdict = replace(verdict, **_explained(case))
+        verdict = replace(verdict, **explained(case))
     if not order.dry_run:
         verdict = replace(verdict, durability=account.boards.settings.durability)
         record = Order(check=order, verdict=verdict, state=OrderState.DENIED)
@@ -170,7 +170,8 @@ def _repeated(account: Account, known: Order, order: Check, stamp: Stamp) -> Ver
     return denied(order, stamp, (found,), account.boards.limits_version)
 
 
-def _malformed(order: Check) -> tuple[Reject, ...]:
+def malformed(order: Check) -> tuple[Reject, ...]:
+    """Return why an order contradicts itself: prices that its type needs, or has not."""
     price, stop = _ORDER_PRICES[order.order_type]
     if (order.price is not None) is price and (order.stop_price is not None) is stop:
         return ()
@@ -181,7 +182,7 @@ def _malformed(order: Check) -> tuple[Reject, ...]:
     return ()
 
 
-def _explained(case: Case) -> dict[str, object]:
+def explained(case: Case) -> dict[str, object]:
     """Return what a verdict tells beside yes or no: the binding limit, what fits, every check."""
     told: dict[str, object] = {}
     if case.order.explain:

@@ -109,6 +109,10 @@ class QuoteBoard:
         outcome = _sequence_outcome(quote, tick)
         if outcome is not None:
             return outcome
+        if tick.seq is not None:  # Seen, even if what it says is refused.
+            expected = quote.feed_seqs.get(tick.feed, tick.seq - 1) + 1
+            quote.gaps += tick.seq - expected
+            quote.feed_seqs[tick.feed] = tick.seq
         bid, ask, last = tick.bid, tick.ask, tick.last
         if bid is None and ask is None and last is None:
             return TickOutcome.EMPTY
@@ -121,10 +125,6 @@ class QuoteBoard:
         new_ask = quote.ask if ask is None else instrument.milliticks(ask)
         if new_bid is not None and new_ask is not None and new_bid > new_ask:
             return TickOutcome.CROSSED
-        if tick.seq is not None:
-            expected = quote.feed_seqs.get(tick.feed, tick.seq - 1) + 1
-            quote.gaps += tick.seq - expected
-            quote.feed_seqs[tick.feed] = tick.seq
         if bid is not None or ask is not None:
             quote.bid, quote.ask, quote.touch_steady_ns = new_bid, new_ask, stamp.steady_ns
         if last is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from math import isfinite
 
 from engine.account import Account
+from engine.amend import apply_replaced
 from engine.facts import Facts, Raised, Stamp, WakeAt
 from engine.instruments import quantity_invalid
-from engine.money import units_from_number
 from engine.orders import DUPLICATE, REPORT_IDS_MAX, Flags, Order, OrderState
 from riskd.messages import OrderReport, OrderStatus, Severity
 
@@ -21,9 +21,9 @@ _ENDINGS = {
 def report_invalid(account: Account, report: OrderReport) -> str | None:
     """Return what is wrong with a report's numbers, as `field: text`, before it is journalled."""
     leaves = report.leaves_quantity
-    order = account.state.orders.get(report.client_order_id)
+    order = account.state.orders.get(account.root_id(report.client_order_id))
     if leaves is None:
-        if report.status is OrderStatus.REPLACED and order is not None:
+        if report.status is OrderStatus.REPLACED and order is not None and not order.amends:
             return "leaves_quantity: needed when an order is replaced"
         return None
     if order is None:
@@ -38,8 +38,8 @@ def apply_report(account: Account, report: OrderReport, facts: Facts) -> Flags:
 
     An end releases exactly the leaves, once. Returns flags.
     """
-    state = account.state
-    order = state.orders.get(report.client_order_id)
+    state, root = account.state, account.root_id(report.client_order_id)
+    order = state.orders.get(root)
     if order is None:
         return _report_of_ended(account, report, facts)
     if report.report_id in order.report_ids:
@@ -47,12 +47,12 @@ def apply_report(account: Account, report: OrderReport, facts: Facts) -> Flags:
     order.report_ids.append(report.report_id)
     if len(order.report_ids) > REPORT_IDS_MAX:
         order.report_ids.pop(0)
-    state.pending.pop(report.client_order_id, None)
+    state.pending.pop(root, None)
     ending = _ENDINGS.get(report.status)
     if ending is not None:
-        account.end(report.client_order_id, ending)
-    elif report.status is OrderStatus.REPLACED and report.leaves_quantity is not None:
-        _replace_leaves(account, order, report.client_order_id, report.leaves_quantity)
+        account.end(root, ending)
+    elif report.status in (OrderStatus.REPLACED, OrderStatus.REPLACE_REJECTED):
+        apply_replaced(account, order, report, _leaves_lots(account, order, report))
     elif report.status is OrderStatus.CANCEL_PENDING:
         order.state = OrderState.CANCEL_PENDING
     elif order.state in (OrderState.PENDING, OrderState.SUSPECT):
@@ -94,7 +94,7 @@ def apply_release(account: Account, client_order_id: str, state: OrderState, fac
 
 
 def _report_of_ended(account: Account, report: OrderReport, facts: Facts) -> Flags:
-    order = account.state.finished.get(report.client_order_id)
+    order = account.state.finished.get(account.root_id(report.client_order_id))
     unknown = order is None or order.state in (OrderState.DENIED, OrderState.VOID)
     if order is not None and report.report_id in order.report_ids:
         return (DUPLICATE,)
@@ -107,14 +107,7 @@ def _report_of_ended(account: Account, report: OrderReport, facts: Facts) -> Fla
     return (flag,)
 
 
-def _replace_leaves(
-    account: Account, order: Order, client_order_id: str, leaves_quantity: float
-) -> None:
-    instrument = account.boards.instruments[order.check.symbol]
-    lots = units_from_number(leaves_quantity, instrument.lot_numerator, instrument.lot_denominator)
-    assert lots is not None  # report_invalid refused it otherwise.
-    account.set_leaves(order, lots)
-    order.lots = order.filled_lots + lots  # What is filled beyond this is too much.
-    order.state = OrderState.ACCEPTED
-    if not lots:
-        account.end(client_order_id, OrderState.CANCELED)
+def _leaves_lots(account: Account, order: Order, report: OrderReport) -> int | None:
+    if report.leaves_quantity is None:
+        return None
+    return account.boards.instruments[order.check.symbol].lots(report.leaves_quantity)

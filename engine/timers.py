@@ -26,11 +26,15 @@ class Timers:
         return self._heap[0][0] if self._heap else None
 
     def take_due(self, steady_ns: int) -> list[str]:
-        """Return the accounts due by now, in the order of their instants, and forget them."""
+        """Return the accounts due by now and forget them.
+
+        In the order of their names: that of their instants would tell a run that was restored
+        from one that was not, since an account may ask again for what it was asked before.
+        """
         due = []
         while self._heap and self._heap[0][0] <= steady_ns:
             at_ns, account = heappop(self._heap)
             if self._wanted.get(account) == at_ns:
                 del self._wanted[account]
                 due.append(account)
-        return due
+        return sorted(due)

@@ -10,7 +10,7 @@ from engine.boards import Boards
 from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
-from riskd.messages import Alert, Alerts, LimitsSpec, PnlUpdate, PositionUpdate
+from riskd.messages import Alert, Alerts, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
 
 Shown = dict[str, Any]
 
@@ -169,6 +169,7 @@ def instruments_view(boards: Boards, now_ns: int) -> list[Shown]:
                 "age_ns": max(0, now_ns - quote.recv_ns) if quote.recv_ns else None,
                 "state": quote.phase,
                 "feed_gaps": quote.gaps,
+                "feed_seqs": dict(quote.feed_seqs),
             }
         )
     return found
@@ -185,7 +186,8 @@ def limits_view(boards: Boards, scope: str | None) -> Shown:
         owner = Owner(account, (), symbol, "", "")
         tables = scopes_of(boards.limits, owner)
         return {**shown, "limits": [_table(*table) for table in tables]}
-    found = boards.limits.firm if kind == "firm" else getattr(boards.limits, kind, {}).get(name)
+    table = getattr(boards.limits, kind, None) if kind in LimitSet.__struct_fields__ else None
+    found = table.get(name) if isinstance(table, dict) else table
     return {**shown, "limits": found}
 
 

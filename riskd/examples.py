@@ -36,6 +36,14 @@ _ORDERS = (
         deadline_ns=AT_NS + SECOND_NS,
         request_id="r-1",
     ),
+    m.Amend(
+        account="A1",
+        client_order_id="o-1",
+        new_client_order_id="o-1b",
+        quantity=120.0,
+        price=187.45,
+        request_id="g1-18205",
+    ),
     m.OrderReport(
         account="A1",
         client_order_id="o-1",

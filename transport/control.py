@@ -51,7 +51,17 @@ class ControlPort:
         elif isinstance(message, ControlCommand):
             self._command(message, request.payload, lambda found: self._reply(request, found))
         else:
-            self.router.answer(request, self._query(message))
+            self.router.answer(request, self._looked(message, request))
+
+    def _looked(self, query: ControlQuery, request: Request) -> Result | Error:
+        """Return what a query shows. A bug of ours is answered too, and then goes on its way."""
+        try:
+            return self._query(query)
+        except Exception:
+            text = "riskd had a fault while it looked; nothing was changed"
+            error = Error(code="internal", text=text, request_id=query.request_id)
+            self.router.refuse(request, error)
+            raise
 
     def _reply(self, request: Request, found: Answer) -> None:
         assert isinstance(found, Result | Error)  # Commands are answered by nothing else.

@@ -11,10 +11,14 @@ import zmq
 
 from riskd.codec import Codec, encode_json, encode_msgpack, error_for
 from riskd.messages import Error, Message
-from transport.sockets import FRAMES_MAX, MORE, NOBLOCK, Envelope, Reader
+from transport.sockets import FRAMES_MAX, MORE, NOBLOCK, Reader
 
 T = TypeVar("T")
 _RCVMORE = int(zmq.RCVMORE)
+CORRELATION_BYTES_MAX = 8  # libzmq's REQ_CORRELATE writes 4.
+Envelope = tuple[bytes, ...]  # The frames between peer and payload; they go back as they came.
+DEALER: Envelope = ()
+REQ: Envelope = (b"",)
 
 
 class Request:
@@ -51,8 +55,8 @@ class Router(Reader):
         send = self._send
         try:
             send(request.peer, MORE)
-            if request.envelope:
-                send(b"", MORE)
+            for frame in request.envelope:
+                send(frame, MORE)
             send(payload, NOBLOCK)
         except zmq.ZMQError as error:
             gone = error.errno == zmq.EHOSTUNREACH
@@ -64,11 +68,19 @@ class Router(Reader):
         self.answer(request, error)
 
     def _take(self, first: bytes) -> None:
-        payload, envelope = self._recv(NOBLOCK), Envelope.DEALER
+        payload, envelope = self._recv(NOBLOCK), DEALER
         more = self._get(_RCVMORE)
         if more and not payload:
-            payload, envelope = self._recv(NOBLOCK), Envelope.REQ
+            payload, envelope = self._recv(NOBLOCK), REQ
             more = self._get(_RCVMORE)
+        elif more and len(payload) <= CORRELATION_BYTES_MAX:  # A REQ with REQ_CORRELATE.
+            envelope = (payload, self._recv(NOBLOCK))
+            more = self._get(_RCVMORE)
+            if more and not envelope[1]:
+                payload = self._recv(NOBLOCK)
+                more = self._get(_RCVMORE)
+            else:
+                envelope, more = DEALER, True
         request = Request(first, envelope, payload)
         if more:
             self._refuse_frames(request)
@@ -79,9 +91,8 @@ class Router(Reader):
 
     def _refuse_frames(self, request: Request) -> None:
         dropped = self._drop_rest()
-        frames = dropped + 1
-        text = f"the message has {frames} frames too many; expected one payload frame"
-        if frames > FRAMES_MAX:
+        text = "the message has frames beside its payload; expected one payload frame"
+        if dropped > FRAMES_MAX:
             self.counts["frame_floods"] += 1
         self.refuse(request, Error(code="malformed", text=text))
 

@@ -7,7 +7,6 @@ that sends frames without end and one that dies silently cost only themselves.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from typing import Any
 
 import zmq
@@ -19,6 +18,7 @@ TICKS_BYTES_MAX = 256 << 10
 CONTROL_BYTES_MAX = 256 << 10
 QUEUE_MAX = 1000  # Messages that may wait per peer in each direction.
 CONTROL_QUEUE_MAX = 100
+SUBSCRIPTION_BYTES_CUT = 1024  # A longer subscription cuts the connection.
 ALERTS_QUEUE_MAX = 10_000  # Per subscriber; beyond it that subscriber has gaps, which it can see.
 
 NOBLOCK = int(zmq.NOBLOCK)
@@ -69,13 +69,6 @@ class Reader:
         return dropped
 
 
-class Envelope(IntEnum):
-    """How a request came, and so how its answer must go."""
-
-    DEALER = 0  # [peer, payload]
-    REQ = 1  # [peer, empty, payload]
-
-
 def make_router(context: zmq.Context[zmq.Socket[bytes]], queue_max: int) -> zmq.Socket[bytes]:
     """Return a ROUTER that never blocks and never hands one peer's place to another."""
     socket = context.socket(zmq.ROUTER)
@@ -109,6 +102,8 @@ def make_xpub(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     socket = context.socket(zmq.XPUB)
     socket.setsockopt(zmq.XPUB_MANUAL, 1)
     _guard(socket, ALERTS_QUEUE_MAX)
+    # ZeroMQ itself keeps every subscription in a tree of a node a byte, 100 bytes each.
+    socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES_CUT)
     return socket
 
 

@@ -48,13 +48,12 @@ def _first_past(case: Case, *, hard: bool) -> Reject | None:
 
 def _worst(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missing:
     """Return what the order would make of one total, as money (or a count x 10^12)."""
-    instrument, lots, reference = case.plan.instrument, case.lots, case.reference_milliticks
-    assert lots is not None  # `_first_past` saw to it.
-    assert reference is not None
+    instrument, lots, reference = case.plan.instrument, case.added_lots, case.reference_milliticks
+    assert reference is not None  # `_first_past` saw to it.
     total = group.total
     match key:
         case "open_orders":
-            return (total.open_orders + 1) * MONEY_SCALE
+            return (total.open_orders + (0 if case.own_lots else 1)) * MONEY_SCALE
         case "position_quantity":
             side = _side_lots(case, group) * instrument.lot_numerator * MONEY_SCALE
             return -(-side // instrument.lot_denominator)
@@ -80,13 +79,13 @@ def _exposure(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missi
         grown = max(abs(case.longest_lots), abs(case.shortest_lots)) - case.largest_before_lots
         size = case.plan.instrument.notional_money(max(0, grown), reference)
         return worth.gross_money + _converted(size, rate)
-    size = _converted(case.plan.instrument.notional_money(case.lots or 0, reference), rate)
+    size = _converted(case.plan.instrument.notional_money(case.added_lots, reference), rate)
     return size + (worth.upper_money if case.buying else -worth.lower_money)
 
 
 def _side_lots(case: Case, group: GroupPlan) -> int:
     held = group.total.symbols.get(case.plan.instrument.symbol)
-    lots = case.lots or 0
+    lots = case.added_lots
     if held is None:
         return lots
     return lots + (held.upper_lots if case.buying else -held.lower_lots)

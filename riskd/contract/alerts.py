@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from riskd.contract.base import Message, Severity, Side
+from riskd.contract.base import Answer, Severity, Side
 from riskd.contract.orders import Reject
 
 
-class Alert(Message, frozen=True, kw_only=True, tag="alert"):
+class Alert(Answer, frozen=True, kw_only=True, tag="alert"):
     """Something a person should know. Topic `alert.<severity>.<account or firm>`."""
 
     alert_id: int
@@ -24,7 +24,7 @@ class Alert(Message, frozen=True, kw_only=True, tag="alert"):
     pub_seq: int = 0
 
 
-class Breaker(Message, frozen=True, kw_only=True, tag="breaker"):
+class Breaker(Answer, frozen=True, kw_only=True, tag="breaker"):
     """A breaker or kill opened or closed. State topic `breaker.<scope>.<id>`."""
 
     breaker_id: int
@@ -42,7 +42,7 @@ class Breaker(Message, frozen=True, kw_only=True, tag="breaker"):
     pub_seq: int = 0
 
 
-class VerdictEvent(Message, frozen=True, kw_only=True, tag="verdict"):
+class VerdictEvent(Answer, frozen=True, kw_only=True, tag="verdict"):
     """A verdict that left, with the order it is about. Topic `verdict.<account>`."""
 
     client_order_id: str
@@ -62,7 +62,7 @@ class VerdictEvent(Message, frozen=True, kw_only=True, tag="verdict"):
     pub_seq: int = 0
 
 
-class PnlUpdate(Message, frozen=True, kw_only=True, tag="pnl_update"):
+class PnlUpdate(Answer, frozen=True, kw_only=True, tag="pnl_update"):
     """An account's P&L in its currency. State topic `pnl.<account>`.
 
     `complete` is false when a mark or an exchange rate was missing: the figures are then a part.
@@ -80,7 +80,7 @@ class PnlUpdate(Message, frozen=True, kw_only=True, tag="pnl_update"):
     pub_seq: int = 0
 
 
-class PositionUpdate(Message, frozen=True, kw_only=True, tag="position_update"):
+class PositionUpdate(Answer, frozen=True, kw_only=True, tag="position_update"):
     """One position. State topic `position.<account>.<symbol>`."""
 
     account: str
@@ -99,7 +99,7 @@ class PositionUpdate(Message, frozen=True, kw_only=True, tag="position_update"):
     pub_seq: int = 0
 
 
-class LimitsUpdate(Message, frozen=True, kw_only=True, tag="limits_update"):
+class LimitsUpdate(Answer, frozen=True, kw_only=True, tag="limits_update"):
     """Another limit set is in force. State topic `limits`."""
 
     limits_version: int
@@ -108,7 +108,7 @@ class LimitsUpdate(Message, frozen=True, kw_only=True, tag="limits_update"):
     pub_seq: int = 0
 
 
-class Heartbeat(Message, frozen=True, kw_only=True, tag="heartbeat"):
+class Heartbeat(Answer, frozen=True, kw_only=True, tag="heartbeat"):
     """Every second. A gateway that hears none for the agreed time behaves as halted."""
 
     seq: int

@@ -38,6 +38,10 @@ class Message(
     """Base of every message: a map with a `type`; absent optional fields are left out."""
 
 
+class Answer(Message, frozen=True, forbid_unknown_fields=False):
+    """Base of what riskd sends: an older client takes a newer riskd's answers."""
+
+
 class Part(
     Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False
 ):

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from riskd.contract.base import (
     AccountId,
+    Answer,
     Count,
     InstantNs,
     Message,
@@ -188,7 +189,7 @@ class ActorFailed(Message, frozen=True, kw_only=True, tag="actor_failed"):
     reason: Text = ""
 
 
-class Result(Message, frozen=True, kw_only=True, tag="result"):
+class Result(Answer, frozen=True, kw_only=True, tag="result"):
     """The answer to a control request that could be carried out."""
 
     ok: bool

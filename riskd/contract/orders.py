@@ -6,6 +6,7 @@ from typing import Literal
 
 from riskd.contract.base import (
     AccountId,
+    Answer,
     Count,
     Currency,
     InstantNs,
@@ -49,6 +50,23 @@ class Check(Message, frozen=True, kw_only=True, tag="check"):
     deadline_ns: InstantNs | None = None  # A verdict that is later than this instant is a denial.
     dry_run: bool = False  # Same answer, nothing reserved, nothing remembered.
     explain: bool = False  # Also list every check with its numbers.
+    request_id: OrderId | None = None
+
+
+class Amend(Message, tag="amend", frozen=True, kw_only=True):
+    """Ask whether a working order may be changed; answered by exactly one `verdict`.
+
+    Judged as the order that would result. Until the venue answers (`order_report` with status
+    replaced or replace_rejected) the larger of old and new leaves is reserved. What is absent
+    stays. A `quantity` is the order's total; at or below what is filled it is refused.
+    """
+
+    account: AccountId
+    client_order_id: OrderId  # Of the amended order: any id of its chain.
+    new_client_order_id: OrderId | None = None  # Of the changed order, if it gets one.
+    quantity: float | None = None
+    price: float | None = None
+    stop_price: float | None = None
     request_id: OrderId | None = None
 
 
@@ -121,7 +139,7 @@ class Ping(Message, frozen=True, kw_only=True, tag="ping"):
     request_id: OrderId | None = None
 
 
-OrdersInput = Check | OrderReport | Fill | FillBust | FillCorrect | Transfer
+OrdersInput = Check | Amend | OrderReport | Fill | FillBust | FillCorrect | Transfer
 OrdersRequest = OrdersInput | Ping
 
 
@@ -149,7 +167,7 @@ class CheckResult(Part, frozen=True, kw_only=True):
     utilization: float | None = None  # value / limit.
 
 
-class Verdict(Message, frozen=True, kw_only=True, tag="verdict"):
+class Verdict(Answer, frozen=True, kw_only=True, tag="verdict"):
     """The one answer to a `check`.
 
     `durability` is what the approval rests on: 0 memory, 1 written (survives a kill of the
@@ -176,7 +194,7 @@ class Verdict(Message, frozen=True, kw_only=True, tag="verdict"):
     checks: tuple[CheckResult, ...] | None = None
 
 
-class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+class Ack(Answer, frozen=True, kw_only=True, tag="ack"):
     """The one answer to a report, a fill, a bust, a correction or a transfer.
 
     Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
@@ -189,7 +207,7 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
     flags: tuple[str, ...]
 
 
-class Pong(Message, frozen=True, kw_only=True, tag="pong"):
+class Pong(Answer, frozen=True, kw_only=True, tag="pong"):
     """The answer to `ping`."""
 
     server_ns: int
@@ -210,7 +228,7 @@ ErrorCode = Literal[
 ]
 
 
-class Error(Message, frozen=True, kw_only=True, tag="error"):
+class Error(Answer, frozen=True, kw_only=True, tag="error"):
     """A message that could not be taken: state is untouched and the socket goes on."""
 
     code: ErrorCode

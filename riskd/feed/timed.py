@@ -45,10 +45,6 @@ class Recording(NamedTuple):
         midnight = datetime(self.day.year, self.day.month, self.day.day, tzinfo=self.zone)
         return int(midnight.timestamp()) * NS_PER_S
 
-    def price(self, cell: str) -> float:
-        """Return the price in a cell, scaled exactly, as the nearest float."""
-        return float(decimal_of(cell) * self.price_scale)
-
 
 def decimal_of(cell: str) -> Decimal:
     """Return the number in a cell exactly; raise ValueError if there is none."""

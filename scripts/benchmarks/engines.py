@@ -16,9 +16,10 @@ from actors.system import System
 from config.settings import Settings
 from engine.core import Core
 from engine.desk import Answer
+from engine.digest import books_digest
 from engine.facts import Stamp
 from riskd.codec import encode_like, encode_msgpack, orders_codec, ticks_codec
-from riskd.messages import Check, Message, Ping, Side, Tick, Ticks, Verdict
+from riskd.messages import Check, Message, Side, Tick, Ticks, Verdict
 from scripts.benchmarks.world import BALANCE, START_NS, World
 from transport.clock import Clock
 from transport.data_directory import DataDirectory
@@ -41,6 +42,9 @@ class Engine(Protocol):
     def apply(self, message: Any) -> None:
         """Apply one input that is not timed."""
 
+    def books(self) -> str:
+        """Return the digest of what is owned, promised and quoted."""
+
 
 class CoreEngine:
     """The engine without actors and without a journal, on made-up time."""
@@ -60,6 +64,10 @@ class CoreEngine:
     def apply(self, message: Any) -> None:
         """Apply one input that is not timed."""
         self._apply(message)
+
+    def books(self) -> str:
+        """Return the digest of what is owned, promised and quoted."""
+        return books_digest(self.core.state())
 
     def _apply(self, message: Any) -> Answer:
         self._seq = seq = self._seq + 1
@@ -87,7 +95,7 @@ class LiveEngine:
         """Answer one order."""
         message = orders_codec.decode(payload)
         answered: list[Answer] = []
-        assert not isinstance(message, Ping), "orders are judged, nothing else"
+        assert isinstance(message, Check), "orders are judged, nothing else"
         self._admit(message, payload, Source.ORDERS, answered.append)
         return encode_like(payload, _told(answered[0]))
 
@@ -99,6 +107,10 @@ class LiveEngine:
         """Apply one input that is not timed."""
         source = Source.TICKS if isinstance(message, Tick | Ticks) else Source.ORDERS
         self._admit(message, encode_msgpack(message), source, self._forget)
+
+    def books(self) -> str:
+        """Return the digest of what is owned, promised and quoted."""
+        return books_digest(self.system.state())
 
     def _forget(self, answered: Answer) -> None:
         """Take an answer that nobody looks at."""

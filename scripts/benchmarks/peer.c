@@ -218,7 +218,8 @@ static void paced(void *context, char **arguments) {
                     (unsigned long long)requests.count);
             exit(1);
         }
-        if (idle) sleep_until(dealer, sent < requests.count && order_ns < tick_ns ? order_ns : tick_ns);
+        uint64_t next_ns = sent < requests.count && order_ns < tick_ns ? order_ns : tick_ns;
+        if (idle) sleep_until(dealer, next_ns);
     }
     write_answers(arguments[2], &answers, now_ns() - start_ns, delivered);
 }

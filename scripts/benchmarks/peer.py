@@ -18,6 +18,7 @@ import asyncio
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic_ns
 
@@ -171,17 +172,25 @@ async def _echo(context: zmq.Context[Socket], address: str) -> None:
     loop = asyncio.get_running_loop()
     get, recv, send = router.getsockopt, router.recv, router.send
 
-    def drain() -> None:
-        for _ in range(BUDGET):
-            if not get(EVENTS) & POLLIN:  # type: ignore[operator]
+    def echo_one() -> None:
+        send(recv(NOBLOCK), MORE)
+        while True:
+            frame = recv(NOBLOCK)
+            if not get(RCVMORE):
+                send(frame, NOBLOCK)
                 return
-            send(recv(NOBLOCK), MORE)
-            while True:
-                frame = recv(NOBLOCK)
-                if not get(RCVMORE):
-                    send(frame, NOBLOCK)
-                    break
-                send(frame, MORE)
+            send(frame, MORE)
+
+    def drain() -> None:
+        """Look at EVENTS around a lone message; when more wait, receive until nothing is left."""
+        if not get(EVENTS) & POLLIN:  # type: ignore[operator]
+            return
+        echo_one()
+        if not get(EVENTS) & POLLIN:  # type: ignore[operator]
+            return
+        with suppress(zmq.Again):
+            for _ in range(BUDGET):
+                echo_one()
         loop.call_soon(drain)
 
     descriptor = router.getsockopt(zmq.FD)

@@ -32,7 +32,7 @@ def compile_peer(folder: Path) -> tuple[str, ...] | None:
 
     It is linked with the library of the pyzmq wheel, or else with the system's.
     """
-    compiler = os.environ.get("CC") or shutil.which("cc")
+    compiler = shutil.which(os.environ.get("CC", "cc"))
     package = Path(zmq.__file__).parent
     wheel = [*package.parent.glob("pyzmq.libs/libzmq*"), *package.glob(".dylibs/libzmq*")]
     if wheel:

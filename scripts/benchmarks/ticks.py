@@ -12,7 +12,6 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
-from engine.digest import books_digest
 from riskd.codec import encode_msgpack
 from riskd.messages import Tick, Ticks
 from scripts.benchmarks.bench import Bench, collector_off, median_of, percentiles
@@ -76,7 +75,7 @@ def _report(
         "of_loop": riskd["p50_ns"] / found["loop"]["p50_ns"],
         "of_numpy": riskd["p50_ns"] / found["numpy"]["p50_ns"],
     }
-    bench.report(f"{holders:,} holders", figures, digest=books_digest(engine.core.state()))
+    bench.report(f"{holders:,} holders", figures, digest=engine.books())
     if holders == FEW_HOLDERS:
         bench.at_most(f"a tick with {holders} holders, p50 ns", riskd["p50_ns"], TICK_NS_MAX)
     if holders == MANY_HOLDERS:
@@ -152,7 +151,7 @@ async def _run_batches(
                 span_ns = perf_counter_ns() - begun_ns
             ticks = batches * BATCH
             found.append({"ticks_per_s": ticks / span_ns * 1e9, "ns_a_tick": span_ns / ticks})
-        told = books_digest(engine.system.state())
+        told = engine.books()
     return found, told
 
 

@@ -103,10 +103,12 @@ async def _measure_all(bench: Bench) -> None:
     core = CoreEngine()
     settle_in(core, core_world)
     await _measure(bench, "core", Gateway(core, core_world), (prototype_ns, echo_ns))
+    _report_books(bench, "core", core)
     live_world = World(accounts, POSITIONS)
     with LiveEngine() as live:
         settle_in(live, live_world)
         await _measure(bench, "live", Gateway(live, live_world), (prototype_ns, echo_ns))
+        _report_books(bench, "live", live)
     _compare(bench)
 
 
@@ -159,6 +161,12 @@ async def _measure(
         figures["of_codec"] = figures["p50_ns"] / echo_ns
         told = results(replies[encoding, ticks])
         bench.report(f"{wiring}, {encoding}, {ticks}", figures, digest=told)
+
+
+def _report_books(bench: Bench, wiring: str, engine: Engine) -> None:
+    """Keep what all those orders and ticks came to: actors and core must agree on it."""
+    orders = bench.parameters["orders"] * bench.parameters["rounds"] * 2 * len(TICK_EVERY)
+    bench.report(f"{wiring}, books at the end", {"orders": orders}, digest=engine.books())
 
 
 def _compare(bench: Bench) -> None:

@@ -53,6 +53,10 @@ class Peer:
         encode = msgspec.msgpack.encode if packed else msgspec.json.encode
         return read_answer(self.ask_bytes(encode(message)))
 
+    def tell(self, message: dict[str, Any] | msgspec.Struct) -> None:
+        """Send a message as JSON that has no answer: market data."""
+        self.send(msgspec.json.encode(message))
+
     def require_quiet(self) -> None:
         """Fail if another answer comes although none is due."""
         if self.socket.poll(QUIET_MS, zmq.POLLIN):

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,7 @@ from tests.end_to_end.peer import Peer
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("orders", "ticks", "alerts", "control")
+SEGMENT_BYTES = 1 << 20  # Of the journal: small, so that a test makes several and little disk.
 START_S_MAX = 60.0
 STOP_S_MAX = 30.0
 POLL_S = 0.005
@@ -166,6 +167,14 @@ class RiskdProcess:
         shown: dict[str, Any] = self.control("status", digest=True)
         return shown
 
+    def wait_until(self, condition: Callable[[], object], *, s_max: float = START_S_MAX) -> None:
+        """Return as soon as `condition` holds; fail after a deadline, or when riskd has ended."""
+        until_s = time.monotonic() + s_max
+        while not condition():
+            self.require_running()
+            assert time.monotonic() < until_s, "the condition did not come true in time"
+            time.sleep(POLL_S)
+
     def require_running(self) -> None:
         """Fail with the output if riskd has ended."""
         assert self.is_running, f"riskd ended:\n{self._last_output}"
@@ -198,6 +207,7 @@ class RiskdProcess:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",  # So that a kill loses none of its output.
             "RISKD_DATA_DIR": str(self.books),
+            "RISKD_JOURNAL__SEGMENT_BYTES": str(SEGMENT_BYTES),
             **{f"RISKD_PORTS__{name.upper()}": json.dumps([at]) for name, at in ports.items()},
             **self._settings,
         }

@@ -260,7 +260,7 @@ def test_e22_change_of_an_unknown_execution_changes_nothing_and_alerts(message):
     house = a_core()
     house.send(a_fill("e-1"))
     books = house.books()
-    change = FillBust(account="A1", exec_id="e-9")
+    change: FillBust | FillCorrect = FillBust(account="A1", exec_id="e-9")
     if message == "correct":
         change = FillCorrect(account="A1", exec_id="e-9", quantity=3.0)
     assert house.send(change).flags == ("unknown_exec",)

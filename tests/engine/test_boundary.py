@@ -125,6 +125,16 @@ def test_e08_wrong_number_in_an_order_is_refused(field, value):
     assert house.position().open_buy_lots == 0
 
 
+@pytest.mark.parametrize("field", ["price", "stop_price", "stop_loss", "take_profit"])
+@pytest.mark.parametrize("symbol", ["X", "P"])
+def test_e08_price_of_an_order_too_small_to_count_is_refused(symbol, field):
+    house = a_core(LimitsSpec(risk_per_trade_pct=5))
+    order = an_order(symbol=symbol, order_type=OrderType.STOP_LIMIT, stop_price=1.0, price=1.0)
+    verdict = house.send(replace(order, **{field: 1e-300}))
+    assert codes_of(verdict) == ["VALUE_INVALID"]
+    assert house.account().frozen == ""
+
+
 SPEC_FIELDS = ("tick_size", "lot_size", "multiplier")
 
 

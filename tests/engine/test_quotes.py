@@ -68,11 +68,11 @@ def test_quote_board_agrees_with_a_tiny_model(ticks, mark):
         else:
             expected = TickOutcome.APPLIED
             model = merged
-            if seq is not None:
-                gaps += 0 if seen is None else seq - seen - 1
-                seqs[fields["feed"]] = seq
             if "bid" in given_prices or "ask" in given_prices:
                 touched_ns = now_ns
+        if seq is not None and (seen is None or seq > seen):  # Seen, even if it is refused.
+            gaps += 0 if seen is None else seq - seen - 1
+            seqs[fields["feed"]] = seq
         outcome = board.apply_tick(Tick(symbol="X", **fields), Stamp(now_ns, now_ns, now_ns))
         assert outcome == expected
         quote = board.quotes["X"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +21,7 @@ from riskd.messages import (
 )
 from tests.builders import EURUSD, SECOND, STOCK, USDJPY, a_core, an_order, codes_of
 
-MARKET = {"order_type": OrderType.MARKET, "price": None}
+MARKET: dict[str, Any] = {"order_type": OrderType.MARKET, "price": None}
 NOTIONAL = LimitsSpec(order_notional=1_000_000)
 
 
@@ -28,7 +29,7 @@ def valued(house, order) -> float:
     """What one order is valued at."""
     verdict = house.send(replace(order, explain=True, dry_run=True))
     (found,) = [x for x in verdict.checks if x.code == "ORDER_NOTIONAL"]
-    return found.value
+    return float(found.value)
 
 
 def test_e41_market_order_is_valued_at_the_touch_of_its_side_plus_slippage():
@@ -51,7 +52,7 @@ def test_e41_slippage_is_the_configured_one():
     assert valued(house, an_order("b", "buy", 10, **MARKET)) == pytest.approx(1020.1)
 
 
-def source_of(house, order_id: str = "o", side: str = "buy") -> str:
+def source_of(house, order_id, side="buy"):
     """Which source an order is judged by: the text of its stale price or its collar."""
     price = 10_000.0 if side == "buy" else 0.01
     verdict = house.send(an_order(order_id, side, price=price))

@@ -20,7 +20,7 @@ def worst_of(house: StampedCore, side: str, quantity: float) -> float:
     """The worst position that the verdict shows for an order."""
     order = an_order(f"{side}-{quantity}", side, quantity, dry_run=True, explain=True)
     (found,) = [x for x in house.send(order).checks if x.code == "POSITION_LIMIT"]
-    return found.value
+    return float(found.value)
 
 
 def test_e32_worst_long_and_worst_short_are_not_netted():

@@ -19,7 +19,8 @@ ATTEMPTS = st.lists(st.tuples(GAPS, st.integers(0, 5)), max_size=120)
 @given(attempts=ATTEMPTS)
 def test_e55_window_agrees_with_a_count_of_what_was_charged(attempts):
     """A charge passes exactly when fewer than the count of now are in the window of now."""
-    window, charged, now_ns = Window(), [], 0
+    window, now_ns = Window(), 0
+    charged: list[int] = []
     for gap_ns, count_max in attempts:
         now_ns += gap_ns
         inside = sum(1 for at_ns in charged if at_ns > now_ns - WINDOW_NS)
@@ -39,7 +40,8 @@ def test_e55_window_agrees_with_a_count_of_what_was_charged(attempts):
 @PROPERTY
 @given(gaps=st.lists(GAPS, max_size=200), count_max=st.integers(1, 4))
 def test_e55_no_window_anywhere_holds_more_than_the_count(gaps, count_max):
-    window, charged, now_ns = Window(), [], 0
+    window, now_ns = Window(), 0
+    charged: list[int] = []
     for gap_ns in gaps:
         now_ns += gap_ns
         if window.charge(count_max, WINDOW_NS, now_ns) == 0:

@@ -211,8 +211,10 @@ BITSTAMP = "".join(
         order_event(1050, "deleted", 1, 0, "236.40", "1.50000000"),
         order_event(1055, "deleted", 1, 0, "236.40", "1.50000000"),
         order_event(1060, "deleted", 99, 1, "1.00", "0.00000000"),
-        '1070 order_book {"bids": [["236.20", "0.5"], ["236.10", "9"]], '
-        '"asks": [["236.64", "3.7952"]]}',
+        (
+            '1070 order_book {"bids": [["236.20", "0.5"], ["236.10", "9"]], '
+            '"asks": [["236.64", "3.7952"]]}'
+        ),
     )
 )
 
@@ -238,6 +240,21 @@ def test_read_bitstamp_falls_with_a_trade_are_fills_and_others_are_not(tmp_path)
     assert (replaced.status, replaced.leaves_quantity) == (OrderStatus.REPLACED, 1.5)
     assert (canceled.status, canceled.client_order_id) == (OrderStatus.CANCELED, buy)
     assert (touch.bid, touch.bid_size, touch.ask, touch.ask_size) == (236.2, 0.5, 236.64, 3.7952)
+
+
+def test_read_bitstamp_trade_fills_one_bid_and_one_ask_only(tmp_path):
+    """Two bids fall by what one trade traded: the nearer one was filled, the other changed."""
+    lines = (
+        order_event(1000, "created", 1, 0, "10.00", "2.00000000"),
+        order_event(1001, "created", 2, 0, "10.00", "3.00000000"),
+        order_event(1500, "changed", 1, 0, "10.00", "1.50000000"),
+        order_event(1600, "changed", 2, 0, "10.00", "2.50000000"),
+        '1510 trade {"price": 9.5, "amount": 0.5, "id": 9}',
+        order_event(9000, "changed", 1, 0, "10.00", "1.00000000"),
+    )
+    path = written(tmp_path, "bitstamp_btcusd_2015-05-01.log", "\n".join(lines))
+    found = [type(message).__name__ for message in messages(path)]
+    assert found == ["Check", "Check", "Fill", "OrderReport", "Tick", "OrderReport"]
 
 
 def test_read_run_name_and_row_numbers_keep_ids_apart(tmp_path):

@@ -44,13 +44,13 @@ def test_smoke_run_reports_every_benchmark(smoke):
 
 
 @pytest.mark.end_to_end
-def test_smoke_run_core_and_live_actors_give_the_same_verdicts(smoke):
+def test_smoke_run_core_and_live_actors_give_the_same_verdicts_and_books(smoke):
     _, run = smoke
     digests = {row.case: row.digest for row in run.rows if row.bench == "verdict"}
     for case, found in digests.items():
         if case.startswith("core, "):
             assert found == digests[case.replace("core", "live", 1)]
-    assert len({found for found in digests.values() if found}) == 6  # Each case has its own orders.
+    assert len({found for found in digests.values() if found}) == 7  # Six cases and the books.
 
 
 @pytest.mark.end_to_end

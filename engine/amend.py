@@ -1,0 +1,212 @@
+"""Changes of working orders: judged as what would result, reserved for whatever the venue does.
+
+Ids of a chain of changes all name the order kept under the first of them. Until the venue has
+answered every change, the most that any of them could leave working is reserved.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from engine.account import Account
+from engine.facts import Facts, Stamp
+from engine.findings import reject
+from engine.lookup import prepare, value_invalid
+from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
+from engine.pretrade import explained, judge, malformed
+from riskd.codes import RejectCode
+from riskd.messages import Amend, Check, OrderReport, OrderStatus, Reject, Scope, Verdict
+
+
+def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> Verdict:
+    """Return the verdict of a change; an approval has reserved the larger of old and new leaves.
+
+    A repeat (same ids and content) gets its first verdict again. A refusal changes nothing.
+    """
+    known = account.state.amended.get(_identity(amend))
+    if known is not None:
+        return _repeated(account, known, amend, stamp)
+    root = account.root_id(amend.client_order_id)
+    order = account.state.orders.get(root)
+    if order is None:
+        text = f"no working order {amend.client_order_id}"
+        return _refuse(account, amend, stamp, (_rejected(RejectCode.MALFORMED, text, amend),))
+    check = _merged(order, amend)
+    wrong = _conflict(account, order, amend)
+    rejects = (wrong,) if wrong is not None else malformed(check)
+    plan = account.plan(check.symbol, check.strategy, check.trader)
+    assert plan is not None  # The order that is changed was judged by it.
+    invalid = value_invalid(check, plan.instrument) if not rejects else None
+    if invalid is not None:
+        rejects = (_rejected(RejectCode.VALUE_INVALID, invalid, amend),)
+    if rejects:
+        return _refuse(account, amend, stamp, rejects, check)
+    case = account.case
+    prepare(case, account, plan, check, stamp)
+    lots = case.lots
+    case.own_lots, case.filled_lots = order.leaves_lots, order.filled_lots
+    case.open_count -= 1
+    case.turnover_money = _without(account, order, case.turnover_money)
+    case.place(lots or 0)
+    case.lots = lots
+    if lots is not None and lots <= order.filled_lots:
+        text = f"{order.filled_lots} lots are filled already; cancel the order instead"
+        rejects = (_rejected(RejectCode.VALUE_INVALID, text, amend),)
+        return _refuse(account, amend, stamp, rejects, check)
+    failed, warnings = judge(case)
+    if failed:
+        return _refuse(account, amend, stamp, failed, check, **explained(case))
+    assert lots is not None  # check_quantity_off_lot refused it otherwise.
+    verdict = _approved(account, amend, stamp, warnings)
+    pending = PendingAmend(amend, check, verdict, lots, case.value_milliticks)
+    account.state.amended[_identity(amend)] = pending
+    if amend.new_client_order_id is not None:
+        account.state.aliases[amend.new_client_order_id] = root
+    order.amends.append(pending)
+    account.set_leaves(order, order.reachable_lots())
+    return verdict
+
+
+def denied_amend(
+    amend: Amend, stamp: Stamp, rejects: tuple[Reject, ...], limits_version: int
+) -> Verdict:
+    """Return the denial of a change; it is kept under the new id, if it has one."""
+    return Verdict(
+        client_order_id=amend.new_client_order_id or amend.client_order_id,
+        account=amend.account,
+        approved=False,
+        seq=stamp.seq,
+        limits_version=limits_version,
+        checked_ns=stamp.recv_ns,
+        duplicate=False,
+        durability=0,
+        rejects=rejects,
+        warnings=(),
+        request_id=amend.request_id,
+    )
+
+
+def apply_replaced(account: Account, order: Order, report: OrderReport, lots: int | None) -> None:
+    """Take the venue's answer to a change: what it took is the order, what it refused is forgotten.
+
+    `lots` are the leaves it names, if it does. Changes sent before one that was taken are void.
+    """
+    index = _answered(order, report)
+    if report.status is OrderStatus.REPLACE_REJECTED:
+        if index is not None:
+            del order.amends[index]
+    elif index is not None:
+        taken = order.amends[index]
+        del order.amends[: index + 1]
+        account.set_leaves(order, 0)
+        order.check, order.lots = taken.check, taken.lots
+        order.value_milliticks = taken.value_milliticks
+    if report.status is OrderStatus.REPLACED and lots is not None:
+        order.lots = order.filled_lots + lots  # What is filled beyond this is too much.
+    account.set_leaves(order, order.reachable_lots())
+    order.state = OrderState.ACCEPTED
+    if not order.leaves_lots:
+        ended = OrderState.FILLED if order.filled_lots else OrderState.CANCELED
+        account.end(order.check.client_order_id, ended)
+
+
+def _answered(order: Order, report: OrderReport) -> int | None:
+    """Return which change in flight a report answers: by its new id, else the oldest."""
+    for index, pending in enumerate(order.amends):
+        if pending.amend.new_client_order_id == report.client_order_id:
+            return index
+    return 0 if order.amends else None
+
+
+def _merged(order: Order, amend: Amend) -> Check:
+    """Return the order as the newest change in flight would leave it, changed by `amend`."""
+    base = order.amends[-1].check if order.amends else order.check
+    changed: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("quantity", amend.quantity),
+            ("price", amend.price),
+            ("stop_price", amend.stop_price),
+        )
+        if value is not None
+    }
+    told = {"request_id": amend.request_id, "explain": False, "deadline_ns": None}
+    return replace(base, **changed, **told)
+
+
+def _conflict(account: Account, order: Order, amend: Amend) -> Reject | None:
+    new_id, state = amend.new_client_order_id, account.state
+    if amend.quantity is None and amend.price is None and amend.stop_price is None:
+        return _rejected(RejectCode.MALFORMED, "the change changes nothing", amend)
+    if len(order.amends) >= AMENDS_MAX:
+        text = f"{AMENDS_MAX} changes of this order wait for the venue"
+        return _rejected(RejectCode.OVERLOADED, text, amend)
+    if new_id is None:
+        return None
+    if new_id in state.orders or new_id in state.finished or new_id in state.aliases:
+        return _rejected(RejectCode.ID_REUSED, f"id {new_id} was used before", amend)
+    return None
+
+
+def _identity(amend: Amend) -> str:
+    if amend.new_client_order_id is not None:
+        return f"{amend.client_order_id} {amend.new_client_order_id}"
+    return f"{amend.client_order_id}  {amend.quantity} {amend.price} {amend.stop_price}"
+
+
+def _repeated(account: Account, known: PendingAmend, amend: Amend, stamp: Stamp) -> Verdict:
+    if replace(known.amend, request_id=None) == replace(amend, request_id=None):
+        return replace(known.verdict, duplicate=True, request_id=amend.request_id)
+    names = ("quantity", "price", "stop_price")
+    name = next(n for n in names if getattr(known.amend, n) != getattr(amend, n))
+    text = f"id used before with {name} {getattr(known.amend, name)}, now {getattr(amend, name)}"
+    found = _rejected(RejectCode.ID_REUSED, text, amend)
+    return denied_amend(amend, stamp, (found,), account.boards.limits_version)
+
+
+def _without(account: Account, order: Order, turnover_money: int | None) -> int | None:
+    """Return the day's turnover without what the changed order has working."""
+    if turnover_money is None or order.value_milliticks is None:
+        return turnover_money
+    instrument = account.boards.instruments[order.check.symbol]
+    size = instrument.notional_money(order.leaves_lots, order.value_milliticks)
+    converted = account.convert(size, instrument.settlement)
+    return None if converted is None else turnover_money - converted
+
+
+def _approved(
+    account: Account, amend: Amend, stamp: Stamp, warnings: tuple[Reject, ...]
+) -> Verdict:
+    settings = account.boards.settings
+    verdict = denied_amend(amend, stamp, (), account.boards.limits_version)
+    return replace(
+        verdict,
+        approved=True,
+        warnings=warnings,
+        durability=settings.durability,
+        reservation_id=str(stamp.seq),
+        valid_until_ns=stamp.recv_ns + settings.reservation_ms * 1_000_000,
+    )
+
+
+def _refuse(
+    account: Account,
+    amend: Amend,
+    stamp: Stamp,
+    rejects: tuple[Reject, ...],
+    check: Check | None = None,
+    **told: object,
+) -> Verdict:
+    verdict = denied_amend(amend, stamp, rejects, account.boards.limits_version)
+    verdict = replace(verdict, **told)
+    if check is not None:
+        verdict = replace(verdict, durability=account.boards.settings.durability)
+        pending = PendingAmend(amend, check, verdict, 0, None)
+        account.state.amended[_identity(amend)] = pending
+    return verdict
+
+
+def _rejected(code: RejectCode, text: str, amend: Amend) -> Reject:
+    return reject(code, text, Scope.ACCOUNT, amend.account)

@@ -1,0 +1,54 @@
+"""The live system on the test's own thread: actors, run queue and all, without sockets."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import pykka
+
+from actors.inputs import Input as Envelope
+from actors.runtime import ActorFault, RunQueue
+from actors.system import System
+from engine.core import Input
+from engine.facts import Stamp
+from riskd.messages import Published
+
+
+class Live:
+    """A system whose inputs are run to completion by `send`; use it as a context."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, Published]] = []
+        self.failed: list[tuple[str, str]] = []
+        self.fatal: list[ActorFault] = []
+        self._scheduled: list[Any] = []
+        self._queue = RunQueue(self._scheduled.append)
+        self._queue.bind()
+        self.system = System(
+            self._queue,
+            publish=lambda topic, message: self.published.append((topic, message)),
+            failed=lambda account, reason: self.failed.append((account, reason)),
+            fatal=self.fatal.append,
+        )
+        self._queue.drain()
+
+    def send(self, message: Input, stamp: Stamp) -> Any:
+        """Dispatch one input and return its answer; None if it has none."""
+        self.published.clear()
+        answers: list[Any] = []
+        self.system.dispatch(Envelope(message, stamp, "local operator", answers.append))
+        assert len(answers) <= 1
+        return answers[0] if answers else None
+
+    def close(self) -> None:
+        """Stop every actor."""
+        for ref in pykka.ActorRegistry.get_all():
+            ref.stop(block=False)
+        self._queue.drain()
+        self._queue.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.close()

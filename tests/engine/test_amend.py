@@ -1,0 +1,180 @@
+"""Changes of working orders: E25 to E31 of risk.md, and repeats of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from riskd.messages import Amend, LimitsSpec
+from tests.builders import StampedCore, a_core, a_fill, a_report, an_order
+
+
+def an_amend(order_id: str = "o-1", new_id: str | None = None, **fields: Any) -> Amend:
+    return Amend(account="A1", client_order_id=order_id, new_client_order_id=new_id, **fields)
+
+
+def reserved(house: StampedCore) -> tuple[int, int]:
+    held = house.position()
+    return held.open_buy_lots, held.open_sell_lots
+
+
+def codes(verdict) -> list[str]:
+    return [reject.code for reject in verdict.rejects]
+
+
+def test_e25_amend_up_reserves_the_difference_and_down_releases_only_when_the_venue_took_it():
+    house = a_core(LimitsSpec(position_quantity=12.0))
+    house.send(an_order("o-1", quantity=10))
+    assert house.send(an_amend(quantity=12.0)).approved
+    assert reserved(house) == (12, 0)
+    assert codes(house.send(an_order("o-2", quantity=1))) == ["POSITION_LIMIT"]
+    house.send(a_report("o-1", "replaced", "r-1"))
+    assert house.send(an_amend(quantity=4.0)).approved
+    assert reserved(house) == (12, 0)  # Until the venue answers the larger counts.
+    house.send(a_report("o-1", "replaced", "r-2"))
+    assert reserved(house) == (4, 0)
+    assert house.send(an_order("o-3", quantity=8)).approved
+
+
+def test_e25_amend_one_lot_over_the_limit_is_refused_and_says_what_would_pass():
+    house = a_core(LimitsSpec(position_quantity=12.0))
+    house.send(an_order("o-1", quantity=10))
+    verdict = house.send(an_amend(quantity=13.0))
+    assert codes(verdict) == ["POSITION_LIMIT"]
+    assert verdict.max_quantity == 12.0
+    assert reserved(house) == (10, 0)
+
+
+def test_e26_price_only_is_judged_with_the_kept_quantity_and_quantity_only_with_the_kept_price():
+    house = a_core(LimitsSpec(order_notional=1000.0, price_collar_pct=5.0))
+    house.send(an_order("o-1", quantity=10, price=99.0))
+    assert codes(house.send(an_amend(new_id="a", price=101.0))) == ["ORDER_NOTIONAL"]  # 10 x 101.
+    assert house.send(an_amend(new_id="b", price=100.0)).approved
+    assert codes(house.send(an_amend(new_id="c", quantity=11.0))) == ["ORDER_NOTIONAL"]  # 11 x 100.
+    assert codes(house.send(an_amend(new_id="d", price=106.0))) == ["PRICE_COLLAR"]
+
+
+def test_e27_refused_change_leaves_order_reservation_and_limits_as_they_were():
+    house = a_core(LimitsSpec(position_quantity=20.0))
+    house.send(an_order("o-1", quantity=10))
+    house.send(an_amend(new_id="o-1b", quantity=15.0))
+    assert reserved(house) == (15, 0)
+    house.send(a_report("o-1b", "replace_rejected", "r-1"))
+    assert reserved(house) == (10, 0)
+    assert house.account().orders["o-1"].lots == 10
+    assert house.send(an_order("o-2", quantity=10)).approved
+
+
+def test_e28_change_to_what_is_filled_or_less_is_refused_and_one_lot_more_passes():
+    house = a_core()
+    house.send(an_order("o-1", quantity=10))
+    house.send(a_fill("e-1", quantity=4, client_order_id="o-1"))
+    for number, quantity in enumerate((3.0, 4.0)):
+        verdict = house.send(an_amend(new_id=f"n-{number}", quantity=quantity))
+        assert codes(verdict) == ["VALUE_INVALID"]
+        assert reserved(house) == (6, 0)
+    assert house.send(an_amend(new_id="n-5", quantity=5.0)).approved
+    house.send(a_report("n-5", "replaced"))
+    assert reserved(house) == (1, 0)
+
+
+def test_e29_old_and_new_id_never_both_count_and_either_resolves_fills():
+    house = a_core()
+    house.send(an_order("o-1", quantity=10))
+    house.send(an_amend("o-1", "o-2", quantity=8.0))
+    house.send(an_amend("o-2", "o-3", quantity=9.0))
+    assert reserved(house) == (10, 0)
+    assert house.send(a_fill("e-1", quantity=1, client_order_id="o-1")).flags == ()
+    assert house.send(a_fill("e-2", quantity=1, client_order_id="o-3")).flags == ()
+    assert reserved(house) == (8, 0)
+    house.send(a_report("o-3", "replaced"))
+    assert reserved(house) == (7, 0)  # 9 in all, 2 filled.
+    assert house.send(a_fill("e-3", quantity=7, client_order_id="o-2")).flags == ()
+    assert reserved(house) == (0, 0)
+    assert house.account().finished["o-1"].state == "filled"
+
+
+def test_e30_two_changes_in_flight_reserve_the_worst_of_what_they_can_reach():
+    house = a_core()
+    house.send(an_order("o-1", quantity=5))
+    house.send(an_amend("o-1", "o-2", quantity=9.0))
+    house.send(an_amend("o-2", "o-3", quantity=2.0))
+    assert reserved(house) == (9, 0)
+    house.send(a_report("o-3", "replace_rejected", "r-1"))
+    assert reserved(house) == (9, 0)
+    house.send(a_report("o-2", "replaced", "r-2"))
+    assert reserved(house) == (9, 0)
+    house.send(an_amend("o-2", "o-4", quantity=3.0))
+    house.send(a_report("o-4", "replaced", "r-3"))
+    assert reserved(house) == (3, 0)
+
+
+@given(
+    old=st.integers(1, 9),
+    new=st.integers(1, 9),
+    fills=st.lists(st.integers(1, 4), max_size=5),
+    answer=st.sampled_from(("replaced", "replace_rejected")),
+    when=st.integers(0, 5),
+)
+def test_e31_exposure_never_passes_the_larger_of_both_while_a_change_is_in_flight(
+    old, new, fills, answer, when
+):
+    house = a_core()
+    house.send(an_order("o-1", quantity=old))
+    house.send(an_amend("o-1", "o-2", quantity=float(new)))
+    filled = 0
+    for number, quantity in enumerate(fills):
+        if number == when:
+            house.send(a_report("o-2", answer))
+        most = max(old, new) if number < when else (new if answer == "replaced" else old)
+        if filled + quantity > most:
+            break
+        filled += quantity
+        assert (
+            house.send(a_fill(f"e-{number}", quantity=quantity, client_order_id="o-2")).flags == ()
+        )
+        assert house.position().worst_long_lots() == most
+        assert reserved(house) == (most - filled, 0)
+
+
+def test_amend_repeated_gets_its_first_verdict_and_reserves_nothing_more():
+    house = a_core(LimitsSpec(orders_per_second=2))
+    house.send(an_order("o-1", quantity=5))
+    first = house.send(an_amend(new_id="o-2", quantity=7.0))
+    again = house.send(an_amend(new_id="o-2", quantity=7.0))
+    assert (again.approved, again.seq, again.duplicate) == (True, first.seq, True)
+    other = house.send(an_amend(new_id="o-2", quantity=8.0))
+    assert codes(other) == ["ID_REUSED"]
+    assert "quantity" in other.rejects[0].text
+    assert reserved(house) == (7, 0)
+
+
+def test_amend_of_an_unknown_or_ended_order_is_refused():
+    house = a_core()
+    house.send(an_order("o-1", quantity=5))
+    house.send(a_report("o-1", "canceled"))
+    for order_id in ("o-1", "nope"):
+        verdict = house.send(an_amend(order_id, quantity=7.0))
+        assert codes(verdict) == ["MALFORMED"]
+        assert "no working order" in verdict.rejects[0].text
+    assert codes(house.send(Amend(account="NO", client_order_id="o-1"))) == ["UNKNOWN_ACCOUNT"]
+
+
+def test_e37_change_that_reserves_no_more_passes_a_limit_that_is_already_breached():
+    house = a_core(LimitsSpec(position_quantity=10.0))
+    house.send(an_order("o-1", quantity=10))
+    house.send(a_fill("e-1", quantity=5))  # Unknown to riskd: the worst case is now 15.
+    assert house.send(an_amend(new_id="o-2", price=99.0)).approved
+    assert house.send(an_amend(new_id="o-3", quantity=9.0)).approved
+    assert codes(house.send(an_amend(new_id="o-4", quantity=11.0))) == ["POSITION_LIMIT"]
+
+
+def test_amended_order_that_ends_releases_everything_it_could_reach():
+    house = a_core()
+    house.send(an_order("o-1", quantity=5))
+    house.send(an_amend(new_id="o-2", quantity=9.0))
+    house.send(a_report("o-2", "canceled"))
+    assert reserved(house) == (0, 0)
+    assert house.account().working_turnover == {"USD": 0}
