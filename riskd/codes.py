@@ -87,7 +87,7 @@ CODES: dict[RejectCode, CodeText] = {
         99, "An operator stopped all trading of a scope.", "An operator lifts it: riskd unkill."
     ),
     RejectCode.BREAKER_OPEN: CodeText(
-        2,
+        99,
         "A circuit breaker of a scope is open.",
         "Wait until the instant in the text, or an operator resets it. Reducing orders pass.",
     ),
@@ -130,7 +130,7 @@ CODES: dict[RejectCode, CodeText] = {
     ),
     RejectCode.ORDER_QUANTITY: CodeText(13, "The order is too large.", "Send a smaller order."),
     RejectCode.ORDER_NOTIONAL: CodeText(
-        3, "The order's notional is too large.", "Send a smaller order."
+        27, "The order's notional is too large.", "Send a smaller order."
     ),
     RejectCode.POSITION_LIMIT: CodeText(
         3,

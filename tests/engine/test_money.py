@@ -27,7 +27,11 @@ from tests.builders import EURUSD, INSTRUMENTS, MONEY, PERPETUAL, STOCK, TOKEN
 PROPERTY = settings(max_examples=300, deadline=None, database=None)
 SIZES = st.sampled_from(["0.1", "0.05", "1e-8", "0.25", "1", "5", "100", "0.00001", "0.3", "1e-18"])
 FINITE = st.floats(-AMOUNT_MAX, AMOUNT_MAX)
-COUNTS = st.one_of(st.integers(-1000, 1000), st.integers(-UNITS_MAX, UNITS_MAX))
+COUNTS = st.one_of(
+    st.integers(-1000, 1000),
+    st.integers(-UNITS_MAX, UNITS_MAX),
+    st.integers(UNITS_MAX - 10**6, UNITS_MAX),  # Where floats are coarsest.
+)
 
 
 @PROPERTY

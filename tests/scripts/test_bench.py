@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks.__main__ import BENCHES
+from scripts.benchmarks.__main__ import BENCHES, main
 from scripts.benchmarks.bench import Bench, Budget, Row, digest, median_of, percentiles
 from scripts.benchmarks.peer import Answers, read_frames, write_frames
 from scripts.benchmarks.report import Run, aligned, change_lines, load_run, save
@@ -123,11 +123,10 @@ def test_compare_of_other_size_says_so_and_compares_no_digests():
     assert "OTHER RESULTS" not in text
 
 
-def test_compare_with_a_file_that_is_none_is_refused(tmp_path):
-    command = [sys.executable, "-m", "scripts.benchmarks", "--compare", str(tmp_path / "none")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "none" in done.stderr
+@pytest.mark.parametrize("arguments", [["--compare", "absent.json"], ["tick", "absent"]])
+def test_command_with_what_is_absent_is_refused(arguments, capsys):
+    assert main(arguments) == 2
+    assert "absent" in capsys.readouterr().err
 
 
 def test_table_columns_line_up():
