@@ -22,6 +22,7 @@ from riskd.messages import (
     AccountAdd,
     AccountUnfreeze,
     ActorFailed,
+    Amend,
     Check,
     Configure,
     CostMethod,
@@ -142,8 +143,16 @@ class Inputs:
 
     def _draw(self) -> Input:
         self.number += 1
-        kinds = [self._check, self._report, self._fill, self._change, self._tick, self._rare]
-        kind = self.random.choices(kinds, weights=[40, 12, 12, 5, 28, 3])[0]
+        kinds = {
+            self._check: 38,
+            self._amend: 6,
+            self._report: 12,
+            self._fill: 12,
+            self._change: 5,
+            self._tick: 24,
+            self._rare: 3,
+        }
+        kind = self.random.choices(list(kinds), list(kinds.values()))[0]
         message: Input = kind()
         return message
 
@@ -179,12 +188,26 @@ class Inputs:
         self.orders.append(order)
         return order
 
+    def _amend(self) -> Input:
+        order, random = self._order(), self.random
+        renamed = f"o-{self.number}" if random.random() < 0.4 else None
+        if renamed is not None and random.random() < 0.7:
+            self.orders.append(replace(order, client_order_id=renamed))
+        return Amend(
+            account=order.account,
+            client_order_id=order.client_order_id,
+            new_client_order_id=renamed,
+            quantity=random.choice([None, 1.0, 4.0, 50.0, 2.5, nan]),
+            price=random.choice([None, self._price(order.symbol)]),
+        )
+
     def _order(self) -> Check:
         return self.random.choice(self.orders[-40:]) if self.orders else an_order("nobody")
 
     def _report(self) -> Input:
         order, random = self._order(), self.random
         statuses = ["accepted", "canceled", "expired", "rejected", "replaced", "cancel_pending"]
+        statuses += ["accepted", "replaced", "replace_rejected"]
         status = random.choice(statuses)
         leaves = random.choice([0.0, 1.0, 3.0, 2.5]) if status == "replaced" else None
         report_id = f"r-{random.randint(1, 3)}"
