@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.inputs import AccountInput, RaisedAt, Ref
+from actors.inputs import Input, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer
@@ -32,7 +32,7 @@ class AccountActor(LoopActor):
         self._clock = clock
         self._groups = groups
 
-    def on_receive(self, message: AccountInput) -> None:
+    def on_receive(self, message: Input) -> None:
         """Answer one message."""
         facts: Facts = []
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.inputs import AccountInput, Ref, WakeAccounts
+from actors.inputs import Input, Ref, WakeAccounts
 from actors.runtime import LoopActor, RunQueue
 from engine.facts import WakeAt
 from engine.timers import Timers
@@ -27,4 +27,4 @@ class ClockActor(LoopActor):
             self._timers.ask(message.account, message.steady_ns)
             return
         for account in self._timers.take_due(message.stamp.steady_ns):
-            self._accounts[account].tell(AccountInput(ELAPSE, message.stamp, None))
+            self._accounts[account].tell(Input(ELAPSE, message.stamp))

@@ -8,13 +8,14 @@ from typing import Any
 from msgspec import Struct
 from pykka import ActorRef
 
+from engine.core import BY_LOCAL
 from engine.core import Input as Message
-from engine.desk import AccountMessage, Answer
+from engine.desk import Answer
 from engine.facts import Raised, Stamp
 from riskd.messages import Published
 
 __all__ = [
-    "AccountInput",
+    "BY_LOCAL",
     "Input",
     "Message",
     "Publish",
@@ -30,20 +31,15 @@ Publish = Callable[[str, Published], None]
 
 
 class Input(Struct, frozen=True):
-    """One input past the door. `reply` takes its one answer; a replay gives none."""
+    """One input past the door, or what it becomes for one account.
 
-    message: Message
+    `reply` takes its one answer; a replay and riskd's own inputs have none.
+    """
+
+    message: Any  # A `Message`, or an `AccountMessage` where it goes to an account.
     stamp: Stamp
-    by: str
-    reply: Reply | None
-
-
-class AccountInput(Struct, frozen=True):
-    """An input on its way to one account."""
-
-    message: AccountMessage
-    stamp: Stamp
-    reply: Reply | None
+    reply: Reply | None = None
+    by: str = BY_LOCAL
 
 
 class RaisedAt(Struct, frozen=True):

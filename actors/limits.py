@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.inputs import AccountInput, Input, Publish
+from actors.inputs import Input, Publish
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.boards import Boards
@@ -96,7 +96,7 @@ class RollCall:
         self._message, self._left = message, count
         self._skipped: list[str] = []
 
-    def input_for(self, account: str) -> AccountInput:
+    def input_for(self, account: str) -> Input:
         """Return the roll of one account."""
         roll = SessionRoll(account=account)
 
@@ -107,7 +107,7 @@ class RollCall:
             if self._left == 0 and self._message.reply is not None:
                 self._message.reply(self._result())
 
-        return AccountInput(roll, self._message.stamp, take)
+        return Input(roll, self._message.stamp, take)
 
     def _result(self) -> Result:
         asked = self._message.message

@@ -9,8 +9,6 @@ from actors.inputs import Input, Message, Reply
 from actors.system import System
 from engine.facts import Stamp
 
-BY_LOCAL = "local operator"
-
 
 class Source(IntEnum):
     """Which port an input came through: it tells a replay how to decode the bytes."""
@@ -58,17 +56,17 @@ class Sequencer:
         recv_ns, steady_ns = self._clock.wall_ns(), self._clock.steady_ns()
         self._journal.append(seq, recv_ns, steady_ns, source, raw)
         self.seq = seq
-        self._system.dispatch(Input(message, Stamp(seq, recv_ns, steady_ns), BY_LOCAL, reply))
+        self._system.dispatch(Input(message, Stamp(seq, recv_ns, steady_ns), reply))
         return seq
 
     def look(self, message: Message, reply: Reply) -> None:
         """Answer what changes nothing (a dry run): stamped with the last seq, not journalled."""
         stamp = Stamp(self.seq, self._clock.wall_ns(), self._clock.steady_ns())
         last = self._system.last
-        self._system.dispatch(Input(message, stamp, BY_LOCAL, reply))
+        self._system.dispatch(Input(message, stamp, reply))
         self._system.last = last
 
 
 def replayed(message: Message, seq: int, recv_ns: int, steady_ns: int) -> Input:
     """Return the input of a journal record."""
-    return Input(message, Stamp(seq, recv_ns, steady_ns), BY_LOCAL, None)
+    return Input(message, Stamp(seq, recv_ns, steady_ns))

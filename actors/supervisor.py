@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.inputs import AccountInput, Input, RaisedAt, Ref
+from actors.inputs import Input, RaisedAt, Ref
 from actors.runtime import ActorFault, LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer_fault
@@ -42,7 +42,7 @@ class Supervisor(LoopActor):
     def on_receive(self, message: ActorFault) -> None:
         """Handle one fault."""
         account = self._owners.pop(message.actor_ref.actor_urn, None)
-        if account is None or not isinstance(message.message, AccountInput):
+        if account is None or not isinstance(message.message, Input):
             self._answer_lost(message.message)
             self._fatal(message)
             return
@@ -62,6 +62,6 @@ class Supervisor(LoopActor):
                 self._alerts.tell(RaisedAt(fact, stamp))
 
     def _answer_lost(self, message: object) -> None:
-        if isinstance(message, Input | AccountInput) and message.reply is not None:
+        if isinstance(message, Input) and message.reply is not None:
             text = "riskd had a fault and stops; nothing is known of this message"
             message.reply(Error(code="internal", text=text))

@@ -9,7 +9,7 @@ from actors.alerts import AlertActor
 from actors.circuit_breaker import CircuitBreakerActor
 from actors.clock import ClockActor
 from actors.group import ClearGroup, GroupActor
-from actors.inputs import AccountInput, Input, Publish, RaisedAt, Ref, WakeAccounts
+from actors.inputs import Input, Publish, RaisedAt, Ref, WakeAccounts
 from actors.limits import LimitsActor, RollCall
 from actors.market_data import MarketDataActor
 from actors.runtime import ActorFault, RunQueue
@@ -18,7 +18,14 @@ from engine.account import Account
 from engine.alerts import AlertBook
 from engine.boards import Boards
 from engine.core import CoreState
-from engine.desk import SUSPENSE, Answer, answer_unknown, as_unknown_account, suspense_fill
+from engine.desk import (
+    SUSPENSE,
+    AddressedMessage,
+    Answer,
+    answer_unknown,
+    as_unknown_account,
+    suspense_fill,
+)
 from engine.desk import suspense_alert as alert_of_suspense
 from engine.facts import Recount, Stamp
 from engine.timers import Timers
@@ -87,10 +94,11 @@ class System:
         """Take one input and run everything it causes to completion."""
         self.last = message.stamp
         asked = message.message
-        account: str | None = getattr(asked, "account", None)
-        ref = self._refs.get(account) if isinstance(account, str) else None
+        ref = None
+        if isinstance(asked, AddressedMessage):
+            ref = self._refs.get(asked.account or "")
         if ref is not None:
-            ref.tell(AccountInput(asked, message.stamp, message.reply))  # type: ignore[arg-type]
+            ref.tell(message)
         else:
             self._dispatch_other(message)
         self.run_queue.drain()
@@ -151,7 +159,7 @@ class System:
             self._dispatch_suspense(message, asked)
         elif message.reply is not None:
             version = self.boards.limits_version
-            message.reply(answer_unknown(asked, message.stamp, version))  # type: ignore[arg-type]
+            message.reply(answer_unknown(asked, message.stamp, version))
 
     def _dispatch_suspense(self, message: Input, fill: Fill) -> None:
         """Book the fill of an account that does not exist where it is counted and seen."""
@@ -162,7 +170,7 @@ class System:
                 reply(as_unknown_account(answered, fill))
 
         self._alerts.tell(RaisedAt(alert_of_suspense(fill), message.stamp))
-        self._refs[SUSPENSE].tell(AccountInput(suspense_fill(fill), message.stamp, take))
+        self._refs[SUSPENSE].tell(Input(suspense_fill(fill), message.stamp, take))
 
     def _recount_groups(self, stamp: Stamp) -> None:
         """Start the actors of new groups, and make every group's totals anew."""
@@ -174,7 +182,7 @@ class System:
             self._groups[name].tell(ClearGroup())
         if self.boards.group_limits:
             for ref in self._refs.values():
-                ref.tell(AccountInput(Recount(), stamp, None))
+                ref.tell(Input(Recount(), stamp))
 
     def _start_account(self, account: Account) -> None:
         ref = AccountActor.start(

@@ -12,11 +12,12 @@ import msgspec
 
 from scripts.benchmarks.bench import Bench, timer_cost_ns
 from scripts.benchmarks.growth import bench_growth, bench_memory
-from scripts.benchmarks.machine import describe
+from scripts.benchmarks.machine import describe, load_text
 from scripts.benchmarks.report import (
     Run,
     budget_lines,
     change_lines,
+    load_line,
     load_run,
     machine_lines,
     save,
@@ -62,6 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(line)
     for name in asked.names or BENCHES:
         _measure(name, run)
+    run.machine["load_after"] = load_text()
+    print(f"\n{load_line(run.machine)}")
     for line in budget_lines(run.budgets):
         print(line)
     if asked.json:

@@ -110,7 +110,7 @@ def bench_memory(bench: Bench) -> None:
     begun_bytes = tracemalloc.get_traced_memory()[0]
     for seq, message in enumerate(chain((world.configure(),), world.opening()), start=1):
         stamp = Stamp(seq, START_NS + seq * STEP_NS, seq * STEP_NS)
-        system.dispatch(Input(message, stamp, "bench", None))  # type: ignore[arg-type]
+        system.dispatch(Input(message, stamp))
     gc.collect()
     each = (tracemalloc.get_traced_memory()[0] - begun_bytes) / accounts
     tracemalloc.stop()

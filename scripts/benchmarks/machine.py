@@ -30,7 +30,6 @@ def resident_bytes() -> int | None:
 
 def describe(timer_ns: float) -> dict[str, str]:
     """Return what a reader needs to know of the machine."""
-    load = os.getloadavg()[0]
     return {
         "cpu": _cpu_model(),
         "cores": str(len(cores()) or os.cpu_count() or 1),
@@ -38,9 +37,14 @@ def describe(timer_ns: float) -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "libzmq": zmq.zmq_version(),
         **{name: version(name) for name in PACKAGES},
-        "load": f"{load:.2f}",
+        "load": load_text(),
         "timer_ns": f"{timer_ns:.0f}",
     }
+
+
+def load_text() -> str:
+    """Return how many processes wanted a core in the last minute."""
+    return f"{os.getloadavg()[0]:.2f}"
 
 
 def _cpu_model() -> str:

@@ -45,6 +45,13 @@ def machine_lines(machine: dict[str, str], size: str) -> Iterator[str]:
     yield f"two readings of the clock: {machine['timer_ns']} ns, part of every span"
 
 
+def load_line(machine: dict[str, str]) -> str:
+    """Return how busy the machine was, and whether its tails can be believed."""
+    after, cores = float(machine["load_after"]), int(machine["cores"])
+    text = f"load {machine['load']} before, {machine['load_after']} after, {cores} cores"
+    return f"{text}: BUSY, p99 and p99.9 are of others too" if after > cores else text
+
+
 def table_lines(rows: list[Row]) -> Iterator[str]:
     """Yield a table for each set of columns: a case a line, its figures, its digest."""
     for (bench, names), grouped in groupby(rows, key=lambda row: (row.bench, tuple(row.figures))):

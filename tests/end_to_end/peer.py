@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,13 +17,19 @@ class Peer:
     """A DEALER, a REQ or any other socket that talks to a port of riskd."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], address: str, kind: int = zmq.DEALER
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        address: str,
+        kind: int = zmq.DEALER,
+        options: Mapping[int, int] | None = None,
     ) -> None:
         self.socket = context.socket(kind)
         self.kind = kind
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.SNDTIMEO, ANSWER_MS_MAX)
         self.socket.setsockopt(zmq.RCVTIMEO, ANSWER_MS_MAX)
+        for option, value in (options or {}).items():
+            self.socket.setsockopt(option, value)
         self.socket.connect(address)
 
     def send(self, *frames: bytes) -> None:

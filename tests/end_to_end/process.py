@@ -151,9 +151,14 @@ class RiskdProcess:
             output.seek(self._output_from)
             return output.read().decode(errors="replace")
 
-    def peer(self, port: str, kind: int = zmq.DEALER) -> Peer:
-        """A socket connected to one of the ports; close it, or use it in a `with`."""
-        return Peer(self._context, self.addresses[port], kind)
+    def peer(
+        self, port: str, kind: int = zmq.DEALER, options: Mapping[int, int] | None = None
+    ) -> Peer:
+        """A socket connected to one of the ports; close it, or use it in a `with`.
+
+        `options` are set before it connects, such as `{zmq.RCVHWM: 1}`.
+        """
+        return Peer(self._context, self.addresses[port], kind, options)
 
     def control(self, type_: str, **fields: Any) -> Any:
         """Ask the control port and return the `data` of the result; fail on an error."""
@@ -177,7 +182,9 @@ class RiskdProcess:
 
     def require_running(self) -> None:
         """Fail with the output if riskd has ended."""
-        assert self.is_running, f"riskd ended:\n{self._last_output}"
+        assert self._process is not None
+        code = self._process.poll()
+        assert code is None, f"riskd ended with {code}:\n{self._last_output}"
 
     def __enter__(self) -> Self:
         try:

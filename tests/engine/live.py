@@ -36,7 +36,7 @@ class Live:
         """Dispatch one input and return its answer; None if it has none."""
         self.published.clear()
         answers: list[Any] = []
-        self.system.dispatch(Envelope(message, stamp, "local operator", answers.append))
+        self.system.dispatch(Envelope(message, stamp, answers.append))
         assert len(answers) <= 1
         return answers[0] if answers else None
 

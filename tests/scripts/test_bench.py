@@ -11,7 +11,7 @@ import pytest
 from scripts.benchmarks.__main__ import BENCHES, main
 from scripts.benchmarks.bench import Bench, Budget, Row, digest, median_of, percentiles
 from scripts.benchmarks.peer import Answers, read_frames, write_frames
-from scripts.benchmarks.report import Run, aligned, change_lines, load_run, save
+from scripts.benchmarks.report import Run, aligned, change_lines, load_line, load_run, save
 from scripts.benchmarks.world import wide_limits
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,6 +127,12 @@ def test_compare_of_other_size_says_so_and_compares_no_digests():
 def test_command_with_what_is_absent_is_refused(arguments, capsys):
     assert main(arguments) == 2
     assert "absent" in capsys.readouterr().err
+
+
+def test_load_above_the_cores_is_called_busy():
+    machine = {"load": "0.10", "load_after": "2.00", "cores": "2"}
+    assert "BUSY" not in load_line(machine)
+    assert "BUSY" in load_line(machine | {"load_after": "2.01"})
 
 
 def test_table_columns_line_up():
