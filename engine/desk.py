@@ -17,6 +17,7 @@ from engine.fills import (
     apply_transfer,
     corrected_fill,
     fill_invalid,
+    numbers_invalid,
 )
 from engine.findings import reject
 from engine.money import is_amount
@@ -254,6 +255,10 @@ def _void(account: Account, client_order_id: str, facts: Facts) -> None:
 def _answer_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Answer:
     instrument = account.boards.instruments.get(fill.symbol)
     if instrument is None:
+        wrong = numbers_invalid(fill)
+        if wrong is not None:
+            _unusable(account, fill.exec_id, wrong, facts)
+            return _malformed(wrong)
         if len(account.state.unbooked) >= UNBOOKED_MAX:
             text = f"{UNBOOKED_MAX} fills wait for instruments; add them, then send this again"
             return Error(code="overloaded", text=text)

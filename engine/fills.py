@@ -19,6 +19,14 @@ from riskd.messages import Fill, FillBust, FillCorrect, Severity, Side, Transfer
 UNAPPROVED = (OrderState.DENIED, OrderState.VOID)
 
 
+def numbers_invalid(fill: Fill) -> str | None:
+    """Return what is wrong with a fill's numbers whatever its instrument is."""
+    for name, number in (("quantity", fill.quantity), ("price", fill.price), ("fee", fill.fee)):
+        if not is_amount(number):
+            return f"{name}: {number} must be finite and in range"
+    return None if fill.quantity > 0 else f"quantity: {fill.quantity} must be positive"
+
+
 def fill_invalid(fill: Fill, instrument: Instrument) -> str | None:
     """Return what is wrong with a fill's numbers, as `field: text`."""
     if not is_amount(fill.fee):

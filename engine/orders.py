@@ -75,6 +75,9 @@ def first_difference(one: Check, other: Check) -> str | None:
     if one == other:
         return None
     for name in BODY_FIELDS:
-        if getattr(one, name) != getattr(other, name):
+        first, second = getattr(one, name), getattr(other, name)
+        if first != second and not (
+            first != first and second != second
+        ):  # Not a number is not new.
             return name
     return None

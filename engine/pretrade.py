@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.case import Case, CheckRow
+from engine.checks.price import check_price_collar, collar_edge_milliticks
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject
 from engine.headroom import largest_passing
@@ -189,6 +190,9 @@ def explained(case: Case) -> dict[str, object]:
         told["checks"] = tuple(_result(row, case) for row in case.plan.checks)
     if case.lots is None or case.reference_milliticks is None:
         return told
+    edge = collar_edge_milliticks(case) if "price_collar_pct" in case.plan.limits else None
+    if edge is not None and check_price_collar(case) is not None:
+        told["nearest_price"] = case.plan.instrument.price(edge)
     lots = case.lots
     fitting, binding = largest_passing(case)
     told["max_quantity"] = case.plan.instrument.quantity(fitting)

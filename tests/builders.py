@@ -35,6 +35,7 @@ STEADY_NS = 5_000_000_000_000
 MS = 1_000_000
 SECOND = 1000 * MS
 MONEY = 10**12  # One unit of a currency.
+WAKES_MAX = 1000  # Of one stretch of time; more would mean that one is asked for again and again.
 
 STOCK = InstrumentSpec(symbol="X", currency="USD")
 OTHER_STOCK = InstrumentSpec(symbol="Y", currency="USD")
@@ -99,8 +100,11 @@ class StampedCore:
     def elapse(self, after_ns: int) -> None:
         """Let time pass as riskd does: an `elapse` at each instant that something waits for."""
         end_ns = self.stamp.steady_ns + after_ns
+        woken = 0
         while (due_ns := self.core.due_ns()) is not None and due_ns <= end_ns:
             self.send(Elapse(), max(0, due_ns - self.stamp.steady_ns))
+            woken += 1
+            assert woken <= WAKES_MAX, "what is due must be done when it is due"
         self.send(Elapse(), end_ns - self.stamp.steady_ns)
 
     def account(self, account: str = "A1") -> AccountState:

@@ -26,8 +26,7 @@ Every port may be bound to several `tcp://` and `ipc://` addresses. Set no routi
 ## Framing
 
 - One message is one frame, and is either a JSON object or a msgpack map. The first byte tells: `{`
-  is JSON. An answer has the encoding of its request. Published messages are JSON unless the
-  configuration says otherwise.
+  is JSON. An answer has the encoding of its request. Published messages are JSON.
 - Every message has `type`. Required fields must be there; a field with a default may be left out;
   one that is optional may be left out or `null`. A field that is not listed is refused: a misspelt
   price must not pass for an absent one.
@@ -35,6 +34,9 @@ Every port may be bound to several `tcp://` and `ipc://` addresses. Set no routi
   numbers in the instrument's own units. They are turned into whole ticks and lots at the door; an
   order that does not fit is refused, not rounded.
 - Enumerations are text in lower case.
+- Sizes: a message has at most 64 KiB on the orders port and 256 KiB on ticks and control. Keep at
+  most 1,000 requests per connection unanswered (100 on control): what a peer does not read beyond
+  that is dropped, and counted, so that it costs nobody else.
 - A message that cannot be taken is answered by `error`; on the ticks port, which answers nothing,
   it is counted. Either way the state is untouched and the socket goes on.
 

@@ -103,11 +103,15 @@ class RiskdProcess:
             if len(words) > 1 and words[0] in PORTS and "://" in words[1]:
                 self.addresses.setdefault(words[0], words[1])
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the present run, such as `signal.SIGINT`, and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> int:
         """Ask riskd to stop (SIGTERM) and return its exit code."""
-        assert self._process is not None
         if self.is_running:
-            self._process.send_signal(signal.SIGTERM)
+            self.send_signal(signal.SIGTERM)
         return self.wait_ended()
 
     def kill(self) -> None:

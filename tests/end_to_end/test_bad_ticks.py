@@ -55,7 +55,9 @@ def ticks_refused(riskd: RiskdProcess) -> int:
 
 def prices_of(riskd: RiskdProcess) -> list[Any]:
     shown = riskd.control("instruments")
-    return [{key: x[key] for key in ("symbol", "bid", "ask", "last", "mark", "state")} for x in shown]
+    return [
+        {key: x[key] for key in ("symbol", "bid", "ask", "last", "mark", "state")} for x in shown
+    ]
 
 
 def require_dropped(riskd: RiskdProcess, messages: Iterable[list[bytes]]) -> None:

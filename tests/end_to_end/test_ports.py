@@ -176,7 +176,7 @@ def test_stop_drains_answers_what_came_and_exits_with_0(tmp_path, by: str):
             if by == "control":
                 running.control("stop", drain=True)
             else:
-                running._process.send_signal(getattr(signal, by))
+                running.send_signal(getattr(signal, by))
             told = [msgspec.json.decode(gateway.receive())["request_id"] for _ in range(count - 1)]
         assert told == [f"p-{number}" for number in range(1, count)]
         assert running.wait_ended() == 0

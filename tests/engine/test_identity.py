@@ -146,3 +146,11 @@ def test_e03_transient_refusal_stays_and_a_new_id_passes_once_it_is_over(cause, 
     clear(house)
     assert house.send(an_order()) == replace(first, duplicate=True)
     assert codes_of(house.send(an_order("o-2"))) == []
+
+
+def test_order_that_is_no_number_is_refused_and_its_repeat_is_the_same_order():
+    house = a_core()
+    first = house.send(an_order("o-1", quantity=float("nan")))
+    again = house.send(an_order("o-1", quantity=float("nan")))
+    assert [reject.code for reject in first.rejects] == ["VALUE_INVALID"]
+    assert (again.duplicate, again.seq) == (True, first.seq)

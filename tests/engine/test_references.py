@@ -212,3 +212,14 @@ def test_e46_rates_equal_a_search_over_the_stated_path(pips, order):
                 first, second = direct(source, "USD"), direct("USD", target)
                 expected = first * second if first and second else None
             assert rate(house, source, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "nearest"), [("buy", 105.01, 105.0), ("sell", 94.99, 95.0)]
+)
+def test_collar_names_the_nearest_price_that_would_pass(side, price, nearest):
+    house = a_core(LimitsSpec(price_collar_pct=5.0))
+    refused = house.send(an_order("o-1", side, price=price))
+    assert [reject.code for reject in refused.rejects] == ["PRICE_COLLAR"]
+    assert refused.nearest_price == nearest
+    assert house.send(an_order("o-2", side, price=nearest)).approved

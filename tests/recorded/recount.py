@@ -54,7 +54,7 @@ class SlowLedger:
         if self.held and (self.held > 0) != (quantity > 0):
             closed = min(abs(self.held), abs(quantity)) * (1 if quantity > 0 else -1)
             paid = round(value * closed / quantity)
-            self.realized += self._cost_of(-closed) - paid
+            self.realized -= paid + self._cost_of(-closed)
             self.held += closed
             quantity -= closed
             value -= paid

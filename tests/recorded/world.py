@@ -19,7 +19,7 @@ import zmq
 from tests.end_to_end.process import ROOT, RiskdProcess
 
 AVERAGE, FIFO = "A1", "F1"
-BALANCE = 1_000_000_000
+BALANCE = 1_000_000
 FEED_S_MAX = 120.0
 # Symbol, kind, currency, tick, lot and base, as the venue of each file had them.
 INSTRUMENTS = (
@@ -112,5 +112,5 @@ def _toml() -> str:
         parts.append(f'base = "{base}"' if base else "")
     for account, method in ((AVERAGE, "average"), (FIFO, "fifo")):
         parts.append(f'[[account]]\nid = "{account}"\ncurrency = "USD"\nbalance = {BALANCE}')
-        parts.append(f'cost_method = "{method}"')
+        parts.append(f'cost_method = "{method}"\nmargin_model = "none"')
     return "\n".join(parts) + "\n"
