@@ -18,14 +18,12 @@ from engine.orders import Order, OrderState, PendingAmend
 from engine.quotes import Quote
 from engine.throttle import Window
 from engine.valuation import Valuation, margin_rate
-from riskd.messages import AccountSpec, Fill, Scope, Side
+from riskd.messages import AccountSpec, Fill, Scope
 
-FINISHED_MAX = 20_000  # Ended orders remembered per account; the oldest is forgotten.
+FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
+EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
-
-
-Content = tuple[str, Side, float, float | None, float | None]  # Symbol to stop price.
 
 
 class AccountState(Struct):
@@ -38,18 +36,20 @@ class AccountState(Struct):
     orders: dict[str, Order] = {}  # Working, oldest first.
     pending: dict[str, int] = {}  # Working without news: their deadlines (steady), oldest first.
     finished: dict[str, Order] = {}  # Ended, in the order in which they ended.
+    expired: dict[str, None] = {}  # Ids of ended orders whose verdicts are forgotten.
     aliases: dict[str, str] = {}  # Ids of changed orders, to the id of the first of the chain.
     amended: dict[str, PendingAmend] = {}  # Judged changes by their id, to tell repeats.
     execution_symbols: dict[str, str] = {}  # Where an execution was booked.
-    transfer_ids: dict[str, float] = {}
+    transfer_ids: dict[str, str] = {}  # With what was transferred.
     windows: dict[str, Window] = {}
     unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
     frozen: str = ""  # Why; empty while it may trade.
     day_open_money: int | None = None  # Equity at the last session roll, account currency.
     day_transfers_money: int = 0  # Since then.
+    day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
-    contents: dict[Content, Window] = {}  # When orders of the same content were sent.
+    contents: dict[str, Window] = {}  # When orders of the same content were sent.
 
 
 class Account:
@@ -121,6 +121,8 @@ class Account:
     def day_pnl_money(self) -> int:
         """Return the P&L since the last roll, of the valuation's last refresh."""
         opened = (self.state.day_open_money or 0) + self.state.day_transfers_money
+        for currency, money in self.state.day_unrated.items():
+            opened += self.convert(money, currency) or 0  # No rate: the refresh found it missing.
         return self.valuation.equity_money - opened
 
     def tell_groups(self, facts: Facts) -> None:
@@ -159,7 +161,11 @@ class Account:
         finished = self.state.finished
         finished[client_order_id] = order
         if len(finished) > FINISHED_MAX:
-            del finished[next(iter(finished))]
+            oldest = next(iter(finished))
+            del finished[oldest]
+            self.state.expired[oldest] = None
+            if len(self.state.expired) > EXPIRED_MAX:
+                del self.state.expired[next(iter(self.state.expired))]
         for known in (self.state.aliases, self.state.amended):
             if len(known) > IDS_MAX:
                 del known[next(iter(known))]
@@ -197,6 +203,7 @@ class Account:
         if missing is None:
             self.state.day_open_money = self.valuation.equity_money
             self.state.day_transfers_money = 0
+            self.state.day_unrated.clear()
             self.state.day_turnover.clear()
             for symbol in self.state.positions:
                 self.membership.touch(symbol)

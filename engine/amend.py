@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.facts import Facts, Stamp
 from engine.findings import reject
-from engine.lookup import prepare, value_invalid
+from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
 from engine.pretrade import explained, judge, malformed
 from riskd.codes import RejectCode
@@ -41,8 +41,8 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     invalid = value_invalid(check, plan.instrument) if not rejects else None
     if invalid is not None:
         rejects = (_rejected(RejectCode.VALUE_INVALID, invalid, amend),)
-    if rejects:
-        return _refuse(account, amend, stamp, rejects, check)
+    if rejects:  # What is no number enters no state.
+        return _refuse(account, amend, stamp, rejects, check if is_finite(check) else None)
     case = account.case
     prepare(case, account, plan, check, stamp)
     lots = case.lots

@@ -125,20 +125,22 @@ class BreakerBoard:
         ends = [s.until_steady_ns for s in self.book.open.values() if s.until_steady_ns is not None]
         return min(ends, default=None)
 
-    def blocking(self, keys: tuple[ScopeKey, ...], steady_ns: int) -> BreakerState | None:
-        """Return what forbids an order of these scopes now: a kill before a breaker.
-
-        Within both the scope that `keys` names first decides, then the oldest. O(keys).
-        """
-        breaker = None
+    def killing(self, keys: tuple[ScopeKey, ...]) -> BreakerState | None:
+        """Return the kill that forbids an order of these scopes, the first scope's first."""
         for key in keys:
             for state in self._by_scope.get(key, {}).values():
                 if state.trigger_type is TriggerType.KILL:
                     return state
-                in_force = state.action != "alert" and _is_in_force(state, steady_ns)
-                if in_force and breaker is None:
-                    breaker = state
-        return breaker
+        return None
+
+    def blocking(self, keys: tuple[ScopeKey, ...], steady_ns: int) -> BreakerState | None:
+        """Return the open breaker that forbids what does not reduce, the first scope's first."""
+        for key in keys:
+            for state in self._by_scope.get(key, {}).values():
+                blocks = state.trigger_type is not TriggerType.KILL and state.action != "alert"
+                if blocks and _is_in_force(state, steady_ns):
+                    return state
+        return None
 
     def is_firm_killed(self) -> bool:
         """Return whether an operator stopped the whole firm."""

@@ -20,6 +20,7 @@ from engine.fills import (
     numbers_invalid,
 )
 from engine.findings import reject
+from engine.lookup import is_finite
 from engine.money import is_amount
 from engine.orders import DUPLICATE, Flags, Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied
@@ -168,7 +169,7 @@ def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts:
     verdict = denied(message, stamp, (found,), account.boards.limits_version)
     order_id = message.client_order_id
     known = account.state.orders.get(order_id) or account.state.finished.get(order_id)
-    if message.dry_run:
+    if message.dry_run or not is_finite(message):
         return verdict
     if known is None:
         record = Order(check=message, verdict=verdict, state=OrderState.DENIED)

@@ -9,8 +9,8 @@ import msgspec
 from engine.core import CoreState
 
 DIGEST_BYTES = 16
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(CoreState).decode
+_encode = msgspec.json.Encoder().encode  # Not msgpack: money outgrows its 64-bit integers.
+_decode = msgspec.json.Decoder(CoreState).decode
 
 
 def encode_state(state: CoreState) -> bytes:

@@ -109,18 +109,22 @@ def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags
 def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
     """Put money in or take it out: equity changes, profit does not."""
     state = account.state
-    if transfer.transfer_id in state.transfer_ids:
-        same = state.transfer_ids[transfer.transfer_id] == transfer.amount
-        return (DUPLICATE,) if same else (DUPLICATE, "conflict")
-    state.transfer_ids[transfer.transfer_id] = transfer.amount
+    currency = transfer.currency or state.spec.currency
+    content = f"{transfer.amount} {currency}"
+    known = state.transfer_ids.get(transfer.transfer_id)
+    if known is not None:
+        return (DUPLICATE,) if known == content else (DUPLICATE, "conflict")
+    state.transfer_ids[transfer.transfer_id] = content
     if len(state.transfer_ids) > IDS_MAX:
         del state.transfer_ids[next(iter(state.transfer_ids))]
-    currency = transfer.currency or state.spec.currency
     money = money_from_number(transfer.amount)
     account.add_cash(currency, money)
     state.transfers[currency] = state.transfers.get(currency, 0) + money
     converted = account.convert(money, currency)
-    state.day_transfers_money += converted if converted is not None else 0
+    if converted is not None:
+        state.day_transfers_money += converted
+    else:  # Counted at the rate of the moment once there is one: a deposit is never profit.
+        state.day_unrated[currency] = state.day_unrated.get(currency, 0) + money
     return ()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from engine.account import Account
 from engine.case import Case, Plan, Reference
 from engine.facts import Stamp
@@ -94,7 +96,7 @@ def _charge_content(account: Account, plan: Plan, case: Case) -> int:
     duplicates, order = plan.duplicates, case.order
     if duplicates is None:
         return 0
-    content = (order.symbol, order.side, order.quantity, order.price, order.stop_price)
+    content = f"{order.symbol} {order.side} {order.quantity} {order.price} {order.stop_price}"
     contents = account.state.contents
     window = contents.get(content)
     if window is None:
@@ -118,6 +120,12 @@ def value_invalid(order: Check, instrument: Instrument) -> str | None:
         if other is not None and not low < other <= instrument.price_max:
             return f"{name} {other} {_price_must(instrument)}"
     return None
+
+
+def is_finite(order: Check) -> bool:
+    """Return whether every number of an order is one."""
+    numbers = (order.quantity, order.price, order.stop_price, order.stop_loss, order.take_profit)
+    return all(number is None or isfinite(number) for number in numbers)
 
 
 def _price_must(instrument: Instrument) -> str:
@@ -164,11 +172,17 @@ def _reference(case: Case, fallback_after_ms: int) -> Reference | None:
 
 
 def _market_value(case: Case, slippage_bps: float) -> int | None:
-    """Return what an order without a limit price is valued at: stop or touch, plus slippage."""
+    """Return what an order without a limit price is valued at: stop or touch with slippage.
+
+    Slippage counts where it makes the order larger: against a buyer up, and for an inverse
+    contract, which is larger the lower the price, against a seller down.
+    """
     base = case.stop_milliticks
     if base is None:
         base = case.reference_milliticks
     if base is None:
         return None
     slip = round(abs(base) * slippage_bps / 10_000)
-    return base + slip if case.buying or case.plan.instrument.inverse else base
+    if case.plan.instrument.inverse:
+        return base if case.buying else max(1, base - slip)
+    return base + slip if case.buying else base

@@ -10,7 +10,7 @@ from engine.checks.price import check_price_collar, collar_edge_milliticks
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject
 from engine.headroom import largest_passing
-from engine.lookup import prepare, value_invalid
+from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import Order, OrderState, first_difference
 from riskd.codes import RejectCode
 from riskd.messages import (
@@ -43,6 +43,10 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
             known = account.state.finished.get(order.client_order_id)
         if known is not None:
             return _repeated(account, known, order, stamp)
+        if order.client_order_id in account.state.expired:
+            text = "the id was used so long ago that its verdict is forgotten"
+            found = reject(RejectCode.ID_EXPIRED, text, Scope.ACCOUNT, order.account)
+            return denied(order, stamp, (found,), account.boards.limits_version)
     rejects = malformed(order)
     if rejects:
         return _deny(account, order, stamp, rejects, None)
@@ -120,6 +124,8 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
     state = account.state
     if not state.pending:
         facts.append(WakeAt(order.account, until_ns))
+    else:  # Deadlines stay in order, also after a configuration that shortened them.
+        until_ns = max(until_ns, next(reversed(state.pending.values())))
     state.pending[order.client_order_id] = until_ns
     state.orders[order.client_order_id] = record
     account.set_leaves(record, case.lots)
@@ -136,7 +142,7 @@ def _deny(
     verdict = denied(order, stamp, rejects, account.boards.limits_version)
     if case is not None:
         verdict = replace(verdict, **explained(case))
-    if not order.dry_run:
+    if not order.dry_run and is_finite(order):  # What is no number enters no state.
         verdict = replace(verdict, durability=account.boards.settings.durability)
         record = Order(check=order, verdict=verdict, state=OrderState.DENIED)
         account.remember(order.client_order_id, record)

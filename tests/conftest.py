@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The machines are noisy: an example may take long without being wrong.
+settings.register_profile("riskd", deadline=None, database=None)
+settings.load_profile("riskd")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -130,8 +130,8 @@ class OrdersPort:
 
     def _timely(self, request: Request, message: Message) -> Message:
         """Return a held answer, or the denial of an approval that missed its deadline."""
-        if not isinstance(message, Verdict) or not message.approved:
-            return message
+        if not isinstance(message, Verdict) or not message.approved or message.duplicate:
+            return message  # The first answer of a duplicate may have been obeyed already.
         check = orders_codec.decode(request.payload)
         assert isinstance(check, Check)
         if check.deadline_ns is None or self._door.now_ns() <= check.deadline_ns:

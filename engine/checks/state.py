@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from engine.breakers import BreakerState, TriggerType
+from engine.breakers import BreakerState
 from engine.case import Case
 from engine.findings import reject_case
 from riskd.codes import CODES, RejectCode
 from riskd.messages import MarketPhase, Reject
-
-REDUCE_ACTIONS = ("halt", "halt_cancel", "halt_flatten", "reduce_only", "slow")
 
 
 def check_killed(case: Case) -> Reject | None:
     """A kill of any scope of the order refuses it, reducing or not."""
     if case.breakers.quiet:
         return None
-    state = case.breakers.blocking(case.plan.breaker_keys, case.now_steady_ns)
-    if state is None or state.trigger_type is not TriggerType.KILL:
-        return None
-    return _stopped(RejectCode.KILLED, state)
+    state = case.breakers.killing(case.plan.breaker_keys)
+    return None if state is None else _stopped(RejectCode.KILLED, state)
 
 
 def check_breaker_open(case: Case) -> Reject | None:
@@ -26,9 +22,7 @@ def check_breaker_open(case: Case) -> Reject | None:
     if case.breakers.quiet:
         return None
     state = case.breakers.blocking(case.plan.breaker_keys, case.now_steady_ns)
-    if state is None or state.trigger_type is TriggerType.KILL:
-        return None
-    return _stopped(RejectCode.BREAKER_OPEN, state)
+    return None if state is None else _stopped(RejectCode.BREAKER_OPEN, state)
 
 
 def check_account_frozen(case: Case) -> Reject | None:

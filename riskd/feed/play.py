@@ -33,6 +33,7 @@ LOCKSTEP_RETRY_S = 0.0002
 LOCKSTEP_RESEND_S = 0.5  # Not taken for this long, the unconfirmed ticks go out again.
 LOCKSTEP_RESENDS_MAX = 2
 LOCKSTEP_TIMEOUT_MS = 1000
+UNKNOWN = -1  # How many rows are left, where riskd does not say.
 
 OnAnswer = Callable[[Check | OrderReport | Fill, OrdersAnswer], None]
 
@@ -150,9 +151,9 @@ class _Player:
                 await self._submit(message)
 
     async def finish(self) -> None:
-        """Wait until everything that was sent is answered or has failed."""
+        """Wait until all that was sent is answered or has failed, and the ticks are taken."""
         await self._sender.finish()
-        await self._confirm_ticks()
+        await self._confirm_ticks(is_last=True)
         await self._answered()
 
     async def _send_market(self, message: Tick | MarketState) -> None:
@@ -212,23 +213,32 @@ class _Player:
         await self._client.drained()
         await asyncio.sleep(0)  # The callbacks of the last answers have their turn.
 
-    async def _confirm_ticks(self) -> None:
-        """Let the ticks before an order go out first; in lockstep wait until riskd has them."""
+    async def _confirm_ticks(self, *, is_last: bool = False) -> None:
+        """Let the ticks before an order go out first; in lockstep wait until riskd has them.
+
+        So too after the last, if riskd can be asked: who only connects to leave does not know
+        whether a busy riskd has read it all.
+        """
         await self._sender.flush()
-        if not self._options.lockstep or not self._unconfirmed:
+        is_lockstep = self._options.lockstep
+        if not self._unconfirmed or not (is_lockstep or is_last):
             return
-        until_s = self._loop.time() + self._options.reconnect_s
-        resend_s = self._loop.time() + LOCKSTEP_RESEND_S
-        resends = 0
+        until_s, resend_s = self._patience()
+        resends, rows_before = 0, None
         with ControlClient(self._options.control, timeout_ms=LOCKSTEP_TIMEOUT_MS) as control:
-            while not (is_taken := self._is_taken(control)):
+            while rows_left := self._rows_left(control):
+                if rows_left == UNKNOWN and not is_lockstep:
+                    return
+                if rows_left != UNKNOWN and rows_left != rows_before:  # It reads, if slowly.
+                    resends, rows_before = 0, rows_left
+                    until_s, resend_s = self._patience()
                 now_s = self._loop.time()
                 if now_s > until_s:
                     raise FeedError(f"{self._sender.address}: the ticks sent were not taken.")
                 await self._sender.watch()
-                if is_taken is False and now_s > resend_s:
+                if rows_left != UNKNOWN and now_s > resend_s:
                     if resends == LOCKSTEP_RESENDS_MAX:
-                        break  # It came and was refused: crossed, or out of range.
+                        break  # It came and was refused: of one feed too many.
                     resends += 1
                     resend_s = now_s + LOCKSTEP_RESEND_S
                     await self._sender.send_again()
@@ -236,22 +246,28 @@ class _Player:
         self._unconfirmed.clear()
         self._sender.confirm()
 
-    def _is_taken(self, control: ControlClient) -> bool | None:
-        """Ask riskd for the newest row of each feed that it has taken; None without an answer."""
+    def _patience(self) -> tuple[float, float]:
+        now_s = self._loop.time()
+        return now_s + self._options.reconnect_s, now_s + LOCKSTEP_RESEND_S
+
+    def _rows_left(self, control: ControlClient) -> int:
+        """Return how many rows riskd has not taken of each feed's newest, UNKNOWN without answer.
+
+        A tick of an unknown instrument is never taken; waiting for it would last for ever.
+        """
         try:
             rows = control.request(Instruments()).data
         except NoAnswer:
-            return None
+            return UNKNOWN
         except RiskdError as error:
+            if not self._options.lockstep:
+                return UNKNOWN
             raise FeedError(
                 f"{self._options.control}: lockstep needs `instruments`: {error}"
             ) from error
-        taken = {
-            (row["symbol"], feed): seq for row in rows for feed, seq in row["feed_seqs"].items()
-        }
-        known = {row["symbol"] for row in rows}
-        # A tick of an unknown instrument is never taken; waiting for it would last for ever.
-        return all(
-            symbol not in known or taken.get((symbol, feed), -1) >= seq
+        taken = {row["symbol"]: row["feed_seqs"] for row in rows}
+        return sum(
+            max(0, seq - taken[symbol].get(feed, 0))
             for (symbol, feed), seq in self._unconfirmed.items()
+            if symbol in taken
         )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from riskd.messages import CostMethod, FillBust, FillCorrect, Transfer
+from riskd.messages import CostMethod, FillBust, FillCorrect, LimitsSpec, Tick, Transfer
 from tests.builders import (
     INSTRUMENTS,
     MONEY,
@@ -274,3 +274,15 @@ def test_e22_bust_is_seen_by_the_very_next_order():
     house.send(FillBust(account="A1", exec_id="e-1"))
     refused = house.send(an_order("o-1", "sell", 5, reduce_only=True))
     assert [reject.code for reject in refused.rejects] == ["REDUCE_ONLY"]
+
+
+def test_transfer_without_a_rate_is_no_profit_when_the_rate_comes():
+    house = a_core(LimitsSpec(daily_loss=100.0), quotes={"X": (100.0, 100.0)})
+    deposit = Transfer(account="A1", transfer_id="t-1", amount=1000.0, currency="EUR")
+    assert house.send(deposit).flags == ()
+    other = house.send(Transfer(account="A1", transfer_id="t-1", amount=1000.0, currency="JPY"))
+    assert (other.duplicate, other.flags) == (True, ("conflict",))
+    house.send(Tick(symbol="EURUSD", bid=1.25, ask=1.25))
+    account = house.core.accounts["A1"]
+    assert account.valuation.refresh() is None
+    assert account.day_pnl_money() == 0

@@ -150,3 +150,14 @@ def test_e21_same_execution_after_its_correction_is_ignored_and_no_conflict():
     assert house.books() == books
     assert house.send(a_fill(quantity=2)).flags == ()
     assert house.send(a_fill(quantity=5)).flags == ("conflict",)
+
+
+def test_e19_only_fills_whose_symbol_came_are_booked_and_the_others_go_on_waiting():
+    house = a_core()
+    house.send_all(a_fill("e-1", symbol="NEW"), a_fill("e-2", symbol="LATER"))
+    house.send(InstrumentAdd(instrument=replace(STOCK, symbol="NEW")))
+    refused = house.send(AccountUnfreeze(account="A1"))
+    assert refused.code == "refused"
+    assert "LATER" in refused.text
+    assert house.position("NEW").books.lots == 1
+    assert [fill.exec_id for fill in house.account().unbooked] == ["e-2"]

@@ -148,9 +148,21 @@ def test_e03_transient_refusal_stays_and_a_new_id_passes_once_it_is_over(cause, 
     assert codes_of(house.send(an_order("o-2"))) == []
 
 
-def test_order_that_is_no_number_is_refused_and_its_repeat_is_the_same_order():
+def test_order_that_is_no_number_is_refused_each_time_and_enters_no_state():
     house = a_core()
-    first = house.send(an_order("o-1", quantity=float("nan")))
-    again = house.send(an_order("o-1", quantity=float("nan")))
-    assert [reject.code for reject in first.rejects] == ["VALUE_INVALID"]
-    assert (again.duplicate, again.seq) == (True, first.seq)
+    before = house.books()
+    for _ in range(2):
+        refused = house.send(an_order("o-1", quantity=float("nan")))
+        assert [reject.code for reject in refused.rejects] == ["VALUE_INVALID"]
+    assert house.books() == before
+
+
+def test_id_beyond_the_horizon_is_refused_as_expired_and_one_within_repeats(monkeypatch):
+    monkeypatch.setattr("engine.account.FINISHED_MAX", 3)
+    house = a_core()
+    for number in range(5):
+        house.send(an_order(f"o-{number}"))
+        house.send(a_report(f"o-{number}", "canceled"))
+    old = house.send(an_order("o-1"))
+    assert [reject.code for reject in old.rejects] == ["ID_EXPIRED"]
+    assert (house.send(an_order("o-2")).duplicate, house.position().open_buy_lots) == (True, 0)

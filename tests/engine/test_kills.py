@@ -162,3 +162,21 @@ def test_trip_that_only_alerts_stops_nothing():
     house = a_core()
     house.send(Trip(scope="firm", action="alert"))
     assert codes_of(house.send(an_order())) == []
+
+
+@pytest.mark.parametrize("kill_first", [True, False])
+def test_kill_of_a_narrow_scope_comes_before_a_breaker_of_a_wide_one(kill_first):
+    house = a_core()
+    house.send(a_fill(quantity=5))
+    commands: list[Kill | Trip] = [Kill(scope="account", scope_id="A1"), Trip(scope="firm")]
+    house.send_all(*(commands if kill_first else commands[::-1]))
+    assert codes_of(house.send(an_order("o-1"))) == ["KILLED"]
+    assert codes_of(house.send(an_order("o-2", "sell", 5))) == ["KILLED"]
+
+
+def test_explain_names_a_kill_and_an_open_breaker_that_both_hold():
+    house = a_core()
+    house.send(Kill(scope="firm"))
+    house.send(Trip(scope="account", scope_id="A1", action="halt"))
+    verdict = house.send(an_order("o-1", explain=True))
+    assert [reject.code for reject in verdict.rejects][:2] == ["KILLED", "BREAKER_OPEN"]

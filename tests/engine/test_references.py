@@ -223,3 +223,15 @@ def test_collar_names_the_nearest_price_that_would_pass(side, price, nearest):
     assert [reject.code for reject in refused.rejects] == ["PRICE_COLLAR"]
     assert refused.nearest_price == nearest
     assert house.send(an_order("o-2", side, price=nearest)).approved
+
+
+def test_market_order_of_an_inverse_contract_is_valued_where_it_is_largest():
+    """100 dollars a lot at 50,000: 0.002 BTC; 10 bps lower, 49,950, makes 0.002002... of it."""
+    house = a_core(LimitsSpec(order_notional=0.002 * 50_000 * 1000))
+    buy = house.send(an_order("o-1", symbol="P", order_type="market", price=None, quantity=1000))
+    sell = house.send(
+        an_order("o-2", "sell", symbol="P", order_type="market", price=None, quantity=1000)
+    )
+    assert buy.approved
+    assert [reject.code for reject in sell.rejects] == ["ORDER_NOTIONAL"]
+    assert sell.rejects[0].value == pytest.approx(100_000 * 50_000 / 49_950)

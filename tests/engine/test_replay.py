@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
 from engine.core import Core
 from engine.digest import books_digest, decode_state, encode_state, state_digest
+from engine.facts import Stamp
 from riskd.codec import encode_msgpack
-from riskd.messages import Verdict
+from riskd.messages import Elapse, InstrumentAdd, Verdict
+from tests.builders import SECOND, STOCK, StampedCore, a_core, a_fill, a_report, an_order
 from tests.engine.random_inputs import Inputs
 
 COUNT = 1200
@@ -69,3 +72,18 @@ def test_random_inputs_reach_what_they_should():
     assert seen["approved"] > 300
     assert seen["INTERNAL_FAULT"] == 0
     assert len(seen) > 18
+
+
+def test_e07_wake_up_that_only_one_of_two_engines_gets_changes_nothing():
+    """The timer of an order that was answered since is not in a snapshot, and books no fill."""
+    house = a_core()
+    house.send_all(an_order("o-1"), a_report("o-1", "accepted"))
+    house.send(a_fill("e-1", symbol="NEW"))
+    house.send(InstrumentAdd(instrument=replace(STOCK, symbol="NEW")))
+    restored = StampedCore(Core())
+    restored.core.restore(decode_state(encode_state(house.core.state())))
+    seq, recv_ns, steady_ns = house.stamp
+    later = Stamp(seq + 1, recv_ns + 60 * SECOND, steady_ns + 60 * SECOND)
+    for one in (house, restored):
+        one.send_at(Elapse(), later)
+    assert restored.digest() == house.digest()
