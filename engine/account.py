@@ -49,7 +49,7 @@ class AccountState(Struct):
     day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
-    contents: dict[str, Window] = {}  # When orders of the same content were sent.
+    contents: dict[str, list[int]] = {}  # When orders of the same content were sent.
 
 
 class Account:
@@ -61,6 +61,7 @@ class Account:
         "_plans_version",
         "boards",
         "case",
+        "currency",
         "membership",
         "state",
         "valuation",
@@ -72,6 +73,7 @@ class Account:
         self.boards = boards
         self.case = Case()
         self.state = state or _opened(spec)
+        self.currency = self.state.spec.currency  # It never changes.
         self.valuation = self._value()
         self.membership = Membership()
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
@@ -170,6 +172,20 @@ class Account:
             if len(known) > IDS_MAX:
                 del known[next(iter(known))]
 
+    def reserve(self, order: Order, case: Case) -> None:
+        """Reserve all of a new order: `set_leaves` for the verdict path, with what `case` knows."""
+        plan, lots = case.plan, order.lots
+        symbol = plan.instrument.symbol
+        position = self.position_to_change(symbol)
+        if case.buying:
+            position.open_buy_lots += lots
+        else:
+            position.open_sell_lots += lots
+        order.leaves_lots = lots
+        if case.notional_money is not None:
+            working, settlement = self.state.working_turnover, plan.instrument.settlement
+            working[settlement] = working.get(settlement, 0) + case.notional_money
+
     def set_leaves(self, order: Order, leaves_lots: int) -> None:
         """Reserve exactly `leaves_lots` for an order instead of what it reserved before."""
         position = self.position_to_change(order.check.symbol)
@@ -183,7 +199,10 @@ class Account:
 
     def turnover_money(self) -> int | None:
         """Return what was traded today and what works, in account money; None without a rate."""
-        total = 0
+        day, working, own = self.state.day_turnover, self.state.working_turnover, self.currency
+        total = day.get(own, 0) + working.get(own, 0)
+        if len(day) + len(working) == (own in day) + (own in working):
+            return total  # No other currency.
         for amounts in (self.state.day_turnover, self.state.working_turnover):
             for currency, money in amounts.items():
                 converted = self.convert(money, currency) if money else 0

@@ -9,12 +9,11 @@ from engine.case import Case, Plan, Reference
 from engine.facts import Stamp
 from engine.instruments import Instrument
 from engine.quotes import ONE
-from engine.throttle import Window
+from engine.throttle import Window, charge_content
 from riskd.messages import Check, MarketPhase, Side
 
 SECOND_NS = 1_000_000_000
 RATE_WINDOW = "orders_per_second"
-CONTENTS_MAX = 1000  # Different contents remembered per account; the oldest is forgotten.
 
 
 def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp) -> bool:
@@ -30,8 +29,11 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.frozen = state.frozen
     case.open_count, case.own_lots, case.filled_lots = len(state.orders), 0, 0
     lots = case.lots = instrument.lots(order.quantity)
-    case.price_milliticks = _milliticks(order.price, instrument)
-    case.stop_milliticks = _milliticks(order.stop_price, instrument)
+    price, stop_price = order.price, order.stop_price
+    case.price_milliticks = case.value_milliticks = (
+        None if price is None else instrument.milliticks_on_tick(price)
+    )
+    case.stop_milliticks = None if stop_price is None else instrument.milliticks_on_tick(stop_price)
     buying = case.buying = order.side is Side.BUY
     quote = plan.quote
     touch = quote.ask if buying else quote.bid
@@ -41,8 +43,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     else:
         told = case.told_reference = _reference(case, boards.settings.fallback_after_ms)
         case.reference_milliticks = told.milliticks if told is not None else None
-    case.value_milliticks = case.price_milliticks
-    if order.price is None:
+    if price is None:
         case.value_milliticks = _market_value(case, boards.settings.slippage_bps)
     if plan.is_account_currency:
         case.account_rate = ONE
@@ -51,9 +52,10 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.retry_after_ns = 0 if order.dry_run else _charge(account, plan, stamp)
     case.repeat_after_ns = 0 if order.dry_run else _charge_content(account, plan, case)
     case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
-    case.currency_missing = None
-    case.missing = account.valuation.refresh() if plan.needs_valuation else None
-    case.day_pnl_money = account.day_pnl_money() if plan.needs_valuation else 0
+    case.currency_missing = case.missing = None
+    if plan.needs_valuation:
+        case.missing = account.valuation.refresh()
+        case.day_pnl_money = account.day_pnl_money()
     case.place(lots or 0)
     case.lots = lots
     return _is_unusual(case, frozen=state.frozen != "")
@@ -93,17 +95,18 @@ def _charge(account: Account, plan: Plan, stamp: Stamp) -> int:
 
 
 def _charge_content(account: Account, plan: Plan, case: Case) -> int:
-    duplicates, order = plan.duplicates, case.order
-    if duplicates is None:
+    duplicates = plan.duplicates
+    if duplicates is None or case.lots is None:
         return 0
-    content = f"{order.symbol} {order.side} {order.quantity} {order.price} {order.stop_price}"
-    contents = account.state.contents
-    window = contents.get(content)
-    if window is None:
-        window = contents[content] = Window()
-        if len(contents) > CONTENTS_MAX:
-            del contents[next(iter(contents))]
-    return window.charge(duplicates.count, duplicates.window_ms * 1_000_000, case.now_steady_ns)
+    side = "+" if case.buying else "-"
+    prices = f"{case.price_milliticks} {case.stop_milliticks}"
+    return charge_content(
+        account.state.contents,
+        f"{plan.instrument.symbol} {side}{case.lots} {prices}",
+        case.now_steady_ns,
+        count_max=duplicates.count,
+        window_ns=duplicates.window_ms * 1_000_000,
+    )
 
 
 def value_invalid(order: Check, instrument: Instrument) -> str | None:
@@ -132,10 +135,6 @@ def _price_must(instrument: Instrument) -> str:
     if instrument.spec.allow_negative:
         return "must be finite and in range"
     return "must be finite, greater than zero and in range"
-
-
-def _milliticks(price: float | None, instrument: Instrument) -> int | None:
-    return None if price is None else instrument.milliticks_on_tick(price)
 
 
 def _reference(case: Case, fallback_after_ms: int) -> Reference | None:

@@ -128,7 +128,7 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
         until_ns = max(until_ns, next(reversed(state.pending.values())))
     state.pending[order.client_order_id] = until_ns
     state.orders[order.client_order_id] = record
-    account.set_leaves(record, case.lots)
+    account.reserve(record, case)
     return verdict
 
 

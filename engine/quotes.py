@@ -64,7 +64,7 @@ ONE = Rate(1, 1)
 
 
 class QuoteBoard:
-    """Quotes by symbol; `rates_version` changes with every price of a pair."""
+    """Quotes by symbol; `rates_version` changes with each price of a pair, `changes` with any."""
 
     __slots__ = (
         "_instruments",
@@ -72,6 +72,7 @@ class QuoteBoard:
         "_pairs",
         "_pivot",
         "_rates",
+        "changes",
         "quotes",
         "rates_version",
     )
@@ -79,6 +80,7 @@ class QuoteBoard:
     def __init__(self, settings: RiskSettings) -> None:
         self.quotes: dict[str, Quote] = {}
         self.rates_version = 0
+        self.changes = 0  # Of marks, of any symbol.
         self._instruments: dict[str, Instrument] = {}
         self._pairs: dict[tuple[str, str], str] = {}  # (base, quote currency) to symbol.
         self._rates: dict[tuple[str, str], Rate | None] = {}
@@ -199,6 +201,7 @@ class QuoteBoard:
 
     def _set_mark(self, quote: Quote) -> None:
         quote.version += 1
+        self.changes += 1
         bid, ask, last = quote.bid, quote.ask, quote.last
         if self._mark == "last" and last is not None:
             quote.mark_long = quote.mark_short = last

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+CONTENTS_MAX = 10_000  # Different contents remembered per account.
+CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
 _HEAD_MAX = 64  # Expired charges kept before the list is cut, so that cutting is rare.
 
 
@@ -32,3 +34,33 @@ class Window(Struct):
             charges.append(now_ns)
             return 0
         return charges[-count_max] - horizon_ns if count_max else window_ns
+
+
+def charge_content(
+    contents: dict[str, list[int]], content: str, now_ns: int, *, count_max: int, window_ns: int
+) -> int:
+    """Return 0 and charge one more of `content`, else the span until there is room.
+
+    `contents` holds the instants of each content's charges, least recently sent first; what no
+    window reaches any more is dropped, and the least recent beyond `CONTENTS_MAX`. `count_max` is
+    at least 1.
+    """
+    charges = contents.pop(content, None)
+    if charges is None:
+        contents[content] = [now_ns]
+        _forget(contents, now_ns - CONTENT_NS_MAX)
+        return 0
+    contents[content] = charges  # Again the most recent.
+    horizon_ns = now_ns - window_ns
+    while charges and charges[0] <= horizon_ns:
+        charges.pop(0)
+    if len(charges) < count_max:
+        charges.append(now_ns)
+        return 0
+    return charges[-count_max] - horizon_ns
+
+
+def _forget(contents: dict[str, list[int]], horizon_ns: int) -> None:
+    oldest = next(iter(contents))
+    if contents[oldest][-1] <= horizon_ns or len(contents) > CONTENTS_MAX:
+        del contents[oldest]  # One for each that is new, so that no order pays for many.

@@ -60,6 +60,7 @@ class Valuation:
         "_boards_version",
         "_cash",
         "_cash_money",
+        "_changes",
         "_currency",
         "_held",
         "_rates_version",
@@ -80,6 +81,7 @@ class Valuation:
         self._cash_money: int | None = None
         self._held: dict[str, Held] = {}
         self._rates_version = -1
+        self._changes = -1  # Of marks, as of the last refresh.
         self._boards_version = boards.version
         self.equity_money = 0
         self.profit_money = 0
@@ -98,6 +100,7 @@ class Valuation:
     def position_changed(self, symbol: str) -> None:
         """Note that lots, cost or reservations of a symbol changed."""
         self._held[symbol].seen = _STALE
+        self._changes = -1
 
     def cash_changed(self) -> None:
         """Note that some cash changed."""
@@ -109,21 +112,18 @@ class Valuation:
 
     def refresh(self) -> Missing | None:
         """Bring every figure up to the marks and rates of now; return what is missing, if any."""
+        quotes = self._boards.quotes
         if self._boards_version != self._boards.version:
             self._hold_again()
-        rates_version = self._boards.quotes.rates_version
-        if rates_version != self._rates_version:
+        if quotes.rates_version != self._rates_version:
+            self._rates_changed(quotes.rates_version)
+        if quotes.changes != self._changes:
             for held in self._held.values():
-                if held.instrument.settlement != self._currency:
-                    held.seen = _STALE
-            if len(self._cash) > 1:
-                self._cash_money = None
-            self._rates_version = rates_version
-        for held in self._held.values():
-            if held.seen != held.quote.version:
-                missing = self._value(held)
-                if missing is not None:
-                    return missing
+                if held.seen != held.quote.version:
+                    missing = self._value(held)
+                    if missing is not None:
+                        return missing
+            self._changes = quotes.changes
         if self._cash_money is None:
             missing = self._count_cash()
             if missing is not None:
@@ -163,7 +163,17 @@ class Valuation:
             instrument = self._boards.instruments[held.position.symbol]
             held.instrument, held.seen = instrument, _STALE
             held.margin_rate = margin_rate(self.spec, instrument)
+            held.milli_value = instrument.exact_milli_value()
+        self._changes = -1
         self._boards_version = self._boards.version
+
+    def _rates_changed(self, rates_version: int) -> None:
+        for held in self._held.values():
+            if held.instrument.settlement != self._currency:
+                held.seen = _STALE
+        if len(self._cash) > 1:
+            self._cash_money = None
+        self._rates_version, self._changes = rates_version, -1
 
     def convert(self, money: int, currency: str) -> int | None:
         """Return money in account currency, half-even; None if no rate is known."""

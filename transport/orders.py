@@ -86,6 +86,7 @@ class OrdersPort:
         while held and held[0][0] <= synced_seq:
             _, request, message = held.popleft()
             self.router.answer(request, self._timely(request, message))
+        self.router.flush()
 
     def _on_request(self, request: Request) -> None:
         begun_ns = perf_counter_ns()

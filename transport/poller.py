@@ -1,7 +1,8 @@
 """The poller: which socket is read when. Orders go first; ticks are bounded between two looks.
 
-ZeroMQ's descriptors are edge-triggered: it says once that something changed, and reading or
-sending may take the edge back. So each wake-up drains within a budget and then reads EVENTS again.
+ZeroMQ's descriptors are edge-triggered: one says once that something changed, and reading or
+sending may take the edge back. So each wake-up drains until a look finds nothing, answers being
+sent before that look, and a port that something else was sent on is poked to look again.
 """
 
 from __future__ import annotations
@@ -81,20 +82,15 @@ class Poller:
         """Drain what is ready: the first port between any two turns of the others."""
         self._scheduled = False
         ready, ports = self._ready, self._ports
-        touched = {0}
         for _ in range(PASSES_MAX):
             if not ready:
                 break
-            touched |= ready
             for index in sorted(ready):
                 if index and ports and ports[0][0].drain(ports[0][1]):
                     ready.add(0)
                 port, budget = ports[index]
                 if port.drain(budget) < budget:
                     ready.discard(index)
-        for index in touched:
-            if ports and ports[index][0].readable():  # Sending may have taken an edge back.
-                ready.add(index)
         if ready:
             self._schedule()
         elif self._spin_ns:

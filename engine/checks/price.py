@@ -63,19 +63,24 @@ def check_stale_price(case: Case) -> Reject | None:
 
 def check_price_collar(case: Case) -> Reject | None:
     """A buy is not priced too far above the reference, a sell not too far below it."""
-    edge = collar_edge_milliticks(case)
-    price = case.price_milliticks
-    if edge is None or price is None:
-        return None
-    if price <= edge if case.buying else price >= edge:
+    price, reference = case.price_milliticks, case.reference_milliticks
+    if price is None or reference is None:
         return None
     limit = case.plan.limits["price_collar_pct"]
-    instrument, reference = case.plan.instrument, reference_of(case)
+    if case.buying:
+        if price * _HUNDRED <= reference * (_HUNDRED + limit.money):
+            return None
+    elif price * _HUNDRED >= reference * (_HUNDRED - limit.money):
+        return None
+    edge = collar_edge_milliticks(case)
+    if edge is None:
+        return None
+    instrument, judged_by = case.plan.instrument, reference_of(case)
     found = exceeded(RejectCode.PRICE_COLLAR, limit, collar_numbers(case)[0], "%")
     text = (
         f"price {shown(instrument.price(price))} is past {shown(instrument.price(edge))}: "
-        f"{reference.source} {shown(instrument.price(reference.milliticks))}, "
-        f"{shown_age(reference.age_ns)}, collar {limit.value:g} %"
+        f"{judged_by.source} {shown(instrument.price(judged_by.milliticks))}, "
+        f"{shown_age(judged_by.age_ns)}, collar {limit.value:g} %"
     )
     return replace(found, text=text)
 

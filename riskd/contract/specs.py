@@ -109,7 +109,7 @@ class DuplicateOrders(Part, frozen=True, kw_only=True):
     """At most `count` orders of the same content in any window of `window_ms`."""
 
     count: Annotated[int, Meta(gt=0)]
-    window_ms: Annotated[int, Meta(gt=0)]
+    window_ms: Annotated[int, Meta(gt=0, le=3_600_000)]
 
 
 Limit = Annotated[float, Meta(ge=0)] | LimitValue

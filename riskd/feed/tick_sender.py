@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 
 import zmq
 from zmq.utils.monitor import recv_monitor_message
@@ -66,13 +67,11 @@ class TickSender:
         self._close_socket()
         self._open()
         self.reconnects += 1
-        for payload in list(self._window):
-            await self._push(payload)
+        await self._push(self._window)
 
     async def watch(self) -> None:
         """Send the window again if the connection was lost since the last look."""
-        if self._was_lost():
-            await self.send_again()
+        await self._push(())
 
     async def finish(self) -> None:
         """Send what is left; raise FeedError if nobody is there to take it."""
@@ -92,23 +91,33 @@ class TickSender:
         self._context.term()
 
     async def _deliver(self, payload: bytes) -> None:
-        await self.watch()
         self._window.append(payload)
-        await self._push(payload)
+        await self._push((payload,))
 
-    async def _push(self, payload: bytes) -> None:
+    async def _push(self, payloads: Iterable[bytes]) -> None:
+        """Send payloads that are in the window; all of the window if the connection was lost.
+
+        That is looked for before each: nothing new may overtake what was lost.
+        """
         loop = asyncio.get_running_loop()
         until_s = loop.time() + self._reconnect_s
+        waiting = deque(payloads)
         while True:
+            if self._was_lost():
+                self.reconnects += 1
+                waiting = deque(self._window)
+            if not waiting:
+                return
             try:
-                self._socket.send(payload, zmq.NOBLOCK)
+                self._socket.send(waiting[0], zmq.NOBLOCK)
             except zmq.Again:
                 if loop.time() > until_s:
                     raise self._nobody() from None
                 await asyncio.sleep(RETRY_S)
                 continue
+            waiting.popleft()
+            until_s = loop.time() + self._reconnect_s
             await asyncio.sleep(0)  # Answers of the orders port have their turn.
-            return
 
     def _nobody(self) -> FeedError:
         return FeedError(f"{self.address} has taken no tick for {self._reconnect_s:g} s.")
@@ -116,6 +125,8 @@ class TickSender:
     def _open(self) -> None:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.PUSH)
         socket.setsockopt(zmq.SNDHWM, SEND_HWM)
+        # A queue dies with its connection: else it would overtake what was lost before it.
+        socket.setsockopt(zmq.IMMEDIATE, 1)
         self._monitor = socket.get_monitor_socket(EVENTS)
         try:
             socket.connect(self.address)

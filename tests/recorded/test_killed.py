@@ -23,17 +23,27 @@ from riskd.feed.tally import Tally
 from riskd.messages import Check, OrdersAnswer, Verdict
 from tests.end_to_end.books import replayed_hash
 from tests.end_to_end.process import RiskdProcess
-from tests.recorded.world import AVERAGE, FIFO, fed, open_market, recorded_riskd
+from tests.recorded.recount import Touch, touches
+from tests.recorded.world import (
+    AVERAGE,
+    FEED_S_MAX,
+    FIFO,
+    fed,
+    feeding,
+    instrument,
+    open_market,
+    recorded_riskd,
+)
 
 pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
 LOBSTER = "orders/lobster_aapl_2012-06-21_messages.csv.gz"
 BITSTAMP = "orders/bitstamp_btcusd_order_events_2015-05-01_part1.log.gz"
+BAC = "equity/bac_quotes_2013-10-09.csv.gz"
 EURUSD = "fx/eurusd_ticks_2019-01-01.csv.gz"
-FX_ROWS = 3000
+FX_ROWS = 10_000
 BITSTAMP_ROWS = 1500
-SEED_PLACES = (37, 700, 701)  # Of the stream: LOBSTER has some 1,640 messages.
-PLACES = (*SEED_PLACES, 1650, 3300, 5000)  # The last three among ticks and in Bitstamp's flow.
+PLACES = (37, 700, 701, 3000, 9000, 12_500)  # LOBSTER to some 1,640, then FX, then Bitstamp.
 ANSWERS = (250, 600, 1200)  # Kills when so many answers have come, others being in flight.
 
 
@@ -133,6 +143,7 @@ def uninterrupted(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
         return {
             "books_hash": riskd.status()["books_hash"],
             "positions": _settled(riskd),
+            "gaps": _gaps(riskd),
             "approvals": set(run.approvals),
             "requests": run.tally.requests,
         }
@@ -153,6 +164,7 @@ def test_killed_and_continued_books_equal_those_of_an_undisturbed_run(
         assert tally.reconnects > 0 < tally.resends
         assert set(run.approvals) == uninterrupted["approvals"]
         status = riskd.status()
+        assert _gaps(riskd) == uninterrupted["gaps"]  # Not a tick is lost.
         assert _settled(riskd) == uninterrupted["positions"]
         assert status["books_hash"] == uninterrupted["books_hash"]
 
@@ -161,6 +173,30 @@ def test_killed_and_continued_books_equal_those_of_an_undisturbed_run(
         riskd.start()
         run.require_remembered()
         assert riskd.status()["books_hash"] == uninterrupted["books_hash"]
+
+
+def test_killed_under_a_flood_of_ticks_loses_no_row(shared, tmp_path):
+    """The command plays a day of quotes as fast as riskd takes them, whose queues are full."""
+    path = shared / "data" / BAC
+    with recorded_riskd(tmp_path) as riskd:
+        with feeding(riskd, path) as child:
+            for row in (50_000, 300_000):
+                riskd.wait_until(lambda row=row: row_taken(riskd, "BAC") >= row)
+                assert child.poll() is None
+                riskd.kill()
+                riskd.start()
+            written, errors = child.communicate(timeout=FEED_S_MAX)
+        assert child.returncode == 0, errors + written
+        shown = instrument(riskd, "BAC")
+        touch = Touch().take(touches(path, "bid_x10000", "ask_x10000", "0.0001"))
+        assert shown["feed_gaps"] == 0
+        assert row_taken(riskd, "BAC") == touch.counts.total()
+        assert {name: shown[name] for name in ("bid", "ask", "last")} == touch.shown()
+
+
+def row_taken(riskd: RiskdProcess, symbol: str) -> int:
+    """Return the newest row that riskd has taken of the only feed of a symbol."""
+    return max(instrument(riskd, symbol)["feed_seqs"].values(), default=0)
 
 
 def test_killed_command_that_is_played_again_changes_nothing(shared, tmp_path):
@@ -176,6 +212,11 @@ def test_killed_command_that_is_played_again_changes_nothing(shared, tmp_path):
         again = fed(riskd, path, "--facts", "all", duplicates=True)
         assert again["duplicates"] > 0
         assert riskd.status()["books_hash"] == before["books_hash"]
+
+
+def _gaps(riskd: RiskdProcess) -> dict[str, int]:
+    """Return how many rows of its feeds each symbol missed; an order file has rows without tick."""
+    return {row["symbol"]: row["feed_gaps"] for row in riskd.control("instruments")}
 
 
 def _settled(riskd: RiskdProcess) -> list[tuple[Any, ...]]:

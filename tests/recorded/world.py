@@ -61,27 +61,33 @@ def recorded_riskd(folder: Path, settings: Mapping[str, str] | None = None) -> R
 def fed(riskd: RiskdProcess, *arguments: str | Path, duplicates: bool = False) -> dict[str, Any]:
     """Play by the real command, as a child process, and return its report; fail unless it is clean.
 
-    Clean: every request was answered exactly once, by a verdict or an acknowledgement, and none
+    Clean: every request was answered exactly once, by an approval or an acknowledgement, and none
     was a repeat unless `duplicates` are expected.
     """
-    ports = [f"--{name}={riskd.addresses[name]}" for name in ("orders", "ticks", "control")]
-    ended = subprocess.run(
-        [sys.executable, "-m", "riskd", "feed", *map(str, arguments), "--json", *ports],
-        cwd=riskd.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=FEED_S_MAX,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr + ended.stdout
-    report: dict[str, Any] = json.loads(ended.stdout)
+    with feeding(riskd, *arguments) as child:
+        written, errors = child.communicate(timeout=FEED_S_MAX)
+    assert child.returncode == 0, errors + written
+    report: dict[str, Any] = json.loads(written)
     assert report["answers"] == report["requests"], report
     assert (report["unanswered"], report["errors"], report["interrupted"]) == (0, {}, False), report
-    assert sum(report["verdicts"].values()) + report["acks"] == report["requests"], report
+    assert set(report["verdicts"]) <= {"APPROVED"}, report
+    assert report["verdicts"].get("APPROVED", 0) + report["acks"] == report["requests"], report
     assert report["resends"] == 0, report
     assert duplicates or report["duplicates"] == 0, report
     return report
+
+
+def feeding(riskd: RiskdProcess, *arguments: str | Path) -> subprocess.Popen[str]:
+    """Return the real command at play, a child process whose report is JSON."""
+    ports = [f"--{name}={riskd.addresses[name]}" for name in ("orders", "ticks", "control")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "riskd", "feed", *map(str, arguments), "--json", *ports],
+        cwd=riskd.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def open_market(riskd: RiskdProcess, **closes: float) -> None:
