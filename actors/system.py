@@ -33,6 +33,7 @@ from riskd.messages import (
     AccountAdd,
     AccountSpec,
     Configure,
+    DayBegan,
     Elapse,
     Fill,
     InstrumentAdd,
@@ -151,6 +152,10 @@ class System:
         elif isinstance(asked, Elapse):
             self._breakers.tell(WakeAccounts(message.stamp))
             self._clock.tell(WakeAccounts(message.stamp))
+        elif isinstance(asked, DayBegan):
+            for key, account_ref in self._refs.items():
+                if self.accounts[key].state.spec.calendar == asked.calendar:
+                    account_ref.tell(message)
         elif isinstance(asked, SessionRoll) and asked.account is None:
             roll = RollCall(message, len(self._refs))
             for account, account_ref in self._refs.items():

@@ -22,7 +22,7 @@ from config.shapes import (
     shape_of,
     unknown_key,
 )
-from riskd.messages import AccountSpec, GroupSpec, InstrumentSpec, LimitsSpec
+from riskd.messages import AccountSpec, CalendarSpec, GroupSpec, InstrumentSpec, LimitsSpec
 
 ROOT = ""  # The section of the keys that stand before any table.
 LIMIT_SECTIONS = ("default", "firm")  # Limits without an id: tables like those of the settings.
@@ -31,8 +31,9 @@ SPECS: dict[str, type[msgspec.Struct]] = {
     "instrument": InstrumentSpec,
     "group": GroupSpec,
     "account": AccountSpec,
+    "calendar": CalendarSpec,
 }
-ID_FIELDS = {"instrument": "symbol", "group": "id", "account": "id"}
+ID_FIELDS = {"instrument": "symbol", "group": "id", "account": "id", "calendar": "id"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 LimitKey = tuple[str, str, str]  # Scope, id, and the symbol of an account's own limit on it.

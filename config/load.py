@@ -14,9 +14,9 @@ from config.entries import LIMIT_SECTIONS, ROOT, SECTIONS, Declared, Entry
 from config.environment import add_environment, include_override
 from config.errors import ConfigError
 from config.locate import KeyPath
-from config.rules import check_rules
+from config.rules import check_rules, known_calendars
 from config.settings import Settings, risk_settings
-from riskd.messages import LimitSet, Universe
+from riskd.messages import CalendarSpec, LimitSet, Universe
 
 NO_DEFAULT = (
     "No [default] limits: an account without limits of its own is not limited. "
@@ -90,7 +90,15 @@ def _universe(declared: Declared, settings: Settings) -> Universe:
         groups=tuple(spec.value for spec in declared.specs["group"]),
         accounts=tuple(spec.value for spec in declared.specs["account"]),
         limits=_limit_set(declared),
+        calendars=_calendars(declared),
     )
+
+
+def _calendars(declared: Declared) -> tuple[CalendarSpec, ...]:
+    """Return the calendars that riskd knows by itself, with the declared ones put over them."""
+    known = {spec.id: spec for spec in known_calendars()}
+    known |= {spec.value.id: spec.value for spec in declared.specs["calendar"]}
+    return tuple(known.values())
 
 
 def _limit_set(declared: Declared) -> LimitSet:

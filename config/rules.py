@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from fractions import Fraction
+from importlib import resources
 from itertools import pairwise
 from typing import Any, TypeGuard
+from zoneinfo import available_timezones
+
+import msgspec
 
 from config.entries import ID_FIELDS, LIMIT_SECTIONS, Declared, Spec
 from config.errors import Problem, did_you_mean
 from config.shapes import Finding
-from riskd.messages import AccountSpec, InstrumentKind, InstrumentSpec, MarginModel
+from riskd.messages import AccountSpec, CalendarSpec, InstrumentKind, InstrumentSpec, MarginModel
 
 FIRM = "firm"  # The root of all groups; it is not declared.
 MONEY_PER_UNIT = 10**12  # The engine counts money in integer 10^-12 of its currency.
@@ -34,6 +39,7 @@ def check_rules(declared: Declared, *, complete: bool) -> Iterator[Problem]:
     yield from _check_limits(declared)
     if complete:
         yield from _check_groups(declared)
+        yield from _check_calendars(declared)
         yield from _check_scopes(declared)
 
 
@@ -108,6 +114,25 @@ def _check_groups(declared: Declared) -> Iterator[Problem]:
             yield spec.entry.problem(
                 Finding(("parent",), found, 'a way up to "firm"', 'Use parent = "firm".')
             )
+
+
+def known_calendars() -> tuple[CalendarSpec, ...]:
+    """Return the calendars that need no declaration."""
+    text = resources.files(__package__).joinpath("calendars.toml").read_text()
+    return msgspec.convert(tomllib.loads(text)["calendar"], tuple[CalendarSpec, ...])
+
+
+def _check_calendars(declared: Declared) -> Iterator[Problem]:
+    zones = available_timezones()
+    for spec in declared.specs["calendar"]:
+        if spec.value is not None and spec.value.zone not in zones:
+            found = f'"{spec.value.zone}"'
+            suggestion = did_you_mean(spec.value.zone, zones) or 'Try "America/New_York" or "UTC".'
+            yield spec.entry.problem(Finding(("zone",), found, "an IANA time zone", suggestion))
+    names = [*(known.id for known in known_calendars()), *declared.spec_ids("calendar")]
+    for spec in declared.specs["account"]:
+        if spec.value is not None and spec.value.calendar not in names:
+            yield spec.entry.problem(_unknown("calendar", "calendar", spec.value.calendar, names))
 
 
 def _is_own_ancestor(group: str, parents: dict[str, str]) -> bool:

@@ -18,7 +18,7 @@ from engine.orders import Order, OrderState, PendingAmend
 from engine.quotes import Quote
 from engine.throttle import Window
 from engine.valuation import Valuation, margin_rate
-from riskd.messages import AccountSpec, Fill, Scope
+from riskd.messages import AccountSpec, Fill, Scope, TimeInForce
 
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
@@ -44,7 +44,8 @@ class AccountState(Struct):
     windows: dict[str, Window] = {}
     unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
     frozen: str = ""  # Why; empty while it may trade.
-    day_open_money: int | None = None  # Equity at the last session roll, account currency.
+    day: str = ""  # The calendar day that has begun for it.
+    day_open_money: int | None = None  # Equity when it began; None until marks and rates are known.
     day_transfers_money: int = 0  # Since then.
     day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
@@ -122,7 +123,9 @@ class Account:
 
     def day_pnl_money(self) -> int:
         """Return the P&L since the last roll, of the valuation's last refresh."""
-        opened = (self.state.day_open_money or 0) + self.state.day_transfers_money
+        if self.state.day_open_money is None:
+            return 0  # It is measured from now on, see `roll_day`.
+        opened = self.state.day_open_money + self.state.day_transfers_money
         for currency, money in self.state.day_unrated.items():
             opened += self.convert(money, currency) or 0  # No rate: the refresh found it missing.
         return self.valuation.equity_money - opened
@@ -217,16 +220,33 @@ class Account:
         self.valuation.cash_changed()
 
     def roll_day(self) -> Missing | None:
-        """Begin a day at the equity of now; return what is missing to do so."""
+        """Begin a day at the equity of now; return what is missing to know it.
+
+        Then the day is measured from the first moment at which it is known.
+        """
+        state = self.state
         missing = self.valuation.refresh()
-        if missing is None:
-            self.state.day_open_money = self.valuation.equity_money
-            self.state.day_transfers_money = 0
-            self.state.day_unrated.clear()
-            self.state.day_turnover.clear()
-            for symbol in self.state.positions:
-                self.membership.touch(symbol)
+        state.day_open_money = self.valuation.equity_money if missing is None else None
+        state.day_transfers_money = 0
+        state.day_unrated.clear()
+        state.day_turnover.clear()
+        for symbol in state.positions:
+            self.membership.touch(symbol)
         return missing
+
+    def begin_day(self, day: str) -> None:
+        """Begin a calendar day, once: day orders expire, all others are carried."""
+        if day <= self.state.day:
+            return
+        self.state.day = day
+        self.roll_day()
+        expired = [
+            order_id
+            for order_id, order in self.state.orders.items()
+            if order.check.time_in_force is TimeInForce.DAY
+        ]
+        for order_id in expired:
+            self.end(order_id, OrderState.EXPIRED)
 
     def convert(self, money: int, currency: str) -> int | None:
         """Return money in account currency, half-even; None if no rate is known."""

@@ -48,6 +48,7 @@ from riskd.messages import (
     AccountSpec,
     Check,
     Configure,
+    DayBegan,
     Elapse,
     Error,
     Fill,
@@ -77,6 +78,7 @@ Input = (
     | BreakerCommand
     | Configure
     | Elapse
+    | DayBegan
     | InstrumentAdd
     | AccountAdd
 )
@@ -212,8 +214,13 @@ class Core:
             case Elapse():
                 for event in apply_expiry(self.boards.breakers, stamp, facts):
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
-                for account in self.timers.take_due(stamp.steady_ns):
-                    self._at_desk(self.accounts[account], message, stamp, facts)
+                for key in self.timers.take_due(stamp.steady_ns):
+                    self._at_desk(self.accounts[key], message, stamp, facts)
+                return None
+            case DayBegan():
+                for account in self.accounts.values():
+                    if account.state.spec.calendar == message.calendar:
+                        self._at_desk(account, message, stamp, facts)
                 return None
             case SessionRoll() if message.account is None:
                 return self._roll_all(message, stamp, facts)

@@ -33,6 +33,7 @@ from riskd.messages import (
     ActorFailed,
     Amend,
     Check,
+    DayBegan,
     Elapse,
     Error,
     Fill,
@@ -67,7 +68,7 @@ AddressedMessage = (
     | VerdictVoid
     | ActorFailed
 )
-AccountMessage = AddressedMessage | Elapse | Recount
+AccountMessage = AddressedMessage | Elapse | DayBegan | Recount
 Answer = Verdict | Ack | Error | Result | None
 
 
@@ -110,6 +111,9 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
         case Elapse():
             apply_wake(account, stamp, facts)
             return None
+        case DayBegan():
+            account.begin_day(message.day)
+            return None
         case Recount():
             account.membership.recount(list(account.state.positions))
             return None
@@ -136,9 +140,10 @@ def _answer_operator(
             account.state.frozen = ""
             return _done(message.request_id, {"seq": stamp.seq})
         case SessionRoll():
-            missing = account.roll_day()
+            missing = account.valuation.refresh()
             if missing is not None:
                 return _refused(message.request_id, f"{account.id}: {missing.what}")
+            account.roll_day()
             return _done(message.request_id, {"account": account.id, "seq": stamp.seq})
         case ActorFailed():
             freeze(account, message.reason, facts)

@@ -58,6 +58,7 @@ def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
             fees += fee or 0
     missing = account.valuation.refresh()
     equity, day = account.valuation.equity_money, account.day_pnl_money()
+    opened = account.state.day_open_money
     return PnlUpdate(
         account=account.id,
         currency=account.state.spec.currency,
@@ -65,7 +66,7 @@ def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
         realized=number_from_money(realized),
         unrealized=number_from_money(unrealized),
         fees=number_from_money(fees),
-        day=None if missing else number_from_money(day),
+        day=None if missing or opened is None else number_from_money(day),
         complete=complete and missing is None,
         ts_ns=now_ns,
     )

@@ -264,6 +264,7 @@ _JOURNAL = (
         )
     ),
     m.Elapse(),
+    m.DayBegan(calendar="XNYS", day="2026-11-20"),
     m.VerdictVoid(account="A1", client_order_id="o-1"),
     m.ActorFailed(account="A1", reason="AssertionError in the ledger."),
 )

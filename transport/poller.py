@@ -8,6 +8,7 @@ sent before that look, and a port that something else was sent on is poked to lo
 from __future__ import annotations
 
 import asyncio
+import select
 from time import monotonic_ns
 from typing import Protocol
 
@@ -111,12 +112,19 @@ class Poller:
         elif monotonic_ns() < self._spin_until_ns:
             self._loop.call_soon(self._spin)
 
+    def _has_edge(self, index: int) -> bool:
+        readable, _, _ = select.select([_descriptor(self._sockets[index])], [], [], 0)
+        return bool(readable)
+
     def _look(self) -> None:
         self._belt = self._loop.call_later(BELT_S, self._look)
         if self._scheduled:
             return
         for index, (port, _) in enumerate(self._ports):
-            if port.readable() and index not in self._ready:
+            # A descriptor that is readable has its edge still: the loop is about to see it.
+            if self._has_edge(index) or index in self._ready:
+                continue
+            if port.readable():
                 self.rescues += 1
                 self._ready.add(index)
         if self._ready:

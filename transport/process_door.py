@@ -21,6 +21,7 @@ from riskd.messages import (
     Check,
     Configure,
     ControlCommand,
+    DayBegan,
     Elapse,
     Error,
     InternalMessage,
@@ -31,6 +32,7 @@ from riskd.messages import (
     VerdictVoid,
 )
 from transport.clock import Clock
+from transport.days import Days
 from transport.journal import Journal
 from transport.journal_format import JournalFailed, JournalFull
 
@@ -58,6 +60,7 @@ class Door:
         self._journal = journal
         self._clock = clock
         self._failures: list[ActorFailed] = []
+        self._days = Days(())
         self._sequencer = Sequencer(system, journal, clock, journal.last_seq)
 
     @property
@@ -93,14 +96,22 @@ class Door:
         self.inject(VerdictVoid(account=verdict.account, client_order_id=order_id))
 
     def put_in_force(self, universe: Universe) -> None:
-        """Journal and apply a configuration."""
+        """Journal and apply a configuration, and begin the days it asks for."""
         self.inject(Configure(universe=universe))
+        self._days = Days(universe.calendars)
+        self.begin_days()
 
     def inject(self, message: InternalMessage) -> None:
         """Take an input that riskd itself makes."""
         raw = encode_msgpack(message)
         # Taken as a replay will read it: an int where a float is declared would hash otherwise.
         self._admit(internal_codec.decode(raw), raw, Source.INTERNAL, None)
+
+    def begin_days(self) -> None:
+        """Begin the day of every calendar whose local time has come to it."""
+        now_ns = self._clock.wall_ns()
+        for calendar, day in self._days.begun(now_ns):
+            self.inject(DayBegan(calendar=calendar, day=day))
 
     def elapse_if_due(self) -> None:
         """Let time pass for the rules if something waits for it."""

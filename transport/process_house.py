@@ -35,6 +35,7 @@ from transport.process_queries import Queries
 from transport.publisher import Publisher
 
 log = structlog.get_logger("riskd")
+DAYS_S = 0.5  # How often it is looked whether a calendar's day has begun.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
 OWN_ALERT_ID_FIRST = 10**12  # Alerts about the process itself are in no journal: other numbers.
 GARBAGE_MAX = 500_000  # Objects made since the last collection that make one due though busy.
@@ -94,6 +95,7 @@ class House:
         self.door.state = "active"
         publish = self.settings.publish
         self._every("due", DUE_S, self.door.elapse_if_due)
+        self._every("days", DAYS_S, self.door.begin_days)
         self._every("heartbeat", publish.heartbeat_ms / 1000, self._beat)
         self._every("publish", publish.publish_ms / 1000, self._publish_state)
         return self.ports

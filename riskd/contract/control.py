@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
 
 from riskd.contract.base import (
     AccountId,
@@ -175,6 +177,13 @@ class Elapse(Message, frozen=True, kw_only=True, tag="elapse"):
     """Time passed and something was due. Written to the journal by riskd itself."""
 
 
+class DayBegan(Message, tag="day_began", frozen=True, kw_only=True):
+    """A day of a calendar began. Written to the journal by riskd itself, once per day."""
+
+    calendar: Name
+    day: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
 class VerdictVoid(Message, frozen=True, kw_only=True, tag="verdict_void"):
     """A verdict missed its deadline on the way out. Written to the journal by riskd itself."""
 
@@ -222,7 +231,7 @@ ControlCommand = (
     | SessionRoll
 )
 ControlMessage = ControlQuery | ControlCommand | Stop
-InternalMessage = Configure | Elapse | VerdictVoid | ActorFailed
+InternalMessage = Configure | Elapse | DayBegan | VerdictVoid | ActorFailed
 ControlAnswer = Result | Error
 ScopeName = Scope
 PartBase = Part

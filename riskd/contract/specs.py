@@ -44,6 +44,14 @@ class InstrumentSpec(Part, frozen=True, kw_only=True):
     stale_after_ms: Annotated[int, Meta(gt=0)] | None = None  # Default: [prices] stale_after_ms.
 
 
+class CalendarSpec(Part, frozen=True, kw_only=True):
+    """When a day begins: once per day at a local time, on days of daylight saving too."""
+
+    id: UniqueId
+    zone: UniqueId = "UTC"  # IANA name, such as America/New_York.
+    roll: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"  # Local time.
+
+
 class GroupSpec(Part, frozen=True, kw_only=True):
     """A desk, a client, a tenant: limits on it bind all its accounts together."""
 
@@ -93,7 +101,7 @@ class AccountSpec(Part, frozen=True, kw_only=True):
     margin_model: MarginModel = MarginModel.RATE
     leverage: Positive | None = None  # For the leverage model.
     response_mode: ResponseMode = ResponseMode.ADVISE
-    calendar: Name = ""
+    calendar: UniqueId = "UTC"  # When its day begins.
 
 
 class LimitValue(Part, frozen=True, kw_only=True):
@@ -179,3 +187,4 @@ class Universe(Part, frozen=True, kw_only=True):
     groups: tuple[GroupSpec, ...] = ()
     accounts: tuple[AccountSpec, ...] = ()
     limits: LimitSet = LimitSet()
+    calendars: tuple[CalendarSpec, ...] = ()

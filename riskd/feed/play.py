@@ -216,8 +216,8 @@ class _Player:
     async def _confirm_ticks(self, *, is_last: bool = False) -> None:
         """Let the ticks before an order go out first; in lockstep wait until riskd has them.
 
-        So too after the last, if riskd can be asked: who only connects to leave does not know
-        whether a busy riskd has read it all.
+        So too after the last, if riskd can be asked: a connection that is closed does not tell
+        whether a busy riskd has read it to its end.
         """
         await self._sender.flush()
         is_lockstep = self._options.lockstep

@@ -81,6 +81,9 @@ class FakeRiskd:
         self.addresses: dict[str, str] = {}
         for name, socket in self._sockets.items():
             socket.setsockopt(zmq.LINGER, 0)
+        # Tell of every subscription, also while one like it, of a peer just gone, still stands.
+        self._sockets["alerts"].setsockopt(zmq.XPUB_VERBOSE, 1)
+        for name, socket in self._sockets.items():
             wanted = (addresses or {}).get(name, "tcp://127.0.0.1:*")
             socket.bind(wanted)
             endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)

@@ -1,0 +1,90 @@
+"""A day begins: P&L and turnover restart at the mark, day orders expire, the rest is carried."""
+
+from __future__ import annotations
+
+from riskd.messages import DayBegan, LimitsSpec, SessionRoll, Tick, TimeInForce
+from tests.builders import StampedCore, a_core, a_fill, an_account, an_order
+
+ACCOUNTS = (an_account("A1", calendar="XNYS"), an_account("A2", calendar="UTC"))
+
+
+def a_house(limits: LimitsSpec | None = None, **fields) -> StampedCore:
+    return a_core(limits, accounts=ACCOUNTS, **fields)
+
+
+def begin(house: StampedCore, day: str = "2026-11-20", calendar: str = "XNYS") -> None:
+    house.send(DayBegan(calendar=calendar, day=day))
+
+
+def day_pnl(house: StampedCore, account: str = "A1") -> float:
+    held = house.core.accounts[account]
+    assert held.valuation.refresh() is None
+    return held.day_pnl_money() / 10**12
+
+
+def test_e50_day_restarts_at_the_mark_of_the_roll_and_positions_are_carried():
+    house = a_house()
+    house.send(a_fill("e-1", quantity=10, price=90.0))
+    assert day_pnl(house) == 100.0
+    begin(house)
+    assert (day_pnl(house), house.position().books.lots) == (0.0, 10)
+    house.send(Tick(symbol="X", bid=103.0, ask=103.0))
+    assert day_pnl(house) == 30.0
+    assert house.position().books.realized_money == 0
+
+
+def test_e50_day_orders_expire_and_all_others_are_carried():
+    house = a_house()
+    for order_id, life in (("d", "day"), ("g", "gtc"), ("t", "gtd")):
+        house.send(an_order(order_id, quantity=3, time_in_force=TimeInForce(life)))
+    begin(house)
+    assert list(house.account().orders) == ["g", "t"]
+    assert house.account().finished["d"].state == "expired"
+    assert house.position().open_buy_lots == 6
+    late = house.send(a_fill("e-1", quantity=3, client_order_id="d"))
+    assert late.flags == ("late_fill",)
+
+
+def test_e49_day_begins_once_per_calendar_and_only_forward():
+    house = a_house(LimitsSpec(turnover=10_000.0))
+    begin(house)
+    house.send(a_fill("e-1", quantity=10, price=90.0))
+    house.send(a_fill("e-2", quantity=10, price=90.0, account="A2"))
+    for day in ("2026-11-20", "2026-11-19"):
+        begin(house, day)
+    begin(house, "2026-11-21", calendar="FX")  # Nobody's.
+    assert (day_pnl(house), day_pnl(house, "A2")) == (100.0, 100.0)
+    begin(house, "2026-11-21")
+    assert (day_pnl(house), day_pnl(house, "A2")) == (0.0, 100.0)
+    assert house.account().day_turnover == {}
+
+
+def test_daily_loss_of_yesterday_does_not_refuse_today():
+    house = a_house(LimitsSpec(daily_loss=50.0))
+    house.send(a_fill("e-1", quantity=10, price=105.0))
+    refused = house.send(an_order("o-1"))
+    assert [reject.code for reject in refused.rejects] == ["DAILY_LOSS"]
+    begin(house)
+    assert house.send(an_order("o-2")).approved
+
+
+def test_day_that_begins_without_a_mark_is_measured_from_the_first_moment_it_has_one():
+    house = a_house(LimitsSpec(daily_loss=50.0), quotes={})
+    house.send(a_fill("e-1", quantity=10, price=100.0))
+    begin(house)
+    refused = house.send(an_order("o-1"))
+    assert [reject.code for reject in refused.rejects] == ["NO_REFERENCE_PRICE"]
+    house.send(Tick(symbol="X", bid=80.0, ask=80.0))
+    assert house.send(an_order("o-2", price=80.0)).approved
+    house.send(Tick(symbol="X", bid=75.0, ask=75.0))
+    lost = house.send(an_order("o-3", price=75.0))
+    assert [reject.code for reject in lost.rejects] == ["DAILY_LOSS"]  # Exactly 50 since then.
+
+
+def test_operator_rolls_the_session_of_all_and_day_orders_stay():
+    house = a_house()
+    house.send(an_order("d", quantity=3))
+    house.send(a_fill("e-1", quantity=10, price=90.0))
+    assert house.send(SessionRoll()).ok
+    assert day_pnl(house) == 0.0
+    assert list(house.account().orders) == ["d"]

@@ -1,0 +1,53 @@
+"""When days begin: once each, at the local time, on the days of daylight saving too."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from riskd.messages import CalendarSpec
+from transport.days import Days
+
+NEW_YORK = CalendarSpec(id="XNYS", zone="America/New_York", roll="16:00")
+HOUR_NS = 3600 * 10**9
+
+
+def instant_ns(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 10**9
+
+
+@pytest.mark.parametrize(
+    ("before", "at", "day"),
+    [
+        ("2026-07-01T19:59:59", "2026-07-01T20:00:00", "2026-07-01"),  # Summer: UTC-4.
+        ("2026-12-01T20:59:59", "2026-12-01T21:00:00", "2026-12-01"),  # Winter: UTC-5.
+        ("2026-03-08T19:59:59", "2026-03-08T20:00:00", "2026-03-08"),  # Clocks went forward at 2.
+        ("2026-11-01T20:59:59", "2026-11-01T21:00:00", "2026-11-01"),  # Clocks went back at 2.
+    ],
+)
+def test_day_begins_when_local_clocks_show_the_roll_time(before: str, at: str, day: str):
+    days = Days((NEW_YORK,))
+    assert [told[0] for told in days.begun(instant_ns(before))] == ["XNYS"]  # The day before.
+    assert list(days.begun(instant_ns(before))) == []
+    assert list(days.begun(instant_ns(at))) == [("XNYS", day)]
+    assert list(days.begun(instant_ns(at))) == []
+
+
+@pytest.mark.parametrize("roll", ["00:00", "01:30", "02:30", "16:00", "23:59"])
+@pytest.mark.parametrize(
+    "zone", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "UTC"]
+)
+def test_day_is_told_once_each_in_order_over_a_year_of_hours(zone: str, roll: str):
+    days = Days((CalendarSpec(id="C", zone=zone, roll=roll),))
+    begun_ns = instant_ns("2026-01-01T12:00:00")
+    told = [day for hour in range(365 * 24) for _, day in days.begun(begun_ns + hour * HOUR_NS)]
+    assert told == sorted(set(told))
+    assert len(told) in (365, 366)
+
+
+def test_day_is_not_told_again_when_the_wall_clock_steps_back():
+    days = Days((NEW_YORK,))
+    list(days.begun(instant_ns("2026-07-01T20:30:00")))
+    assert list(days.begun(instant_ns("2026-07-01T19:30:00"))) == []
+    assert list(days.begun(instant_ns("2026-07-01T20:30:00"))) == []

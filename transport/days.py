@@ -1,0 +1,40 @@
+"""When a calendar's day begins: the only place that knows time zones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from riskd.messages import CalendarSpec
+
+NS = 1_000_000_000
+
+
+def day_of(spec: CalendarSpec, wall_ns: int) -> date:
+    """Return the day that has begun in a calendar: the local date at which it did.
+
+    A day begins when local clocks show the roll time. On the day they are put back they may show it
+    twice, and an instant between may name the day before again: whoever rolls goes only forward.
+    """
+    local = datetime.fromtimestamp(wall_ns // NS, UTC).astimezone(ZoneInfo(spec.zone))
+    hours, minutes = spec.roll.split(":")
+    since_roll = local.replace(tzinfo=None) - timedelta(hours=int(hours), minutes=int(minutes))
+    return since_roll.date()
+
+
+class Days:
+    """Remembers which day of each calendar was told last, and tells each day once."""
+
+    def __init__(self, calendars: tuple[CalendarSpec, ...]) -> None:
+        self._calendars = calendars
+        self._told: dict[str, date] = {}
+
+    def begun(self, wall_ns: int) -> Iterator[tuple[str, str]]:
+        """Yield every calendar whose day has begun since it was last asked, and that day."""
+        for spec in self._calendars:
+            day = day_of(spec, wall_ns)
+            told = self._told.get(spec.id)
+            if told is None or day > told:
+                self._told[spec.id] = day
+                yield spec.id, day.isoformat()
