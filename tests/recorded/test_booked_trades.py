@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -135,7 +135,9 @@ def fees_of(all_of_it: list[Booking]) -> tuple[int, int]:
     return by_currency["USD"], by_currency["EUR"]
 
 
-def require_shown_as_booked(positions: list[dict], booked: dict[str, list[Booking]]) -> None:
+def require_shown_as_booked(
+    positions: list[dict[str, Any]], booked: dict[str, list[Booking]]
+) -> None:
     """Fail unless the control port shows quantity, realised P&L and fees of the slow ledger."""
     assert len(positions) == len(METHODS) * len(booked)
     for position in positions:

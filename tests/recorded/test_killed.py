@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,7 @@ def test_killed_under_a_flood_of_ticks_loses_no_row(shared, tmp_path):
     with recorded_riskd(tmp_path) as riskd:
         with feeding(riskd, path) as child:
             for row in (50_000, 300_000):
-                riskd.wait_until(lambda row=row: row_taken(riskd, "BAC") >= row)
+                riskd.wait_until(partial(has_taken, riskd, "BAC", row))
                 assert child.poll() is None
                 riskd.kill()
                 riskd.start()
@@ -192,6 +193,11 @@ def test_killed_under_a_flood_of_ticks_loses_no_row(shared, tmp_path):
         assert shown["feed_gaps"] == 0
         assert row_taken(riskd, "BAC") == touch.counts.total()
         assert {name: shown[name] for name in ("bid", "ask", "last")} == touch.shown()
+
+
+def has_taken(riskd: RiskdProcess, symbol: str, row: int) -> bool:
+    """Return whether riskd has taken a row of the only feed of a symbol."""
+    return row_taken(riskd, symbol) >= row
 
 
 def row_taken(riskd: RiskdProcess, symbol: str) -> int:

@@ -18,7 +18,7 @@ def tick_of(row: int) -> Tick:
     return Tick(symbol="AAPL", last=10.0, seq=row, feed="f" * 64)
 
 
-def bound(context: zmq.Context, address: str) -> zmq.Socket:
+def bound(context: zmq.Context[zmq.Socket[bytes]], address: str) -> zmq.Socket[bytes]:
     """Return a ticks port with a short queue."""
     port = context.socket(zmq.PULL)
     port.setsockopt(zmq.LINGER, 0)
@@ -28,7 +28,7 @@ def bound(context: zmq.Context, address: str) -> zmq.Socket:
     return port
 
 
-def is_bound(port: zmq.Socket, address: str) -> bool:
+def is_bound(port: zmq.Socket[bytes], address: str) -> bool:
     """Bind, unless the port that was there before is not gone yet."""
     try:
         port.bind(address)
@@ -37,7 +37,7 @@ def is_bound(port: zmq.Socket, address: str) -> bool:
     return True
 
 
-def rows_in(port: zmq.Socket) -> list[int]:
+def rows_in(port: zmq.Socket[bytes]) -> list[int]:
     """Return the rows of the next message."""
     message = ticks_codec.decode(port.recv())
     return [tick.seq for tick in getattr(message, "ticks", [message])]
@@ -45,9 +45,11 @@ def rows_in(port: zmq.Socket) -> list[int]:
 
 def test_tick_sender_blocked_while_the_port_dies_begins_again_before_what_waited():
     """What waits in the dead connection must not reach the next riskd ahead of what was lost."""
-    context = zmq.Context()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     first = bound(context, "tcp://127.0.0.1:*")
-    address = first.getsockopt(zmq.LAST_ENDPOINT).decode()
+    endpoint = first.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(endpoint, bytes)
+    address = endpoint.decode()
 
     async def scene() -> list[int]:
         sender = TickSender(address, reconnect_s=30)
@@ -89,7 +91,7 @@ async def until_blocked(feeding: asyncio.Task[None], sent: list[int]) -> None:
     assert not feeding.done(), "the queues held it all: nothing was blocked"
 
 
-async def rows_of(port: zmq.Socket, count: int) -> list[int]:
+async def rows_of(port: zmq.Socket[bytes], count: int) -> list[int]:
     """Return the first `count` rows that come."""
     rows: list[int] = []
     while len(rows) < count:
