@@ -79,7 +79,7 @@ class FakeRiskd:
         kinds = {"orders": zmq.ROUTER, "ticks": zmq.PULL, "alerts": zmq.XPUB, "control": zmq.ROUTER}
         self._sockets = {name: self._context.socket(kind) for name, kind in kinds.items()}
         self.addresses: dict[str, str] = {}
-        for name, socket in self._sockets.items():
+        for socket in self._sockets.values():
             socket.setsockopt(zmq.LINGER, 0)
         # Tell of every subscription, also while one like it, of a peer just gone, still stands.
         self._sockets["alerts"].setsockopt(zmq.XPUB_VERBOSE, 1)
