@@ -17,7 +17,7 @@ from actors.supervisor import Supervisor
 from engine.account import Account
 from engine.alerts import AlertBook
 from engine.boards import Boards
-from engine.core import CoreState
+from engine.core import CoreState, state_of
 from engine.desk import (
     SUSPENSE,
     AddressedMessage,
@@ -111,20 +111,7 @@ class System:
 
     def state(self) -> CoreState:
         """Return the state as one tree. Call between inputs."""
-        boards = self.boards
-        return CoreState(
-            seq=self.last.seq,
-            steady_ns=self.last.steady_ns,
-            settings=boards.settings,
-            instruments=[instrument.spec for instrument in boards.instruments.values()],
-            groups=boards.groups,
-            limits=boards.limits,
-            limits_version=boards.limits_version,
-            quotes=boards.quotes.quotes,
-            breakers=boards.breakers.book,
-            accounts={key: account.state for key, account in self.accounts.items()},
-            alerts=self.alert_book,
-        )
+        return state_of(self.boards, self.accounts, self.alert_book, self.last)
 
     def _start_writers(self, publish: Publish) -> dict[type, Ref]:
         """Start the writers of the boards; return which input goes to whom."""

@@ -15,7 +15,7 @@ from engine.facts import Facts, Stamp
 from engine.findings import reject
 from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
-from engine.pretrade import explained, judge, malformed
+from engine.pretrade import denied, explained, judge, malformed
 from riskd.codes import RejectCode
 from riskd.messages import Amend, Check, OrderReport, OrderStatus, Reject, Scope, Verdict
 
@@ -67,25 +67,6 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     order.amends.append(pending)
     account.set_leaves(order, order.reachable_lots())
     return verdict
-
-
-def denied_amend(
-    amend: Amend, stamp: Stamp, rejects: tuple[Reject, ...], limits_version: int
-) -> Verdict:
-    """Return the denial of a change; it is kept under the new id, if it has one."""
-    return Verdict(
-        client_order_id=amend.new_client_order_id or amend.client_order_id,
-        account=amend.account,
-        approved=False,
-        seq=stamp.seq,
-        limits_version=limits_version,
-        checked_ns=stamp.recv_ns,
-        duplicate=False,
-        durability=0,
-        rejects=rejects,
-        warnings=(),
-        request_id=amend.request_id,
-    )
 
 
 def apply_replaced(account: Account, order: Order, report: OrderReport, lots: int | None) -> None:
@@ -163,7 +144,7 @@ def _repeated(account: Account, known: PendingAmend, amend: Amend, stamp: Stamp)
     name = next(n for n in names if getattr(known.amend, n) != getattr(amend, n))
     text = f"id used before with {name} {getattr(known.amend, name)}, now {getattr(amend, name)}"
     found = _rejected(RejectCode.ID_REUSED, text, amend)
-    return denied_amend(amend, stamp, (found,), account.boards.limits_version)
+    return denied(amend, stamp, (found,), account.boards.limits_version)
 
 
 def _without(account: Account, order: Order, turnover_money: int | None) -> int | None:
@@ -180,7 +161,7 @@ def _approved(
     account: Account, amend: Amend, stamp: Stamp, warnings: tuple[Reject, ...]
 ) -> Verdict:
     settings = account.boards.settings
-    verdict = denied_amend(amend, stamp, (), account.boards.limits_version)
+    verdict = denied(amend, stamp, (), account.boards.limits_version)
     return replace(
         verdict,
         approved=True,
@@ -199,7 +180,7 @@ def _refuse(
     check: Check | None = None,
     **told: object,
 ) -> Verdict:
-    verdict = denied_amend(amend, stamp, rejects, account.boards.limits_version)
+    verdict = denied(amend, stamp, rejects, account.boards.limits_version)
     verdict = replace(verdict, **told)
     if check is not None:
         verdict = replace(verdict, durability=account.boards.settings.durability)

@@ -107,6 +107,25 @@ class Topical(NamedTuple):
     message: Published
 
 
+def state_of(
+    boards: Boards, accounts: dict[str, Account], alerts: AlertBook, stamp: Stamp
+) -> CoreState:
+    """Return a state as one tree that shares its leaves with the engine it was taken from."""
+    return CoreState(
+        seq=stamp.seq,
+        steady_ns=stamp.steady_ns,
+        settings=boards.settings,
+        instruments=[instrument.spec for instrument in boards.instruments.values()],
+        groups=boards.groups,
+        limits=boards.limits,
+        limits_version=boards.limits_version,
+        quotes=boards.quotes.quotes,
+        breakers=boards.breakers.book,
+        accounts={key: account.state for key, account in accounts.items()},
+        alerts=alerts,
+    )
+
+
 def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:
     """Return what is published when another limit set is in force."""
     return LimitsUpdate(limits_version=limits_version, seq=stamp.seq, at_ns=stamp.recv_ns)
@@ -159,20 +178,7 @@ class Core:
 
     def state(self) -> CoreState:
         """Return the state as one tree that shares its leaves with the engine."""
-        boards = self.boards
-        return CoreState(
-            seq=self.stamp.seq,
-            steady_ns=self.stamp.steady_ns,
-            settings=boards.settings,
-            instruments=[instrument.spec for instrument in boards.instruments.values()],
-            groups=boards.groups,
-            limits=boards.limits,
-            limits_version=boards.limits_version,
-            quotes=boards.quotes.quotes,
-            breakers=boards.breakers.book,
-            accounts={key: account.state for key, account in self.accounts.items()},
-            alerts=self.alerts,
-        )
+        return state_of(self.boards, self.accounts, self.alerts, self.stamp)
 
     def restore(self, state: CoreState) -> None:
         """Become the engine that `state` was taken from. Call on a fresh core."""

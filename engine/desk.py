@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec.structs import replace
 
 from engine.account import Account
-from engine.amend import decide_amend, denied_amend
+from engine.amend import decide_amend
 from engine.facts import Facts, Raised, Recount, Stamp
 from engine.fills import (
     apply_bust,
@@ -188,14 +188,10 @@ def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts:
 
 def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int) -> Answer:
     """Answer a message of an account that does not exist (a fill goes to suspense instead)."""
-    if isinstance(message, Check):
+    if isinstance(message, Check | Amend):
         text = f"no account {message.account}"
         found = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
         return denied(message, stamp, (found,), limits_version)
-    if isinstance(message, Amend):
-        text = f"no account {message.account}"
-        found = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
-        return denied_amend(message, stamp, (found,), limits_version)
     if isinstance(message, OrderReport):
         return _ack(("unknown_account",), message.report_id, stamp)
     if isinstance(message, FillBust | FillCorrect):

@@ -14,6 +14,7 @@ from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import Order, OrderState, first_difference
 from riskd.codes import RejectCode
 from riskd.messages import (
+    Amend,
     Check,
     CheckResult,
     OrderType,
@@ -149,10 +150,13 @@ def _deny(
     return verdict
 
 
-def denied(order: Check, stamp: Stamp, rejects: tuple[Reject, ...], limits_version: int) -> Verdict:
-    """Return a denial that remembers nothing."""
+def denied(
+    order: Check | Amend, stamp: Stamp, rejects: tuple[Reject, ...], limits_version: int
+) -> Verdict:
+    """Return a denial that remembers nothing and so rests on nothing."""
+    new_id = order.new_client_order_id if isinstance(order, Amend) else None
     return Verdict(
-        client_order_id=order.client_order_id,
+        client_order_id=new_id or order.client_order_id,
         account=order.account,
         approved=False,
         seq=stamp.seq,

@@ -113,8 +113,9 @@ class Poller:
             self._loop.call_soon(self._spin)
 
     def _has_edge(self, index: int) -> bool:
-        readable, _, _ = select.select([_descriptor(self._sockets[index])], [], [], 0)
-        return bool(readable)
+        watch = select.poll()  # Not select.select: it knows descriptors below 1024 only.
+        watch.register(_descriptor(self._sockets[index]), select.POLLIN)
+        return bool(watch.poll(0))
 
     def _look(self) -> None:
         self._belt = self._loop.call_later(BELT_S, self._look)
