@@ -6,8 +6,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.boards import Boards, GroupPlan
-from engine.case import Case, CheckRow, Plan
-from engine.checks import CHECKS
+from engine.case import Case, Plan
+from engine.checks import rows_of
 from engine.facts import Facts, Missing
 from engine.instruments import Instrument
 from engine.ledger import Position
@@ -301,15 +301,7 @@ class Account:
         floor = resolve(boards.limits, owner, "concentration_floor")
         if floor is not None:
             plan.limits[floor.key] = floor
-        rows: list[CheckRow] = []
-        for row in CHECKS:
-            limit = None if row.key is None else resolve(boards.limits, owner, row.key)
-            if limit is not None:
-                plan.limits[limit.key] = limit
-            wanted = row.key is None or limit is not None
-            if wanted and (row.applies is None or row.applies(spec, plan)):
-                rows.append(row)
-        plan.checks = tuple(rows)
+        rows = plan.checks = rows_of(plan, spec, boards.limits)
         plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
         plan.needs_valuation = any(row.valued for row in rows)
         plan.margin_rate = margin_rate(spec, instrument)

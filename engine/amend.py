@@ -25,11 +25,11 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
 
     A repeat (same ids and content) gets its first verdict again. A refusal changes nothing.
     """
-    known = account.state.amended.get(_identity(amend))
-    if known is not None:
-        return _repeated(account, known, amend, stamp)
     root = account.root_id(amend.client_order_id)
     order = account.state.orders.get(root)
+    known = account.state.amended.get(_identity(amend))
+    if known is not None and not _is_over(known, order):
+        return _repeated(account, known, amend, stamp)
     if order is None:
         text = f"no working order {amend.client_order_id}"
         return _refuse(account, amend, stamp, (_rejected(RejectCode.MALFORMED, text, amend),))
@@ -129,6 +129,17 @@ def _conflict(account: Account, order: Order, amend: Amend) -> Reject | None:
     if new_id in state.orders or new_id in state.finished or new_id in state.aliases:
         return _rejected(RejectCode.ID_REUSED, f"id {new_id} was used before", amend)
     return None
+
+
+def _is_over(known: PendingAmend, order: Order | None) -> bool:
+    """Return whether the same words now ask for another change.
+
+    A change without an id of its own is a repeat only while it is the newest in flight: once the
+    venue answered it, or another was sent after it, its sender has the first verdict.
+    """
+    if known.amend.new_client_order_id is not None or not known.verdict.approved or order is None:
+        return False
+    return not order.amends or order.amends[-1].verdict.seq != known.verdict.seq
 
 
 def _identity(amend: Amend) -> str:

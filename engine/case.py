@@ -233,7 +233,10 @@ class CheckRow(NamedTuple):
     valued: bool = False  # Looks at the whole account's money.
     warns: bool = False  # What it finds is a warning, not a reject.
     ordinary: bool = False  # Must be run even when nothing about order or market is unusual.
+    hard_beyond: bool = False  # Holds to the hard limit beyond a tighter one that only warns.
 
     def refuses(self, plan: Plan) -> bool:
         """Return whether what it finds refuses the order, and is not merely a warning."""
-        return not self.warns and (self.key is None or plan.limits[self.key].hard)
+        if self.warns or self.hard_beyond:
+            return self.hard_beyond
+        return self.key is None or plan.limits[self.key].hard

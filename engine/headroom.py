@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.case import Case, CheckRow
+from engine.money import UNITS_MAX
 
 
 def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
@@ -10,7 +11,8 @@ def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
 
     Every check is monotone in the quantity. The rows' closed forms name the neighbourhood; the
     checks themselves decide, so the answer is exact whatever they rounded. Leaves the case placed
-    at the first quantity that fails; 0 lots and the row when not even one lot passes.
+    at the first quantity that fails; 0 lots and the row when not even one lot passes. More than an
+    order may be is never named; a change to what is filled already or less is none.
     """
     if case.lots is None:
         return 0, None
@@ -21,20 +23,23 @@ def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
         for fits in (row.fits_lots(case),)
         if fits is not None
     ]
-    low = max(0, min(estimates, default=case.lots))
-    return _gallop(case, low)
+    low = min(max(0, min(estimates, default=case.lots)), UNITS_MAX)
+    passing, binding = _gallop(case, low)
+    return (passing if passing > case.filled_lots else 0), binding
 
 
 def _gallop(case: Case, guess: int) -> tuple[int, CheckRow | None]:
     """Bracket the edge from `guess` outwards, then bisect: two looks where the guess is right."""
     step, passing, failing = 1, 0, 0
     if guess and first_failing(case, guess) is None:
+        if guess >= UNITS_MAX:
+            return UNITS_MAX, None
         passing, failing = guess, guess + step
         while first_failing(case, failing) is None:
-            if step > case.plan.instrument.quantity_max:
-                return passing, None
+            if failing >= UNITS_MAX:
+                return UNITS_MAX, None
             passing, step = failing, step * 2
-            failing = passing + step
+            failing = min(passing + step, UNITS_MAX)
     else:
         failing = max(1, guess)
         passing = failing - step

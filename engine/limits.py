@@ -87,11 +87,14 @@ def scopes_of(limits: LimitSet, owner: Owner) -> Iterator[tuple[Scope, str, Limi
         yield Scope.ACCOUNT_SYMBOL, f"{owner.account}:{owner.symbol}", narrow
 
 
-def resolve(limits: LimitSet, owner: Owner, key: str) -> ResolvedLimit | None:
+def resolve(
+    limits: LimitSet, owner: Owner, key: str, *, hard_only: bool = False
+) -> ResolvedLimit | None:
     """Return the tightest limit of type `key` for `owner`, or None if none is set anywhere.
 
     Of groups and the firm only limits on each order alone; the others bind their totals.
-    Of equal values the widest scope is named, and a hard limit before a soft one.
+    Of equal values the widest scope is named, and a hard limit before a soft one. A soft limit may
+    be tighter than a hard one, which binds all the same: `hard_only` finds that.
     """
     found: ResolvedLimit | None = None
     for scope, scope_id, table in scopes_of(limits, owner):
@@ -101,6 +104,8 @@ def resolve(limits: LimitSet, owner: Owner, key: str) -> ResolvedLimit | None:
         if limit is None:
             continue
         value, hard = _value_of(limit)
+        if hard_only and not hard:
+            continue
         if found is None or value < found.value or (value == found.value and hard > found.hard):
             money = money_from_number(value)
             found = ResolvedLimit(key, float(value), money, scope, scope_id, hard)

@@ -75,6 +75,7 @@ def _is_unusual(case: Case, *, frozen: bool) -> bool:
         or case.retry_after_ns != 0
         or case.repeat_after_ns != 0
         or case.turnover_money is None
+        or bool(plan.currency_limits)  # Their check alone finds out whether a rate is missing.
         or case.missing is not None
         or case.account_rate is None
         or not case.breakers.quiet

@@ -41,6 +41,7 @@ class Poller:
         self._ports: list[tuple[Port, int]] = []
         self._sockets: list[zmq.Socket[bytes]] = []
         self._ready: set[int] = set()
+        self._drained: set[int] = set()  # Since the last look for lost edges.
         self._scheduled = False
         self._spin_until_ns = 0
         self._belt: asyncio.TimerHandle | None = None
@@ -86,6 +87,7 @@ class Poller:
         for _ in range(PASSES_MAX):
             if not ready:
                 break
+            self._drained |= ready
             for index in sorted(ready):
                 if index and ports and ports[0][0].drain(ports[0][1]):
                     ready.add(0)
@@ -122,12 +124,13 @@ class Poller:
         if self._scheduled:
             return
         for index, (port, _) in enumerate(self._ports):
-            # A descriptor that is readable has its edge still: the loop is about to see it.
-            if self._has_edge(index) or index in self._ready:
+            # One that is drained lives, and one that is readable has its edge: the loop sees it.
+            if index in self._drained or self._has_edge(index):
                 continue
             if port.readable():
                 self.rescues += 1
                 self._ready.add(index)
+        self._drained.clear()
         if self._ready:
             self._schedule()
 

@@ -8,9 +8,16 @@ makes the common verdict fast. `docs/architecture.md` tells how to add one.
 
 from __future__ import annotations
 
-from engine.case import CheckRow
+from collections.abc import Callable
+from typing import TypeVar
+
+from engine.case import Case, CheckRow, Plan
 from engine.checks import conduct, credit, exposure, group, price, size, state
+from engine.limits import ResolvedLimit, resolve
 from riskd.codes import RejectCode
+from riskd.messages import AccountSpec, LimitSet
+
+Found = TypeVar("Found")
 
 CHECKS: tuple[CheckRow, ...] = (
     CheckRow(RejectCode.KILLED, state.check_killed),
@@ -194,3 +201,54 @@ CHECKS: tuple[CheckRow, ...] = (
     CheckRow(RejectCode.FX_MISSING, conduct.check_fx_missing, reducing_passes=True),
     CheckRow(RejectCode.DEADLINE, state.check_deadline),
 )
+
+
+def rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, ...]:
+    """Return the rows that apply to a plan, and note in it the limits that decide.
+
+    Where the tightest limit only warns and a hard one is wider, both are checked: a soft limit
+    never loosens a hard one.
+    """
+    rows: list[CheckRow] = []
+    for row in CHECKS:
+        limit = None if row.key is None else resolve(limits, plan.owner, row.key)
+        hard = limit
+        if limit is not None and not limit.hard:
+            hard = resolve(limits, plan.owner, limit.key, hard_only=True)
+            if hard is not None and not row.ordinary:  # It is charged before: once, for one limit.
+                limit = hard
+        if limit is not None:
+            plan.limits[limit.key] = limit
+        if row.key is not None and limit is None:
+            continue
+        if row.applies is not None and not row.applies(spec, plan):
+            continue
+        rows.append(row)
+        if hard is not None and hard is not limit:
+            rows.append(_held_to(row, hard))
+    return tuple(rows)
+
+
+def _held_to(row: CheckRow, limit: ResolvedLimit) -> CheckRow:
+    """Return the row held to a hard limit that is wider than the plan's."""
+    return row._replace(
+        check=_under(limit, row.check),
+        numbers=None if row.numbers is None else _under(limit, row.numbers),
+        fits_lots=None if row.fits_lots is None else _under(limit, row.fits_lots),
+        hard_beyond=True,
+    )
+
+
+def _under(limit: ResolvedLimit, function: Callable[[Case], Found]) -> Callable[[Case], Found]:
+    """Return a function of a case that finds `limit` in the plan instead of the tightest."""
+
+    def found(case: Case) -> Found:
+        limits = case.plan.limits
+        tightest = limits[limit.key]
+        limits[limit.key] = limit
+        try:
+            return function(case)
+        finally:
+            limits[limit.key] = tightest
+
+    return found

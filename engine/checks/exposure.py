@@ -74,10 +74,17 @@ def check_currency_exposure(case: Case) -> Reject | None:
 
 
 def currency_exposure_numbers(case: Case) -> Numbers:
-    """Return the first limited currency's worst exposure in account money, and its limit."""
-    currency, limit = case.plan.currency_limits[0]
-    worst = _currency_money(case, currency)
-    return None if worst is None else (worst / MONEY_SCALE, limit.value)
+    """Return the worst exposure to the limited currency with the least room, and its limit."""
+    found = [
+        (limit.money - worst, worst, limit.value)
+        for currency, limit in case.plan.currency_limits
+        for worst in (_currency_money(case, currency),)
+        if worst is not None
+    ]
+    if not found:
+        return None
+    _, worst, limit_value = min(found)
+    return worst / MONEY_SCALE, limit_value
 
 
 def currency_exposure_fits(case: Case) -> int | None:
@@ -174,24 +181,34 @@ def one_lot_money(case: Case) -> tuple[int, int] | None:
 
 
 def _currency_money(case: Case, currency: str) -> int | None:
-    """Return the worst exposure to a currency on the order's side, in account money."""
-    instrument, rate, size = case.plan.instrument, case.account_rate, case.notional_money
-    if case.symbol_money is None or rate is None or size is None:
+    """Return the worst exposure to a currency on the order's side, in account money.
+
+    What is bought or sold counts at the rate of now, as it will while it works; what is paid or
+    received for it counts at the order's own price.
+    """
+    instrument, rate, value = case.plan.instrument, case.account_rate, case.value_milliticks
+    if case.symbol_money is None or rate is None or value is None:
         return None
     found = case.valuation.currency_worst(currency)
     if isinstance(found, Missing):
         case.currency_missing = found
         return None
     lower, upper = found
+    if currency == instrument.base:
+        order = case.valuation.convert(instrument.base_money(case.added_lots), currency) or 0
+        return upper + order if case.buying else order - lower
+    size = instrument.notional_money(case.added_lots, value)
     order = -(-size * rate.numerator // rate.denominator)
-    gains = case.buying is (currency == instrument.base)
-    return upper + order if gains else order - lower
+    return order - lower if case.buying else upper + order
 
 
 def _turnover_money(case: Case) -> int | None:
     rate, size, before = case.account_rate, case.notional_money, case.turnover_money
     if rate is None or size is None or before is None:
         return None
+    if case.own_lots and case.value_milliticks is not None:  # What is filled was counted already.
+        leaves = case.added_lots + case.own_lots
+        size = case.plan.instrument.notional_money(leaves, case.value_milliticks)
     return before + -(-size * rate.numerator // rate.denominator)
 
 

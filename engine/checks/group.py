@@ -8,7 +8,7 @@ from engine.facts import Missing
 from engine.findings import shown
 from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
-from engine.quotes import Rate
+from engine.quotes import ONE, Rate
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject
 
@@ -32,12 +32,11 @@ def _first_past(case: Case, *, hard: bool) -> Reject | None:
     if case.lots is None or case.reference_milliticks is None:
         return None  # Refused by the checks of its price or lots.
     for group in case.plan.groups:
-        rate = group.rate()
+        limits = [(key, limit) for key, limit in group.limits.items() if limit.hard is hard]
+        rate = group.rate() if limits else ONE
         if rate is None:
             return _missing(group, f"no exchange rate from {case.plan.instrument.settlement}")
-        for key, limit in group.limits.items():
-            if limit.hard is not hard:
-                continue
+        for key, limit in limits:
             value = _worst(case, group, key, rate)
             if isinstance(value, Missing):
                 return _missing(group, value.what)

@@ -128,7 +128,8 @@ def check_open_orders(case: Case) -> Reject | None:
 
 def open_orders_numbers(case: Case) -> tuple[float, float]:
     """Return the working orders with this one, and the limit."""
-    return float(case.open_count + 1), case.plan.limits["open_orders"].value
+    placed = 0 if case.lots == 0 and not case.own_lots else 1  # Of no lots: what stands before it.
+    return float(case.open_count + placed), case.plan.limits["open_orders"].value
 
 
 def standing_lots(case: Case) -> int:

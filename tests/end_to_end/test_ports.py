@@ -181,3 +181,43 @@ def test_stop_drains_answers_what_came_and_exits_with_0(tmp_path, by: str):
         assert told == [f"p-{number}" for number in range(1, count)]
         assert running.wait_ended() == 0
         assert "stopped at seq" in running.output
+
+
+def test_overload_is_answered_at_once_and_the_same_order_passes_later(tmp_path):
+    settings = {
+        "RISKD_JOURNAL__SYNC": "always",
+        "RISKD_OVERLOAD__PEER_BACKLOG_MAX": "1",
+        "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
+        "RISKD_DEFAULT__OPEN_ORDERS": "100000",
+        "RISKD_PRICES__STALE_AFTER_MS": "600000",
+    }
+    with RiskdProcess(tmp_path, settings=settings) as running:
+        with running.peer("ticks", zmq.PUSH) as market:
+            market.tell({"type": "tick", "symbol": "AAPL", "bid": 1.0, "ask": 1.0})
+            running.wait_until(lambda: running.control("status")["ticks"].get("applied"))
+        orders = [
+            {**msgspec.to_builtins(a_check(f"o-{number}")), "price": 1.0, "quantity": 1 + number}
+            for number in range(300)
+        ]
+        with running.peer("orders") as gateway:
+            for order in orders:
+                gateway.tell(order)
+            verdicts = [msgspec.json.decode(gateway.receive()) for _ in orders]
+            refused = [verdict for verdict in verdicts if not verdict["approved"]]
+            assert {code for verdict in refused for code in codes(verdict)} == {"OVERLOADED"}
+            assert {(verdict["seq"], verdict["durability"]) for verdict in refused} == {(0, 0)}
+            approved = [verdict for verdict in verdicts if verdict["approved"]]
+            assert {verdict["durability"] for verdict in approved} == {2}
+            number = int(refused[0]["client_order_id"].removeprefix("o-"))
+            again = gateway.ask(orders[number])
+        assert (again["approved"], again["duplicate"]) == (True, False)
+
+
+def test_order_past_its_deadline_is_denied_and_reserves_nothing(riskd: RiskdProcess):
+    late = msgspec.structs.replace(a_check("late-1", "A3"), deadline_ns=1)
+    assert codes(ask(riskd, late)) == ["DEADLINE"]
+    assert riskd.control("orders", account="A3") == []
+
+
+def test_poller_has_rescued_nothing_after_all_of_this(riskd: RiskdProcess):
+    assert riskd.control("metrics")["poller_rescues"] == 0
