@@ -19,15 +19,13 @@ from engine.alerts import AlertBook
 from engine.boards import Boards
 from engine.core import CoreState, state_of
 from engine.desk import (
-    SUSPENSE,
     AddressedMessage,
     Answer,
+    account_of,
     answer_unknown,
-    as_unknown_account,
-    suspense_fill,
 )
-from engine.desk import suspense_alert as alert_of_suspense
 from engine.facts import Recount, Stamp
+from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.timers import Timers
 from riskd.messages import (
     AccountAdd,
@@ -97,7 +95,7 @@ class System:
         asked = message.message
         ref = None
         if isinstance(asked, AddressedMessage):
-            ref = self._refs.get(asked.account or "")
+            ref = self._refs.get(asked.account or account_of(asked))
         if ref is not None:
             ref.tell(message)
         else:
@@ -161,7 +159,7 @@ class System:
             if reply is not None:
                 reply(as_unknown_account(answered, fill))
 
-        self._alerts.tell(RaisedAt(alert_of_suspense(fill), message.stamp))
+        self._alerts.tell(RaisedAt(suspense_alert(fill), message.stamp))
         self._refs[SUSPENSE].tell(Input(suspense_fill(fill), message.stamp, take))
 
     def _recount_groups(self, stamp: Stamp) -> None:

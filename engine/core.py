@@ -14,16 +14,13 @@ from engine.alerts import AlertBook, topic_of
 from engine.boards import Boards
 from engine.breakers import BreakerBoard, BreakerBook
 from engine.desk import (
-    SUSPENSE,
     AccountMessage,
     AddressedMessage,
     Answer,
+    account_of,
     answer,
     answer_fault,
     answer_unknown,
-    as_unknown_account,
-    suspense_alert,
-    suspense_fill,
 )
 from engine.facts import (
     Facts,
@@ -37,6 +34,7 @@ from engine.facts import (
 from engine.market import apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
 from engine.quotes import Quote
+from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.timers import Timers
 from engine.universe import (
     account_conflict,
@@ -234,7 +232,7 @@ class Core:
                 return self._of_account(message, stamp, facts)
 
     def _of_account(self, message: AddressedMessage, stamp: Stamp, facts: Facts) -> Answer:
-        account = self.accounts.get(message.account or "")
+        account = self.accounts.get(account_of(message))
         if account is not None:
             return self._at_desk(account, message, stamp, facts)
         if isinstance(message, Fill):

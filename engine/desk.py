@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import assert_never
 
 from msgspec.structs import replace
 
 from engine.account import Account
 from engine.amend import decide_amend
+from engine.basket import answer_unknown_basket, decide_basket
 from engine.facts import Facts, Raised, Recount, Stamp
 from engine.fills import (
     apply_bust,
@@ -27,11 +27,12 @@ from engine.pretrade import decide_order, denied
 from engine.reports import apply_release, apply_report, apply_wake, report_invalid
 from riskd.codes import RejectCode
 from riskd.messages import (
-    ID_LENGTH_MAX,
     AccountUnfreeze,
     Ack,
     ActorFailed,
     Amend,
+    Basket,
+    BasketVerdict,
     Check,
     DayBegan,
     Elapse,
@@ -51,12 +52,11 @@ from riskd.messages import (
 )
 
 UNBOOKED_MAX = 1000  # Fills of unknown symbols kept per account until the symbol is added.
-SUSPENSE = "SUSPENSE"  # Takes the fills of accounts that do not exist.
-SUSPENSE_HASH_BYTES = 30  # In hexadecimal digits within the length of an id.
 
 AddressedMessage = (
     Check
     | Amend
+    | Basket
     | OrderReport
     | Fill
     | FillBust
@@ -69,7 +69,7 @@ AddressedMessage = (
     | ActorFailed
 )
 AccountMessage = AddressedMessage | Elapse | DayBegan | Recount
-Answer = Verdict | Ack | Error | Result | None
+Answer = Verdict | BasketVerdict | Ack | Error | Result | None
 
 
 def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
@@ -90,6 +90,8 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             return decide_order(account, message, stamp, facts)
         case Amend():
             return decide_amend(account, message, stamp, facts)
+        case Basket():
+            return decide_basket(account, message, stamp, facts)
         case OrderReport():
             wrong = report_invalid(account, message)
             if wrong is not None:
@@ -186,12 +188,21 @@ def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts:
     return replace(known.verdict, duplicate=known.verdict.seq != stamp.seq)
 
 
+def account_of(message: AddressedMessage) -> str:
+    """Return the account that a message is for; a basket need not say it beside its orders."""
+    if isinstance(message, Basket):
+        return message.account or message.orders[0].account
+    return message.account or ""
+
+
 def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int) -> Answer:
     """Answer a message of an account that does not exist (a fill goes to suspense instead)."""
     if isinstance(message, Check | Amend):
         text = f"no account {message.account}"
         found = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
         return denied(message, stamp, (found,), limits_version)
+    if isinstance(message, Basket):
+        return answer_unknown_basket(message, stamp, limits_version)
     if isinstance(message, OrderReport):
         return _ack(("unknown_account",), message.report_id, stamp)
     if isinstance(message, FillBust | FillCorrect):
@@ -200,44 +211,6 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int)
         return None
     request_id = None if isinstance(message, Fill | Transfer) else message.request_id
     return Error(code="not_found", text=f"no account {message.account}", request_id=request_id)
-
-
-def suspense_fill(fill: Fill) -> Fill:
-    """Return the fill of an account that does not exist as the suspense account books it."""
-    return Fill(
-        account=SUSPENSE,
-        exec_id=_suspense_exec_id(fill),
-        symbol=fill.symbol,
-        side=fill.side,
-        quantity=fill.quantity,
-        price=fill.price,
-        fee=fill.fee,
-        fee_currency=fill.fee_currency,
-        venue_ns=fill.venue_ns,
-    )
-
-
-def suspense_alert(fill: Fill) -> Raised:
-    """Return what a person must know of a fill whose account does not exist."""
-    text = f"fill {fill.exec_id} of unknown account {fill.account} is booked to {SUSPENSE}"
-    cause = f"unknown_account:{fill.account}"
-    return Raised(Severity.CRITICAL, "unknown_account", cause, text, SUSPENSE, fill.symbol)
-
-
-def as_unknown_account(reply: Answer, fill: Fill) -> Answer:
-    """Return the suspense account's ack as the sender of the fill should see it."""
-    if not isinstance(reply, Ack):
-        return reply
-    return replace(reply, ref=fill.exec_id, flags=("unknown_account", *reply.flags))
-
-
-def _suspense_exec_id(fill: Fill) -> str:
-    """Return an execution id that no other account's fill has, readable where it fits."""
-    text = f"{fill.account}:{fill.exec_id}"
-    if len(text) <= ID_LENGTH_MAX and ":" not in fill.account:
-        return text
-    told = f"{len(fill.account)}:{text}".encode()
-    return f":{blake2b(told, digest_size=SUSPENSE_HASH_BYTES).hexdigest()}"
 
 
 def _void(account: Account, client_order_id: str, facts: Facts) -> None:

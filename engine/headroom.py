@@ -23,7 +23,7 @@ def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
         for fits in (row.fits_lots(case),)
         if fits is not None
     ]
-    low = min(max(0, min(estimates, default=case.lots)), UNITS_MAX)
+    low = min(max(1, min(estimates, default=case.lots)), UNITS_MAX)
     passing, binding = _gallop(case, low)
     return (passing if passing > case.filled_lots else 0), binding
 
@@ -31,7 +31,7 @@ def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
 def _gallop(case: Case, guess: int) -> tuple[int, CheckRow | None]:
     """Bracket the edge from `guess` outwards, then bisect: two looks where the guess is right."""
     step, passing, failing = 1, 0, 0
-    if guess and first_failing(case, guess) is None:
+    if first_failing(case, guess) is None:
         if guess >= UNITS_MAX:
             return UNITS_MAX, None
         passing, failing = guess, guess + step
@@ -41,7 +41,7 @@ def _gallop(case: Case, guess: int) -> tuple[int, CheckRow | None]:
             passing, step = failing, step * 2
             failing = min(passing + step, UNITS_MAX)
     else:
-        failing = max(1, guess)
+        failing = guess
         passing = failing - step
         while passing > 0 and first_failing(case, passing) is not None:
             failing, step = passing, step * 2

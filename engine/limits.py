@@ -12,6 +12,7 @@ FIRM = "firm"
 ENFORCED = (
     "order_quantity",
     "order_notional",
+    "basket_notional",
     "position_notional",
     "position_quantity",
     "daily_loss",
@@ -41,6 +42,7 @@ GROUP_ENFORCED = (  # On the totals of a group or the firm.
 ORDER_KEYS = (  # On each order alone, so a group's table binds every order of its accounts.
     "order_quantity",
     "order_notional",
+    "basket_notional",
     "price_collar_pct",
     "risk_per_trade_pct",
 )

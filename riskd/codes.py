@@ -28,6 +28,7 @@ class RejectCode(StrEnum):
     PRICE_COLLAR = "PRICE_COLLAR"
     ORDER_QUANTITY = "ORDER_QUANTITY"
     ORDER_NOTIONAL = "ORDER_NOTIONAL"
+    BASKET_NOTIONAL = "BASKET_NOTIONAL"
     POSITION_LIMIT = "POSITION_LIMIT"
     GROSS_EXPOSURE = "GROSS_EXPOSURE"
     NET_EXPOSURE = "NET_EXPOSURE"
@@ -131,6 +132,9 @@ CODES: dict[RejectCode, CodeText] = {
     RejectCode.ORDER_QUANTITY: CodeText(13, "The order is too large.", "Send a smaller order."),
     RejectCode.ORDER_NOTIONAL: CodeText(
         27, "The order's notional is too large.", "Send a smaller order."
+    ),
+    RejectCode.BASKET_NOTIONAL: CodeText(
+        27, "The orders of a basket are together too large.", "Send a smaller basket."
     ),
     RejectCode.POSITION_LIMIT: CodeText(
         3,

@@ -44,6 +44,23 @@ _ORDERS = (
         price=187.45,
         request_id="g1-18205",
     ),
+    m.Basket(
+        basket_id="b-1",
+        orders=[
+            m.Check(
+                account="A1",
+                client_order_id=f"o-{number}",
+                symbol=symbol,
+                side=side,
+                quantity=5.0,
+                price=price,
+            )
+            for number, symbol, side, price in (
+                (10, "AAPL", m.Side.BUY, 187.5),
+                (11, "MSFT", m.Side.SELL, 411.2),
+            )
+        ],
+    ),
     m.OrderReport(
         account="A1",
         client_order_id="o-1",
@@ -96,6 +113,13 @@ _ANSWERS = (
                 utilization=3.75,
             ),
         ),
+    ),
+    m.BasketVerdict(
+        basket_id="b-1",
+        account="A1",
+        approved=False,
+        seq=18_207,
+        verdicts=(),
     ),
     m.Ack(seq=18_206, ref="x-1", duplicate=False, flags=("late_fill",)),
     m.Pong(server_ns=AT_NS, last_seq=18_206, state="active", request_id="r-2"),

@@ -15,7 +15,18 @@ from engine.findings import reject
 from engine.pretrade import denied
 from riskd.codec import orders_codec
 from riskd.codes import RejectCode
-from riskd.messages import Check, Error, Message, OrdersInput, Ping, Pong, Scope, Verdict
+from riskd.messages import (
+    Basket,
+    BasketVerdict,
+    Check,
+    Error,
+    Message,
+    OrdersInput,
+    Ping,
+    Pong,
+    Scope,
+    Verdict,
+)
 from transport.latency import Latency
 from transport.router import Request, Router, decode_request
 from transport.sockets import ORDERS_BYTES_MAX
@@ -119,8 +130,15 @@ class OrdersPort:
             self._not_taken(message, request)
         for answer in answered:
             self._send(request, answer, seq)
-            if self.watched and isinstance(answer, Verdict) and isinstance(message, Check):
-                self._on_verdict(message, answer)
+            if self.watched:
+                self._tell_watchers(message, answer)
+
+    def _tell_watchers(self, message: OrdersInput, answer: Answer) -> None:
+        if isinstance(message, Check) and isinstance(answer, Verdict):
+            self._on_verdict(message, answer)
+        elif isinstance(message, Basket) and isinstance(answer, BasketVerdict):
+            for check, verdict in zip(message.orders, answer.verdicts, strict=True):
+                self._on_verdict(check, verdict)
 
     def _send(self, request: Request, answer: Answer, seq: int) -> None:
         assert answer is not None  # Every message of this port has an answer.

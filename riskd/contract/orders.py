@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from riskd.contract.base import (
     AccountId,
@@ -21,6 +23,8 @@ from riskd.contract.base import (
     TimeInForce,
     UniqueId,
 )
+
+BASKET_ORDERS_MAX = 1000
 
 
 class Check(Message, frozen=True, kw_only=True, tag="check"):
@@ -67,6 +71,20 @@ class Amend(Message, tag="amend", frozen=True, kw_only=True):
     quantity: float | None = None
     price: float | None = None
     stop_price: float | None = None
+    request_id: OrderId | None = None
+
+
+class Basket(Message, tag="basket", frozen=True, kw_only=True):
+    """Ask for several orders of one account together; answered by exactly one `basket_verdict`.
+
+    They are judged one after the other against one state, each seeing what those before it
+    reserved. With `all_or_none` either all are approved or none is, and none is reserved.
+    """
+
+    basket_id: UniqueId
+    orders: Annotated[list[Check], Meta(min_length=1, max_length=BASKET_ORDERS_MAX)]
+    account: AccountId | None = None  # Of every order in it; absent: that of the first.
+    all_or_none: bool = True
     request_id: OrderId | None = None
 
 
@@ -139,7 +157,7 @@ class Ping(Message, frozen=True, kw_only=True, tag="ping"):
     request_id: OrderId | None = None
 
 
-OrdersInput = Check | Amend | OrderReport | Fill | FillBust | FillCorrect | Transfer
+OrdersInput = Check | Amend | Basket | OrderReport | Fill | FillBust | FillCorrect | Transfer
 OrdersRequest = OrdersInput | Ping
 
 
@@ -194,6 +212,21 @@ class Verdict(Answer, frozen=True, kw_only=True, tag="verdict"):
     checks: tuple[CheckResult, ...] | None = None
 
 
+class BasketVerdict(Answer, tag="basket_verdict", frozen=True, kw_only=True):
+    """The one answer to a `basket`: the verdict of each order, in the basket's order.
+
+    Of a basket that is refused whole, an order that would have passed alone is rejected with the
+    code of the one that did not, which its text names.
+    """
+
+    basket_id: str
+    account: str
+    approved: bool  # Every order is.
+    seq: int
+    verdicts: tuple[Verdict, ...]
+    request_id: str | None = None
+
+
 class Ack(Answer, frozen=True, kw_only=True, tag="ack"):
     """The one answer to a report, a fill, a bust, a correction or a transfer.
 
@@ -237,5 +270,5 @@ class Error(Answer, frozen=True, kw_only=True, tag="error"):
     request_id: str | None = None
 
 
-OrdersAnswer = Verdict | Ack | Pong | Error
+OrdersAnswer = Verdict | BasketVerdict | Ack | Pong | Error
 Seq = Count

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from engine.desk import SUSPENSE
 from engine.digest import decode_state, encode_state
+from engine.suspense import SUSPENSE
 from riskd.messages import (
     AccountUnfreeze,
     FillCorrect,
