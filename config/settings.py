@@ -54,7 +54,7 @@ class JournalSettings(Section, kw_only=True, frozen=True):
 
     sync: JournalSync = JournalSync.INTERVAL
     sync_interval_ms: Annotated[int, Meta(gt=0, le=60_000)] = 5
-    segment_bytes: Annotated[int, Meta(ge=SEGMENT_BYTES_MIN, le=SEGMENT_BYTES_MAX)] = 67_108_864
+    segment_bytes: Annotated[int, Meta(ge=SEGMENT_BYTES_MIN, le=SEGMENT_BYTES_MAX)] = 16_777_216
 
 
 class PublishSettings(Section, kw_only=True, frozen=True):

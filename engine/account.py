@@ -11,7 +11,14 @@ from engine.checks import rows_of
 from engine.facts import Facts, Missing
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import FIRM, Owner, resolve, resolve_currency, resolve_duplicates
+from engine.limits import (
+    FIRM,
+    Owner,
+    refuses_self_match,
+    resolve,
+    resolve_currency,
+    resolve_duplicates,
+)
 from engine.membership import Membership
 from engine.money import money_from_number
 from engine.orders import Order, OrderState, PendingAmend
@@ -297,6 +304,7 @@ class Account:
             for group in (*groups, FIRM)
             if group in boards.group_limits
         )
+        plan.refuses_self_match = refuses_self_match(boards.limits, owner)
         plan.duplicates = resolve_duplicates(boards.limits, owner)
         floor = resolve(boards.limits, owner, "concentration_floor")
         if floor is not None:

@@ -143,9 +143,11 @@ def _is_over(known: PendingAmend, order: Order | None) -> bool:
 
 
 def _identity(amend: Amend) -> str:
+    """Return the same text for repeats alone, whatever characters are in the ids."""
+    told = f"{len(amend.client_order_id)}:{amend.client_order_id}"
     if amend.new_client_order_id is not None:
-        return f"{amend.client_order_id} {amend.new_client_order_id}"
-    return f"{amend.client_order_id}  {amend.quantity} {amend.price} {amend.stop_price}"
+        return f"{told}+{amend.new_client_order_id}"
+    return f"{told}={amend.quantity} {amend.price} {amend.stop_price}"
 
 
 def _repeated(account: Account, known: PendingAmend, amend: Amend, stamp: Stamp) -> Verdict:

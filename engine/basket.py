@@ -94,7 +94,8 @@ def _too_large(account: Account, basket: Basket, verdicts: list[Verdict]) -> Rej
             total_money += account.convert(size, instrument.settlement) or 0
     if total_money <= limit.money or not limit.hard:
         return None
-    return exceeded(RejectCode.BASKET_NOTIONAL, limit, total_money / MONEY_SCALE, "in all")
+    total = total_money / MONEY_SCALE
+    return exceeded(RejectCode.BASKET_NOTIONAL, limit, total, f"{account.currency} in all")
 
 
 def _limit(account: Account, basket: Basket) -> ResolvedLimit | None:

@@ -11,6 +11,7 @@ from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, ResolvedLimit
+from engine.orders import Order
 from engine.quotes import Quote, Rate
 from engine.valuation import MarginRate, Valuation, margin_of
 from riskd.codes import RejectCode
@@ -49,6 +50,7 @@ class Plan:
         "owner",
         "position",
         "quote",
+        "refuses_self_match",
     )
 
     def __init__(
@@ -67,6 +69,7 @@ class Plan:
         self.margin_rate: MarginRate = (0, 1)
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: DuplicateOrders | None = None
+        self.refuses_self_match = False
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
         self.is_account_currency = False  # The instrument settles in it: no rate is involved.
 
@@ -111,6 +114,7 @@ class Case:
         "upper_money",
         "valuation",
         "value_milliticks",
+        "working",
     )
 
     order: Check
@@ -128,6 +132,7 @@ class Case:
     account_rate: Rate | None  # From settlement to account currency.
     reducing: bool
     open_count: int
+    working: dict[str, Order]  # The account's working orders, by id.
     filled_lots: int  # What is filled of it already, when it is a change of a working one.
     own_lots: int  # What the order reserves already, when it is a change of a working one.
     retry_after_ns: int  # 0: every rate limit had room and is charged.
@@ -150,6 +155,11 @@ class Case:
     lower_money: int  # Signed exposure of the account, all working sells and no buy filled.
     gross_money: int
     margin_money: int
+
+    @property
+    def currency(self) -> str:
+        """Return the account's currency: what limits and figures are in."""
+        return self.valuation.spec.currency
 
     def place(self, lots: int) -> None:
         """Look at the order as one of `lots`: what it reduces, and what it could come to at worst.

@@ -139,6 +139,8 @@ def _answer_operator(
             if account.state.unbooked:
                 text = f"a fill of {account.state.unbooked[0].symbol} waits for its instrument"
                 return _refused(message.request_id, text)
+            if not account.state.frozen:
+                return _refused(message.request_id, f"account {account.id} is not frozen")
             account.state.frozen = ""
             return _done(message.request_id, {"seq": stamp.seq})
         case SessionRoll():

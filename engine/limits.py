@@ -28,6 +28,7 @@ ENFORCED = (
     "price_collar_pct",
     "orders_per_second",
     "duplicate_orders",
+    "self_match",
 )
 
 
@@ -136,6 +137,11 @@ def resolve_currency(limits: LimitSet, owner: Owner, currency: str) -> ResolvedL
             money = money_from_number(value)
             found = ResolvedLimit("currency_exposure", float(value), money, scope, scope_id, True)
     return found
+
+
+def refuses_self_match(limits: LimitSet, owner: Owner) -> bool:
+    """Return whether any scope of `owner` forbids that an account trades with itself."""
+    return any(table.self_match is not None for _, _, table in scopes_of(limits, owner))
 
 
 def resolve_duplicates(limits: LimitSet, owner: Owner) -> DuplicateOrders | None:

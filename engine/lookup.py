@@ -27,6 +27,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.now_steady_ns = stamp.steady_ns
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen = state.frozen
+    case.working = state.orders
     case.open_count, case.own_lots, case.filled_lots = len(state.orders), 0, 0
     lots = case.lots = instrument.lots(order.quantity)
     price, stop_price = order.price, order.stop_price

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from engine.breakers import BREAKERS_MAX, BreakerBoard, BreakerState, message_of
+from engine.breakers import (
+    BREAKERS_MAX,
+    BreakerBoard,
+    BreakerState,
+    TriggerType,
+    message_of,
+)
 from engine.facts import Facts, Raised, Stamp
 from riskd.messages import Breaker, Error, Kill, Reset, Result, Severity, Trip, Unkill
 
@@ -41,22 +47,23 @@ def apply_command(
     answer = Result(ok=True, data=shown, request_id=request_id)
     if not changed:
         return answer, None
-    facts.append(_told(state, opened=opened, by=by))
+    facts.append(_told(state, opened=opened, by=by, reason=command.reason))
     return answer, message_of(state, active=opened)
 
 
 def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breaker]:
     """Close the timed breakers that are due; return what to publish."""
     due = board.expire(stamp.steady_ns)
-    facts.extend(_told(state, opened=False, by="its time") for state in due)
+    facts.extend(_told(state, opened=False, by="time", reason="") for state in due)
     return [message_of(state, active=False) for state in due]
 
 
-def _told(state: BreakerState, *, opened: bool, by: str) -> Raised:
+def _told(state: BreakerState, *, opened: bool, by: str, reason: str) -> Raised:
     verb = "stopped" if opened else "released"
-    text = f"{state.trigger_type} {verb} {state.scope} {state.scope_id} by {by}"
-    if state.reason:
-        text += f": {state.reason}"
+    what = "kill" if state.trigger_type is TriggerType.KILL else f"{state.action} breaker"
+    text = f"{what} of {state.scope} {state.scope_id} {'set' if opened else 'lifted'} by {by}"
+    if reason:
+        text += f": {reason}"
     account = state.scope_id if state.scope == "account" else None
     severity = Severity.CRITICAL if opened else Severity.MEDIUM
     cause = f"breaker:{state.breaker_id}:{verb}"

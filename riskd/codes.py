@@ -40,6 +40,7 @@ class RejectCode(StrEnum):
     MARGIN = "MARGIN"
     BUYING_POWER = "BUYING_POWER"
     RISK_PER_TRADE = "RISK_PER_TRADE"
+    SELF_MATCH = "SELF_MATCH"
     DUPLICATE_CONTENT = "DUPLICATE_CONTENT"
     RATE_LIMIT = "RATE_LIMIT"
     GROUP_LIMIT = "GROUP_LIMIT"
@@ -188,6 +189,11 @@ CODES: dict[RejectCode, CodeText] = {
         99,
         "The loss from entry to the order's stop is too large a share of equity.",
         "Send a smaller order, or a closer stop_loss.",
+    ),
+    RejectCode.SELF_MATCH: CodeText(
+        99,
+        "The order could trade with a working order of the same account.",
+        "Cancel the order that the text names, or price this one so that they do not cross.",
     ),
     RejectCode.DUPLICATE_CONTENT: CodeText(
         6,

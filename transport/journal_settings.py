@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-SEGMENT_BYTES = 64 << 20
+SEGMENT_BYTES = 16 << 20
 SEGMENT_BYTES_MIN = 4096
 
 

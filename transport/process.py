@@ -78,8 +78,11 @@ async def _run(configuration: Configuration, directory: DataDirectory) -> int:
         return _complain(str(error), FAILED)
     try:
         return await _serve(configuration, house, journal, begun_s)
-    except (JournalError, zmq.ZMQError) as error:
+    except JournalError as error:
         return _complain(str(error), FAILED)
+    except zmq.ZMQError as error:
+        advice = "is another riskd running? Stop it, or give this one other addresses in [ports]"
+        return _complain(f"{error}; {advice}", FAILED)
     finally:
         house.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -262,7 +263,7 @@ class House:
             "server_ns": self.door.now_ns(),
             "seq": self.door.last_seq,
             "limits_version": system.boards.limits_version,
-            "accounts": len(system.accounts),
+            "accounts": len(system.accounts) - 1,  # Without suspense.
             "instruments": len(system.boards.instruments),
             "open_breakers": len(breakers.book.open),
             "verdicts": self.ports.orders.latency.count if self.ports else 0,
@@ -278,6 +279,7 @@ class House:
                 "failure": self.door.refusal or None,
             },
             "ports": self.ports.bound if self.ports else {},
+            "data_dir": str(Path(self.settings.data_dir).resolve()),
         }
 
     def _metrics(self) -> dict[str, Any]:

@@ -178,6 +178,12 @@ CHECKS: tuple[CheckRow, ...] = (
         ordinary=True,
     ),
     CheckRow(
+        RejectCode.SELF_MATCH,
+        conduct.check_self_match,
+        applies=conduct.has_self_match_rule,
+        ordinary=True,
+    ),
+    CheckRow(
         RejectCode.DUPLICATE_CONTENT,
         conduct.check_duplicate_content,
         applies=conduct.has_duplicate_limit,

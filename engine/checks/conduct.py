@@ -5,7 +5,38 @@ from __future__ import annotations
 from engine.case import Case, Plan
 from engine.findings import reject_case
 from riskd.codes import CODES, RejectCode
-from riskd.messages import AccountSpec, Reject
+from riskd.messages import AccountSpec, Reject, Side
+
+
+def has_self_match_rule(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether the account may not trade with itself."""
+    return plan.refuses_self_match
+
+
+def check_self_match(case: Case) -> Reject | None:
+    """The order crosses none of the account's own working orders on the other side.
+
+    Unacknowledged, suspect and pending-cancel orders count: the venue may have them. O(working
+    orders), where any is on the other side.
+    """
+    position, symbol = case.plan.position, case.plan.instrument.symbol
+    if not (position.open_sell_lots if case.buying else position.open_buy_lots):
+        return None
+    for order_id, resting in case.working.items():
+        told = resting.check
+        if told.symbol != symbol or (told.side is Side.BUY) is case.buying:
+            continue
+        if _crosses(case, told.price):
+            text = f"could trade with working order {order_id} of the same account"
+            return reject_case(case, RejectCode.SELF_MATCH, text)
+    return None
+
+
+def _crosses(case: Case, resting_price: float | None) -> bool:
+    price = case.order.price
+    if price is None or resting_price is None:
+        return True  # Without a limit it trades at any price.
+    return price >= resting_price if case.buying else price <= resting_price
 
 
 def has_duplicate_limit(spec: AccountSpec, plan: Plan) -> bool:

@@ -23,7 +23,7 @@ def check_daily_loss(case: Case) -> Reject | None:
     if -case.day_pnl_money < limit.money or case.missing is not None:
         return None  # What is missing is refused by the check of it.
     loss = -case.day_pnl_money / MONEY_SCALE
-    found = exceeded(RejectCode.DAILY_LOSS, limit, loss, "lost today")
+    found = exceeded(RejectCode.DAILY_LOSS, limit, loss, f"{case.currency} lost today")
     return replace(found, text=found.text.replace(" > ", " >= ", 1))
 
 
@@ -70,7 +70,9 @@ def check_margin(case: Case) -> Reject | None:
         return None
     needed, equity = margin_numbers(case) or (0.0, 0.0)
     found = reject_case(
-        case, RejectCode.MARGIN, f"margin {shown(needed)} > equity {shown(equity)} at worst"
+        case,
+        RejectCode.MARGIN,
+        f"margin {shown(needed)} > equity {shown(equity)} {case.currency} at worst",
     )
     return replace(found, value=needed, limit=equity)
 
@@ -103,7 +105,7 @@ def check_buying_power(case: Case) -> Reject | None:
     if case.symbol_money is None or case.valuation.equity_money >= _owned_money(case):
         return None  # What is missing is refused by the check of it.
     needed, power = buying_power_numbers(case) or (0.0, 0.0)
-    text = f"holdings {shown(needed)} > equity {shown(power)}: not enough cash"
+    text = f"holdings {shown(needed)} > equity {shown(power)} {case.currency}"
     if not case.buying:
         text = "a cash account sells only what it holds"
     found = reject_case(case, RejectCode.BUYING_POWER, text)

@@ -18,7 +18,7 @@ def check_gross_exposure(case: Case) -> Reject | None:
     if case.symbol_money is None or not case.grows or case.gross_money <= limit.money:
         return None  # What is missing is refused by the check of it.
     value = case.gross_money / MONEY_SCALE
-    return exceeded(RejectCode.GROSS_EXPOSURE, limit, value, "at worst")
+    return exceeded(RejectCode.GROSS_EXPOSURE, limit, value, f"{case.currency} at worst")
 
 
 def gross_exposure_numbers(case: Case) -> Numbers:
@@ -39,7 +39,7 @@ def check_net_exposure(case: Case) -> Reject | None:
     if case.symbol_money is None or _net_money(case) <= limit.money:
         return None  # What is missing is refused by the check of it.
     value = _net_money(case) / MONEY_SCALE
-    return exceeded(RejectCode.NET_EXPOSURE, limit, value, "at worst")
+    return exceeded(RejectCode.NET_EXPOSURE, limit, value, f"{case.currency} at worst")
 
 
 def net_exposure_numbers(case: Case) -> Numbers:
@@ -69,7 +69,12 @@ def check_currency_exposure(case: Case) -> Reject | None:
         worst = _currency_money(case, currency)
         if worst is not None and worst > limit.money:
             value = worst / MONEY_SCALE
-            return exceeded(RejectCode.CURRENCY_EXPOSURE, limit, value, f"in {currency} at worst")
+            return exceeded(
+                RejectCode.CURRENCY_EXPOSURE,
+                limit,
+                value,
+                f"{case.currency} in {currency} at worst",
+            )
     return None
 
 
@@ -104,7 +109,7 @@ def check_turnover(case: Case) -> Reject | None:
     limit, worst = case.plan.limits["turnover"], _turnover_money(case)
     if worst is None or worst <= limit.money:
         return None  # What is missing is refused by the check of it.
-    return exceeded(RejectCode.TURNOVER, limit, worst / MONEY_SCALE, "today")
+    return exceeded(RejectCode.TURNOVER, limit, worst / MONEY_SCALE, f"{case.currency} today")
 
 
 def turnover_numbers(case: Case) -> Numbers:

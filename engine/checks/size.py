@@ -40,7 +40,9 @@ def check_order_notional(case: Case) -> Reject | None:
     limit = case.plan.limits["order_notional"]
     if notional * rate.numerator <= limit.money * rate.denominator:
         return None
-    return exceeded(RejectCode.ORDER_NOTIONAL, limit, order_notional_numbers(case)[0], "")
+    return exceeded(
+        RejectCode.ORDER_NOTIONAL, limit, order_notional_numbers(case)[0], case.currency
+    )
 
 
 def order_notional_fits(case: Case) -> int | None:
@@ -95,7 +97,7 @@ def check_position_notional(case: Case) -> Reject | None:
     if notional * rate.numerator <= limit.money * rate.denominator:
         return None
     value = position_notional_numbers(case)[0]
-    return exceeded(RejectCode.POSITION_LIMIT, limit, value, "at worst")
+    return exceeded(RejectCode.POSITION_LIMIT, limit, value, f"{case.currency} at worst")
 
 
 def position_notional_fits(case: Case) -> int | None:

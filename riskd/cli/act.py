@@ -1,4 +1,4 @@
-"""Commands that change what may trade: kill, unkill, trip, reset."""
+"""Commands that change what may trade: kill, unkill, trip, reset, unfreeze."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from cyclopts import Parameter
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, NOT_ALLOWED, CommandError
 from riskd.cli.look import HERE, Json
+from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.scope import ScopeArgument, parse_scope
 from riskd.cli.text import cell, print_json
-from riskd.messages import BreakerAction, Breakers, ControlMessage, Kill, Reset, Trip, Unkill
+from riskd.messages import (
+    AccountUnfreeze,
+    BreakerAction,
+    Breakers,
+    ControlMessage,
+    Kill,
+    Reset,
+    Status,
+    Trip,
+    Unkill,
+)
 
 Reason = Annotated[str, Parameter(help="Why; kept in the journal.")]
 Yes = Annotated[bool, Parameter(negative="", help="Do not ask; for scripts.")]
+SAID_ALREADY = frozenset(("scope", "scope_id", "active", "changed"))
 SCOPE_HELP = "firm, account:A1, group:desk-1, strategy:S, symbol:AAPL or currency:EUR."
 
 
@@ -37,7 +49,9 @@ def kill(
     found = parse_scope(scope)
     _confirm(found, "kill", connection, yes=yes)
     request = Kill(scope=found.scope, scope_id=found.scope_id, reason=reason)
-    return _act(request, f"KILLED {found}", connection, json=json)
+    code = _act(request, f"KILLED {found}", connection, json=json)
+    _warn_of_stranger(found, f"riskd unkill {found}", connection)
+    return code
 
 
 def unkill(
@@ -80,7 +94,9 @@ def trip(
     request = Trip(
         scope=found.scope, scope_id=found.scope_id, action=action, reason=reason, until_ns=until_ns
     )
-    return _act(request, f"TRIPPED {found} ({action})", connection, json=json)
+    code = _act(request, f"TRIPPED {found} ({action})", connection, json=json)
+    _warn_of_stranger(found, "riskd reset ID", connection)
+    return code
 
 
 def reset(
@@ -101,6 +117,24 @@ def reset(
     return _act(request, f"RESET breaker {breaker_id}", connection, json=json)
 
 
+def unfreeze(
+    account: str,
+    /,
+    *,
+    reason: Reason,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Let ACCOUNT trade again after a fault, once its books have been looked at.
+
+    Example: riskd unfreeze A1 --reason "compared with the broker's books"
+    """
+    _confirm(ScopeArgument("account", account), "unfreeze", connection, yes=yes)
+    request = AccountUnfreeze(account=account, reason=reason)
+    return _act(request, f"UNFROZEN account:{account}", connection, json=json)
+
+
 def _confirm(scope: ScopeArgument, verb: str, connection: Connection, *, yes: bool) -> None:
     """Ask on a terminal to type the scope's name; without a terminal demand --yes."""
     if yes:
@@ -115,11 +149,25 @@ def _confirm(scope: ScopeArgument, verb: str, connection: Connection, *, yes: bo
     in_force = connection.ask(Breakers()).data
     rows = in_force if isinstance(in_force, list) else []
     named = [f"{row.get('scope')}:{row.get('scope_id')}".rstrip(":") for row in rows]
-    sys.stderr.write(f"{verb} {scope}. In force now: {', '.join(named) or 'nothing'}.\n")
+    status = connection.ask(Status()).data
+    env = status.get("env") if isinstance(status, Mapping) else None
+    where = f" in {env}" if env else ""
+    sys.stderr.write(f"{verb} {scope}{where}. In force now: {', '.join(named) or 'nothing'}.\n")
     sys.stderr.write(f"Type {scope.name} to {verb}: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != scope.name:
         raise CommandError("Not confirmed; nothing was done.", exit_code=NOT_ALLOWED)
+
+
+def _warn_of_stranger(scope: ScopeArgument, undo: str, connection: Connection) -> None:
+    """Say so when what was stopped is nothing that riskd knows. Stopping comes first."""
+    known = known_names(scope.scope, connection)
+    if known and scope.scope_id not in known:
+        near = did_you_mean(scope.scope_id, known)
+        sys.stderr.write(
+            f"riskd: warning: riskd knows no {scope}; this stops nothing that trades now.\n"
+            f"  next      {f'{near} ' if near else ''}{undo} takes it back\n"
+        )
 
 
 def _act(request: ControlMessage, done: str, connection: Connection, *, json: bool) -> int:
@@ -128,6 +176,12 @@ def _act(request: ControlMessage, done: str, connection: Connection, *, json: bo
         print_json(found)
         return DONE
     details = found.items() if isinstance(found, Mapping) else ()
-    rest = [f"{name} {cell(name, value)}" for name, value in details if value not in (None, "")]
+    if isinstance(found, Mapping) and found.get("changed") is False:
+        done += " already"
+    rest = [
+        f"{name} {cell(name, value)}"
+        for name, value in details
+        if value not in (None, "") and name not in SAID_ALREADY
+    ]
     print("   ".join([done, *rest]))
     return DONE

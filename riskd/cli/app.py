@@ -34,6 +34,7 @@ COMMANDS = (
     ("feed", "riskd.cli.feed:feed", OPERATE, "Play recorded market data and order flow."),
     ("status", "riskd.cli.look:status", LOOK, "Is it healthy."),
     ("accounts", "riskd.cli.look:accounts", LOOK, "Every account, a line each."),
+    ("instruments", "riskd.cli.look:instruments", LOOK, "Every instrument with its prices."),
     ("positions", "riskd.cli.look:positions", LOOK, "Positions of one account, or of all."),
     ("orders", "riskd.cli.look:orders", LOOK, "Working orders of an account."),
     ("alerts", "riskd.cli.look:alerts", LOOK, "The newest alerts."),
@@ -41,11 +42,12 @@ COMMANDS = (
     ("limits", "riskd.cli.look:limits", LOOK, "The limits in force."),
     ("tail", "riskd.cli.tail:tail", LOOK, "Follow verdicts, alerts, P&L and more."),
     ("explain", "riskd.cli.explain:explain", LOOK, "What a code means, and what to do."),
-    ("order", "riskd.cli.order:app", ACT, "Check, send or cancel one order."),
+    ("order", "riskd.cli.order:app", ACT, "Check, send, cancel or release one order."),
     ("kill", "riskd.cli.act:kill", ACT, "Refuse every order of a scope."),
     ("unkill", "riskd.cli.act:unkill", ACT, "Lift the kill of a scope."),
     ("trip", "riskd.cli.act:trip", ACT, "Open a breaker."),
     ("reset", "riskd.cli.act:reset", ACT, "Close a breaker."),
+    ("unfreeze", "riskd.cli.act:unfreeze", ACT, "Let a frozen account trade again."),
     ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
     ("example", "riskd.cli.example:app", BUILD, "Print a working example."),
 )
@@ -90,6 +92,8 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            sys.stderr.write("\n")  # The shell's prompt belongs on a line of its own.
         return INTERRUPTED
     except Exception as error:
         if wants_trace:

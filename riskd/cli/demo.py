@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -25,9 +26,7 @@ from riskd.demo.child import DEFAULT_PORTS, ChildError, ServeChild, free_address
 from riskd.demo.scene import Board, Cast, SceneOptions, ask_cast, run_scene
 from riskd.errors import RiskdError
 
-BOX = """┌──────────────────────────────────────────────────────────────┐
-│ DEMO: no keys, invented limits, nothing kept (--keep DIR)     │
-└──────────────────────────────────────────────────────────────┘"""
+BOX_COLUMNS = 62
 LINE_S = 1.0
 
 
@@ -48,16 +47,19 @@ def demo(
     """
     if speed <= 0:
         raise CommandError(f"--speed is {speed:g}.", exit_code=USAGE, expected="more than 0")
+    if for_s is not None and for_s <= 0:
+        raise CommandError(f"--for is {for_s:g}.", exit_code=USAGE, expected="more than 0 seconds")
     began_s = time.monotonic()
     stop = _StopFlag()
     with nullcontext(str(keep)) if keep else tempfile.TemporaryDirectory() as folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(folder))
         try:
             addresses = free_addresses()
             with ServeChild(addresses, Path(folder)) as child:
                 child.wait_until_ready()
                 cast = ask_cast(addresses["control"])
-                _print_banner(addresses, cast, seed, time.monotonic() - began_s)
+                _print_banner(addresses, cast, seed, keep)
+                _print_next_step(addresses, time.monotonic() - began_s)
                 options = SceneOptions(seed=seed, speed=speed, for_s=for_s)
                 board = _watch(addresses, cast, options, stop, child)
         except ChildError as error:
@@ -69,12 +71,25 @@ def demo(
     return DONE
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"{folder} cannot be made: {error.strerror}.",
+            exit_code=USAGE,
+            where="--keep",
+            expected="a folder, or a place where one may be made",
+        ) from error
+
+
 class _StopFlag:
-    """Set by Ctrl-C and SIGTERM, so that the child is stopped on every way out."""
+    """Set by Ctrl-C, SIGTERM and a closed terminal, so that the child is stopped every time."""
 
     def __init__(self) -> None:
         self.is_set = False
-        signal.signal(signal.SIGTERM, self._interrupt)
+        for caught in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(caught, self._interrupt)
 
     def _interrupt(self, number: int, frame: object) -> None:
         if self.is_set:
@@ -85,7 +100,7 @@ class _StopFlag:
     def on_loop(self) -> None:
         """Take the signals on the loop from here on, where nothing is interrupted midway."""
         loop = asyncio.get_running_loop()
-        for caught in (signal.SIGINT, signal.SIGTERM):
+        for caught in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(caught, self._set)
 
     def _set(self) -> None:
@@ -125,7 +140,13 @@ def _view() -> Iterator[Callable[[Board], None]]:
         return
     console = Console(no_color=bool(os.environ.get("NO_COLOR")))
     with Live(console=console, auto_refresh=False) as live:
-        yield lambda board: live.update(screen_of(board), refresh=True)
+
+        def show(board: Board) -> None:
+            width, height = console.size
+            # One line is the cursor's own.
+            live.update(screen_of(board, width=width, height=height - 1), refresh=True)
+
+        yield show
 
 
 class _Lines:
@@ -141,7 +162,7 @@ class _Lines:
             print(line_of(board), flush=True)
 
 
-def _print_banner(addresses: dict[str, str], cast: Cast, seed: int, took_s: float) -> None:
+def _print_banner(addresses: dict[str, str], cast: Cast, seed: int, keep: Path | None) -> None:
     counts = f"{len(cast.accounts)} accounts · {len(cast.instruments)} instruments"
     print(f"riskd {riskd.__version__} · env demo · {counts} · synthetic market, seed {seed}")
     for name, text in (
@@ -151,12 +172,32 @@ def _print_banner(addresses: dict[str, str], cast: Cast, seed: int, took_s: floa
         ("control", "riskd status | kill | limits"),
     ):
         print(f"  {name:<9}  {addresses[name]:<24}  {text}")
-    print(BOX)
+    kept = "nothing kept (--keep DIR)" if keep is None else f"kept in {keep}"
+    text = f" DEMO: no keys, invented limits, {kept}".ljust(BOX_COLUMNS - 1) + " "
+    line = "─" * len(text)
+    print(f"┌{line}┐\n│{text}│\n└{line}┘")
+
+
+def _print_next_step(addresses: dict[str, str], took_s: float) -> None:
+    """Say what to type next, as it works from here: with the launcher and the ports in use."""
     print(f"ready in {took_s:.1f} s. Next, in another terminal:")
-    options = "".join(
-        f" --{name} {addresses[name]}"
-        for name in ("orders",)
-        if not addresses[name].endswith(f":{DEFAULT_PORTS[name]}")
-    )
+    moved = {
+        name: address
+        for name, address in addresses.items()
+        if not address.endswith(f":{DEFAULT_PORTS[name]}")
+    }
+    if moved:
+        variables = " ".join(f"RISKD_PORTS__{name.upper()}={at}" for name, at in moved.items())
+        print("  # Default ports are taken, perhaps by another riskd. To reach this one:")
+        print(f"  export {variables}")
+    options = f" --orders {moved['orders']}" if "orders" in moved else ""
     order = "--account A1 --symbol AAPL --side buy --quantity 5 --price 187.50"
-    print(f"  riskd order check {order}{options}", flush=True)
+    print(f"  {_launcher()} order check {order}{options}", flush=True)
+
+
+def _launcher() -> str:
+    """Return how this command is called from here: a checkout's is usually not on PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "riskd" or shutil.which("riskd") is not None:
+        return "riskd"
+    return os.path.relpath(called)

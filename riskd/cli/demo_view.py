@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from math import ceil
 
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +13,12 @@ from rich.text import Text
 from riskd.cli.text import ABSENT, clock, money, span
 from riskd.demo.scene import Board
 from riskd.feed.tally import percentiles
+
+WIDE_COLUMNS = 110  # From here on verdicts and P&L fit side by side.
+PANEL_COLUMNS = 4  # Frame and padding of a panel.
+BORDER_LINES = 2
+HEAD_LINES = 3  # Of the P&L panel: its frame and the line of titles.
+BREAKERS_MAX = 3
 
 
 def line_of(board: Board) -> str:
@@ -29,13 +36,27 @@ def line_of(board: Board) -> str:
     )
 
 
-def screen_of(board: Board) -> Group:
-    """Return the state as a screen."""
-    columns = Table.grid(expand=True, padding=(0, 1))
-    columns.add_column(ratio=2)
-    columns.add_column(ratio=3)
-    columns.add_row(_verdicts(board), _accounts(board))
-    return Group(Text(_header(board), style="bold"), columns, _breakers(board), _alerts(board))
+def screen_of(board: Board, *, width: int, height: int) -> Group:
+    """Return the state as a screen of `width` columns and at most `height` lines."""
+    header = Text(_header(board), style="bold")
+    breakers = _breakers(board)
+    accounts_lines = len(board.accounts) + HEAD_LINES
+    used = ceil(len(header) / width) + len(breakers) + 2 * BORDER_LINES
+    top: RenderableType
+    if width < WIDE_COLUMNS:
+        counts = Text("  ".join(f"{code} {count:,}" for code, count, _ in _counts(board)))
+        verdicts_lines = ceil(len(counts) / (width - PANEL_COLUMNS)) + BORDER_LINES
+        top = Group(Panel(counts, title="Verdicts"), _accounts(board))
+        used += verdicts_lines + accounts_lines
+    else:
+        top = Table.grid(expand=True, padding=(0, 1))
+        top.add_column(ratio=1)
+        top.add_column(ratio=2)
+        top.add_row(_verdicts(board), _accounts(board))
+        used += max(len(_counts(board)) + BORDER_LINES, accounts_lines)
+    alerts = _alerts(board)[-max(1, height - used) :]
+    title = f"Alerts ({board.alert_count:,})"
+    return Group(header, top, _list_panel("Breakers", breakers), _list_panel(title, alerts))
 
 
 def _header(board: Board) -> str:
@@ -47,14 +68,21 @@ def _header(board: Board) -> str:
     )
 
 
+def _counts(board: Board) -> list[tuple[str, int, str]]:
+    """Return what was answered, or failed, how often, and its colour; the most frequent first."""
+    counts = [
+        (code, count, "green" if code == "APPROVED" else "red")
+        for code, count in board.flow.verdicts.most_common()
+    ]
+    return counts + [(name, count, "yellow") for name, count in board.flow.failures.most_common()]
+
+
 def _verdicts(board: Board) -> Panel:
     rows = Table.grid(padding=(0, 2))
     rows.add_column()
     rows.add_column(justify="right")
-    for code, count in board.flow.verdicts.most_common():
-        rows.add_row(Text(code, style="green" if code == "APPROVED" else "red"), f"{count:,}")
-    for name, count in board.flow.failures.most_common():
-        rows.add_row(Text(name, style="yellow"), f"{count:,}")
+    for name, count, colour in _counts(board):
+        rows.add_row(Text(name, style=colour), f"{count:,}")
     return Panel(rows, title="Verdicts")
 
 
@@ -78,7 +106,7 @@ def _accounts(board: Board) -> Panel:
     return Panel(rows, title="P&L")
 
 
-def _breakers(board: Board) -> Panel:
+def _breakers(board: Board) -> list[Text]:
     lines = [
         Text(
             f"OPEN {found.scope}:{found.scope_id}  {found.action}  {found.reason}  "
@@ -87,16 +115,25 @@ def _breakers(board: Board) -> Panel:
         )
         for found in board.breakers.values()
     ]
-    return Panel(Group(*lines) if lines else Text("none", style="dim"), title="Breakers")
+    hidden = len(lines) - BREAKERS_MAX
+    if hidden > 0:
+        lines = [*lines[-BREAKERS_MAX:], Text(f"and {hidden:,} more: riskd breakers", style="red")]
+    return lines or [Text("none", style="dim")]
 
 
-def _alerts(board: Board) -> Panel:
+def _alerts(board: Board) -> list[Text]:
     lines = [
         Text(f"{clock(found.first_ns)}  {found.severity.upper():<8}  {found.message}")
         for found in board.alerts
     ]
-    title = f"Alerts ({board.alert_count:,})"
-    return Panel(Group(*lines) if lines else Text("none", style="dim"), title=title)
+    return lines or [Text("none", style="dim")]
+
+
+def _list_panel(title: str, lines: list[Text]) -> Panel:
+    """Return lines in a frame; what is too long for one line is cut, so that the screen stays."""
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Panel(Group(*lines), title=title)
 
 
 def _rate(board: Board) -> str:

@@ -1,16 +1,17 @@
-"""`riskd explain CODE`: what a reject code means, without asking anybody."""
+"""`riskd explain CODE`: what a reject or error code means, without asking anybody."""
 
 from __future__ import annotations
 
-import difflib
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
 from riskd.cli.failure import DONE, USAGE, CommandError
+from riskd.cli.names import did_you_mean
 from riskd.cli.text import BOLD, coloured, print_json
-from riskd.codes import CODES, RejectCode
+from riskd.codes import CODES
 from riskd.denial import BAD_ANSWER, FIX_OTHER, NO_ANSWER
+from riskd.reference.prose import ERROR_MEANINGS
 
 # Made by the clients, not by riskd.
 CLIENT_CODES = {
@@ -25,53 +26,56 @@ CLIENT_CODES = {
 }
 
 
+class _Text(NamedTuple):
+    """What there is to say of one code; `fix_code` is None for codes of `error`."""
+
+    code: str
+    fix_code: int | None
+    meaning: str
+    remedy: str
+
+
 def explain(
-    code: Annotated[str, Parameter(help="A reject code such as ORDER_NOTIONAL.")] = "",
+    code: Annotated[str, Parameter(help="A code such as ORDER_NOTIONAL or too_large.")] = "",
     /,
     *,
-    json: Annotated[bool, Parameter(negative="", help="One JSON object.")] = False,
+    json: Annotated[bool, Parameter(negative="", help="JSON: one object a code.")] = False,
 ) -> int:
-    """Say what a reject code means and what to do about it. Without a code: list them all.
+    """Say what a reject code or error code means and what to do. Without a code: list them all.
 
     Example: riskd explain ORDER_NOTIONAL
     """
-    if not code:
-        _print_all(json=json)
-        return DONE
-    wanted = code.upper().replace("-", "_")
-    fix_code, meaning, remedy = _text_of(wanted)
+    known = _texts()
+    wanted = code.strip().replace("-", "_")
+    found = next((known[name] for name in (wanted.upper(), wanted.lower()) if name in known), None)
+    if wanted and found is None:
+        raise CommandError(
+            f"{code!r} is no reject code and no error code.",
+            exit_code=USAGE,
+            expected="one of the codes that riskd explain lists",
+            next_step=did_you_mean(wanted, known) or "riskd explain",
+        )
     if json:
-        print_json({"code": wanted, "fix_code": fix_code, "meaning": meaning, "remedy": remedy})
-        return DONE
-    print(coloured(wanted, BOLD))
-    print(f"  means  {meaning}")
-    print(f"  do     {remedy}")
-    print(f"  FIX    OrdRejReason(103)={fix_code}")
+        for text in known.values() if found is None else (found,):
+            print_json({name: part for name, part in text._asdict().items() if part is not None})
+    elif found is None:
+        width = max(map(len, known))
+        for text in known.values():
+            print(f"{text.code:<{width}}  {text.meaning}")
+    else:
+        print(coloured(found.code, BOLD))
+        print(f"  means  {found.meaning}")
+        print(f"  do     {found.remedy}")
+        if found.fix_code is not None:
+            print(f"  FIX    OrdRejReason(103)={found.fix_code}")
     return DONE
 
 
-def _text_of(code: str) -> tuple[int, str, str]:
-    if code in RejectCode.__members__:
-        found = CODES[RejectCode(code)]
-        return found.fix_code, found.meaning, found.remedy
-    if code in CLIENT_CODES:
-        return (FIX_OTHER, *CLIENT_CODES[code])
-    known = [*RejectCode.__members__, *CLIENT_CODES]
-    near = difflib.get_close_matches(code, known, n=1)
-    raise CommandError(
-        f"{code!r} is no reject code.",
-        exit_code=USAGE,
-        expected="one of the codes that riskd explain lists",
-        next_step=f"did you mean {near[0]}?" if near else "riskd explain",
-    )
-
-
-def _print_all(*, json: bool) -> None:
-    names = [*RejectCode.__members__, *CLIENT_CODES]
-    width = max(map(len, names))
-    for name in names:
-        fix_code, meaning, remedy = _text_of(name)
-        if json:
-            print_json({"code": name, "fix_code": fix_code, "meaning": meaning, "remedy": remedy})
-        else:
-            print(f"{name:<{width}}  {meaning}")
+def _texts() -> dict[str, _Text]:
+    """Return every code: of verdicts in their order, of the clients, then of `error`."""
+    texts = [
+        _Text(str(code), text.fix_code, text.meaning, text.remedy) for code, text in CODES.items()
+    ]
+    texts += [_Text(code, FIX_OTHER, *words) for code, words in CLIENT_CODES.items()]
+    texts += [_Text(code, None, *words) for code, words in ERROR_MEANINGS.items()]
+    return {text.code: text for text in texts}

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,10 @@ from riskd.feed.play import PlayOptions, play
 from riskd.feed.read import FORMATS, merge, read
 from riskd.feed.tally import Tally, percentiles
 from riskd.feed.timed import FeedError, Timed
+from riskd.messages import Status
+
+APPLIED = "applied"
+STATUS_TIMEOUT_MS_MAX = 500  # The play matters more than what is said about it.
 
 
 @Parameter(name="*")
@@ -72,6 +76,7 @@ def feed(
             expected="riskd feed FILE...",
             next_step="riskd feed -h",
         )
+    before = _tick_counts(connection)
     try:
         tally = uvloop.run(_played(files, options, connection, is_quiet=json))
     except FeedError as error:
@@ -80,9 +85,29 @@ def feed(
         print_json(tally.as_dict())
     else:
         _print_report(tally)
+    _warn_of_unapplied(before, _tick_counts(connection))
     if tally.requests and not tally.answers:
         return UNREACHABLE
     return DONE if tally.is_clean else FAILED
+
+
+def _tick_counts(connection: Connection) -> dict[str, int]:
+    """Return what riskd did with ticks so far, or nothing if it cannot be asked."""
+    quick = replace(connection, timeout_ms=min(connection.timeout_ms, STATUS_TIMEOUT_MS_MAX))
+    try:
+        status = quick.ask(Status()).data
+    except CommandError:
+        return {}
+    counts = status.get("ticks") if isinstance(status, dict) else None
+    return counts if isinstance(counts, dict) else {}
+
+
+def _warn_of_unapplied(before: dict[str, int], after: dict[str, int]) -> None:
+    """Say on stderr which ticks moved nothing: they were sent, but nobody answers a tick."""
+    more = {name: count - before.get(name, 0) for name, count in after.items() if name != APPLIED}
+    counts = ", ".join(f"{name} {count:,}" for name, count in more.items() if count > 0)
+    if counts:
+        sys.stderr.write(f"riskd: warning: riskd did not apply every tick: {counts}\n")
 
 
 async def _played(

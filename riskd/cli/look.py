@@ -1,4 +1,4 @@
-"""Commands that read: status, accounts, positions, orders, alerts, breakers, limits."""
+"""Commands that read: status, accounts, instruments, positions, orders, alerts, limits."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
-from riskd.cli.failure import DONE
+from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
+from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.text import BOLD, cell, coloured, label, print_json, table
-from riskd.messages import Accounts, Alerts, Breakers, Limits, Orders, Positions, Severity, Status
+from riskd.messages import (
+    Accounts,
+    Alerts,
+    Breakers,
+    Instruments,
+    Limits,
+    Orders,
+    Positions,
+    Severity,
+    Status,
+)
 
 Json = Annotated[bool, Parameter(negative="", help="JSON: one object, or one a line for a list.")]
 HERE = Connection()
+LIMIT_SCOPES = ("firm", "default", "group", "account", "strategy", "trader", "symbol")
 LINE_FIELDS_MAX = 6  # A longer map is shown a line a field.
 
 
@@ -30,6 +42,8 @@ def status(*, json: Json = False, connection: Connection = HERE) -> int:
     if headline:
         print(coloured("  ".join(headline).upper(), BOLD))
     rest = {name: value for name, value in found.items() if name not in ("env", "state")}
+    if not rest.get("verdicts"):
+        rest = {name: value for name, value in rest.items() if not name.startswith("verdict_p")}
     for line in _tree(rest, depth=0):
         print(line)
     return DONE
@@ -41,17 +55,26 @@ def accounts(*, json: Json = False, connection: Connection = HERE) -> int:
     return _print_rows(rows, ("account", "id", "group", "currency", "state", "equity"), json=json)
 
 
+def instruments(*, json: Json = False, connection: Connection = HERE) -> int:
+    """List every instrument with its prices and their age."""
+    rows = connection.ask(Instruments()).data
+    names = ("symbol", "kind", "currency", "bid", "ask", "last", "mark", "age_ns", "state")
+    return _print_rows(rows, (*names, "tick_size", "lot_size", "multiplier"), json=json, rest=False)
+
+
 def positions(
     account: str | None = None, /, *, json: Json = False, connection: Connection = HERE
 ) -> int:
     """List the positions of ACCOUNT, or of all."""
-    rows = connection.ask(Positions(account=account)).data
+    rows = _ask_of(account, Positions(account=account), connection)
+    if isinstance(rows, list) and not json:
+        rows.sort(key=lambda row: (row["account"], row["symbol"]))
     return _print_rows(rows, ("account", "symbol", "quantity", "average_price", "mark"), json=json)
 
 
 def orders(account: str, /, *, json: Json = False, connection: Connection = HERE) -> int:
     """List the working orders of ACCOUNT with what they reserve."""
-    rows = connection.ask(Orders(account=account)).data
+    rows = _ask_of(account, Orders(account=account), connection)
     names = ("client_order_id", "symbol", "side", "quantity", "leaves_quantity", "price")
     return _print_rows(rows, names, json=json)
 
@@ -80,18 +103,77 @@ def breakers(*, json: Json = False, connection: Connection = HERE) -> int:
 def limits(
     scope: str | None = None, /, *, json: Json = False, connection: Connection = HERE
 ) -> int:
-    """Show the limits in force: all, or of SCOPE such as `account:A1`."""
+    """Show the limits in force: all, or what binds SCOPE.
+
+    SCOPE is firm, default, group:G, account:A1, account:A1:AAPL, strategy:S, trader:T, symbol:AAPL.
+
+    Example: riskd limits account:A1
+    """
+    if scope is not None:
+        _check_limit_scope(scope, connection)
     found = connection.ask(Limits(scope=scope)).data
     if json:
         print_json(found)
         return DONE
-    for line in _tree(found, depth=0) if isinstance(found, Mapping) else [cell("", found)]:
+    for line in _limit_lines(found, scope) if isinstance(found, Mapping) else [cell("", found)]:
         print(line)
     return DONE
 
 
-def _print_rows(rows: Any, columns: Sequence[str], *, json: bool) -> int:
-    """Print what a list query answered: a table, or NDJSON."""
+def _check_limit_scope(scope: str, connection: Connection) -> None:
+    kind, _, name = scope.partition(":")
+    if kind not in LIMIT_SCOPES or (not name and kind not in LIMIT_SCOPES[:2]):
+        raise CommandError(
+            f"{scope!r} is no scope of limits.",
+            exit_code=USAGE,
+            where="SCOPE",
+            expected=", ".join((*LIMIT_SCOPES[:2], *(f"{one}:NAME" for one in LIMIT_SCOPES[2:]))),
+            next_step=did_you_mean(kind, LIMIT_SCOPES) if kind not in LIMIT_SCOPES else "",
+        )
+    _check_known(kind, name.partition(":")[0], connection)
+
+
+def _ask_of(account: str | None, message: Positions | Orders, connection: Connection) -> Any:
+    """Return what riskd answers; an unknown account is refused with the nearest one."""
+    try:
+        return connection.ask(message).data
+    except CommandError as refusal:
+        if refusal.exit_code == FAILED:
+            _check_known("account", account, connection)
+        raise
+
+
+def _check_known(kind: str, name: str | None, connection: Connection) -> None:
+    """Raise CommandError with the nearest name if riskd says that it has no such one."""
+    known = known_names(kind, connection) if name else []
+    if known and name not in known:
+        raise CommandError(
+            f"riskd knows no {kind} {name}.",
+            exit_code=FAILED,
+            where=f"control port, {connection.address('control')}",
+            expected=f"one that riskd {kind.replace('symbol', 'instrument')}s lists",
+            next_step=did_you_mean(name or "", known),
+        )
+
+
+def _limit_lines(found: Mapping[str, Any], scope: str | None) -> list[str]:
+    """Return the limits of a scope, or of all that bind it, each under the scope that sets them."""
+    tables = found.get("limits")
+    if scope is None:
+        return _tree(found, depth=0)
+    if not isinstance(tables, list):
+        kind, _, name = scope.partition(":")
+        tables = [{"scope": kind, "scope_id": name, "limits": tables}]
+    lines = [f"version  {found.get('version')}"]
+    for owner in tables:
+        kind, name = str(owner.get("scope", "")), str(owner.get("scope_id", ""))
+        lines.append(coloured(kind if name in ("", kind) else f"{kind}:{name}", BOLD))
+        lines += _tree(owner.get("limits") or {}, depth=1) or ["  none of its own"]
+    return lines
+
+
+def _print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = True) -> int:
+    """Print what a list query answered: a table, or NDJSON. Without `rest` only `columns`."""
     if isinstance(rows, Mapping):
         lists = [value for value in rows.values() if isinstance(value, list)]
         rows = lists[0] if len(lists) == 1 else [rows]
@@ -101,6 +183,8 @@ def _print_rows(rows: Any, columns: Sequence[str], *, json: bool) -> int:
     elif not rows:
         print("none")
     else:
+        if not rest:
+            rows = [{name: row.get(name) for name in columns} for row in rows]
         for line in table(rows, columns):
             print(line)
     return DONE

@@ -1,4 +1,4 @@
-"""`riskd order`: check, send or cancel one order from the command line."""
+"""`riskd order`: check, send, cancel or release one order from the command line."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from cyclopts import App, Parameter
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, REJECTED, USAGE, CommandError, unreachable
 from riskd.cli.look import HERE, Json
+from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.text import GREEN, RED, YELLOW, coloured, number, print_json, span
 from riskd.denial import NO_ANSWER
 from riskd.errors import NoAnswer, RiskdError
 from riskd.messages import (
     Check,
+    OrderRelease,
     OrderReport,
     OrderStatus,
     OrderType,
@@ -25,7 +27,7 @@ from riskd.messages import (
     Verdict,
 )
 
-app = App(name="order", help="Check, send or cancel one order.")
+app = App(name="order", help="Check, send, cancel or release one order.")
 
 
 @Parameter(name="*")
@@ -130,6 +132,29 @@ def cancel(
     return DONE
 
 
+@app.command
+def release(
+    client_order_id: str,
+    /,
+    *,
+    account: Annotated[str, Parameter(help="Account of the order.")],
+    reason: Annotated[str, Parameter(help="Why; kept in the journal.")],
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Free what an order reserves of which no report will ever come. For operators.
+
+    Example: riskd order release gw-7 --account A1 --reason "the venue never had it"
+    """
+    request = OrderRelease(account=account, client_order_id=client_order_id, reason=reason)
+    found = connection.ask(request).data
+    if json:
+        print_json(found)
+    else:
+        print(f"RELEASED {client_order_id}  account {account}")
+    return DONE
+
+
 def _ask(order: OrderOptions, connection: Connection, *, json: bool, dry_run: bool) -> int:
     asked = order.check(dry_run=dry_run)
     address = connection.address("orders")
@@ -148,6 +173,7 @@ def _ask(order: OrderOptions, connection: Connection, *, json: bool, dry_run: bo
         _print_accept(verdict, took_ns, dry_run=dry_run)
     else:
         _print_reject(verdict, took_ns, asked.quantity)
+        _print_meant(verdict, connection)
     return DONE if verdict.approved else REJECTED
 
 
@@ -189,6 +215,15 @@ def _print_reject(verdict: Verdict, took_ns: int, quantity: float) -> None:
     for other in verdict.rejects[1:]:
         print(f"  also   {other.code}   {other.text}")
     print(f"  more   riskd explain {first.code}")
+
+
+def _print_meant(verdict: Verdict, connection: Connection) -> None:
+    """Say which known name an unknown one is near to, if the control port can tell."""
+    first = verdict.rejects[0]
+    if first.code in ("UNKNOWN_ACCOUNT", "UNKNOWN_SYMBOL"):
+        near = did_you_mean(first.scope_id, known_names(first.scope, connection))
+        if near:
+            print(f"  next   {near}")
 
 
 def _comparison(reject: Reject) -> list[str]:

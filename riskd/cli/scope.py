@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from riskd.cli.failure import USAGE, CommandError
+from riskd.cli.names import did_you_mean
 
 KINDS = ("group", "account", "strategy", "symbol", "currency")
 
@@ -37,5 +38,17 @@ def parse_scope(written: str) -> ScopeArgument:
         exit_code=USAGE,
         where="SCOPE",
         expected="firm, or one of " + ", ".join(f"{name}:NAME" for name in KINDS),
-        next_step=f"write account:{written}" if not colon and kind not in KINDS else "",
+        next_step=_meant(kind, colon, scope_id),
     )
+
+
+def _meant(kind: str, colon: str, scope_id: str) -> str:
+    """Return what to write instead of a scope that is none."""
+    if kind in KINDS:
+        return f"write {kind}:NAME"
+    if kind == "firm":
+        return "write firm"
+    near = did_you_mean(kind, (*KINDS, "firm"))
+    if colon:
+        return f"{near[:-1]}:{scope_id}?" if near and "firm" not in near else near
+    return near if "firm" in near else f"write account:{kind}"

@@ -13,6 +13,7 @@ import msgspec
 GREEN, RED, YELLOW, BOLD, DIM = "32", "31", "33", "1", "2"
 ABSENT = "-"
 UNSHOWN = frozenset(("type", "pub_seq"))  # Of the wire, not of the subject.
+MONEY = frozenset(("equity", "realized", "unrealized", "fees", "day", "balance"))
 SPAN_UNITS = ((1, 1000, "ns"), (1000, 10**6, "µs"), (10**6, 10**9, "ms"))
 
 
@@ -46,16 +47,19 @@ def money(value: float | None, currency: str = "") -> str:
     return number(value, currency, places=2)
 
 
+def amount(value: float | None) -> str:
+    """Return an amount with two decimals; of what is smaller, such as bitcoin, every one it has."""
+    return number(value) if value and abs(value) < 0.005 else number(value, places=2)
+
+
 def span(value_ns: float | None) -> str:
     """Return a span in the unit that fits: `64 µs`, `1.9 ms`, `2.5 s`."""
     if value_ns is None:
         return ABSENT
     for unit_ns, limit_ns, name in SPAN_UNITS:
         if value_ns < limit_ns:
-            amount = value_ns / unit_ns
-            return (
-                f"{amount:.1f} {name}" if unit_ns > 1000 and amount < 10 else f"{amount:.0f} {name}"
-            )
+            units = value_ns / unit_ns
+            return f"{units:.1f} {name}" if unit_ns > 1000 and units < 10 else f"{units:.0f} {name}"
     seconds = value_ns / 1e9
     if seconds < 120:
         return f"{seconds:.1f} s"
@@ -83,13 +87,13 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        if name.endswith(("id", "version")):
+        if name == "id" or name.endswith(("_id", "version")):
             return str(value)  # It names something; it is no amount.
         if name.endswith("age_ns") or name in ("uptime_ns", "retry_after_ns", "latency_ns"):
             return span(value)
         if name.endswith("_ns"):
             return instant(int(value)) if value > 10**17 else span(value)
-        return number(value)
+        return amount(value) if name in MONEY else number(value)
     if isinstance(value, Mapping):
         return " ".join(f"{key}={cell(key, inner)}" for key, inner in value.items()) or ABSENT
     if isinstance(value, Sequence) and not isinstance(value, str):

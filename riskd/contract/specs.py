@@ -124,6 +124,12 @@ Limit = Annotated[float, Meta(ge=0)] | LimitValue
 CountLimit = Annotated[int, Meta(ge=0)] | LimitValue
 
 
+class SelfMatch(StrEnum):
+    """What happens to an order that would trade with the same account's own resting order."""
+
+    REJECT = "reject"  # The new order is refused.
+
+
 class LimitsSpec(Part, frozen=True, kw_only=True):
     """The limits of one scope, money in account currency; an absent limit is not checked."""
 
@@ -152,6 +158,7 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     orders_per_second: CountLimit | None = None
     cancels_per_second: CountLimit | None = None
     duplicate_orders: DuplicateOrders | None = None
+    self_match: SelfMatch | None = None  # Absent: an account may trade with itself.
 
 
 class LimitSet(Part, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from riskd.cli.app import COMMANDS, run
 from riskd.cli.example import GATEWAY
 from riskd.codes import RejectCode
-from riskd.messages import Ack, Check, CheckResult, Error, Reject, Result, Verdict
+from riskd.messages import Ack, Check, CheckResult, Error, ErrorCode, Reject, Result, Verdict
 from tests.riskd.fake import FakeRiskd, agreeable, approval
 from tests.riskd.test_subscriber import heartbeat, verdict_of
 
@@ -191,6 +192,8 @@ def test_command_without_riskd_is_exit_code_4_and_says_what_to_do(command, capsy
         (["feed"], "FILE"),
         (["feed", "x", "--price-scale", "much"], "decimal"),
         (["demo", "--speed", "0"], "more than 0"),
+        (["demo", "--for", "-1"], "more than 0 seconds"),
+        (["demo", "--for", "1", "--keep", "/dev/null/x"], "a place where one may be made"),
     ],
 )
 def test_command_used_wrongly_is_exit_code_2_and_names_what_was_expected(command, expected, capsys):
@@ -210,8 +213,11 @@ def test_kill_and_unkill_send_the_scope_and_the_reason(capsys):
     asked = []
 
     def note(message):
+        if message["type"] in ("accounts", "instruments"):
+            return Result(ok=True, data=[{"account": "A3", "symbol": "AAPL"}])
         asked.append(message)
-        return Result(ok=True, data={"seq": 52004, "breaker_id": 7})
+        scope = {name: message.get(name) for name in ("scope", "scope_id")}
+        return Result(ok=True, data={"seq": 52004, "breaker_id": 7, **scope, "changed": True})
 
     with FakeRiskd(control=note) as fake:
         where = ["--control", fake.addresses["control"], "--yes"]
@@ -219,8 +225,9 @@ def test_kill_and_unkill_send_the_scope_and_the_reason(capsys):
         assert run(["unkill", "firm", "--reason", "fine", *where]) == 0
         assert run(["trip", "symbol:AAPL", "--action", "reduce_only", "--reason", "r", *where]) == 0
         assert run(["reset", "7", "--reason", "done", *where]) == 0
-    out = capsys.readouterr().out
-    assert "KILLED account:A3   seq 52,004   breaker_id 7" in out
+    shown = capsys.readouterr()
+    assert shown.out.splitlines()[0] == "KILLED account:A3   seq 52,004   breaker_id 7"
+    assert shown.err == ""
     assert asked[0] == {
         "type": "kill", "scope": "account", "scope_id": "A3", "reason": "odd"
     }  # fmt: skip
@@ -249,9 +256,9 @@ def test_list_command_shows_a_table_or_a_line_of_json_each(capsys):
         assert run(["accounts", "--json", *where]) == 0
         lines = capsys.readouterr().out.splitlines()
     assert table == [
-        "account       equity  frozen",
-        "A1       1,234,567.5  no",
-        "B              -3.25  yes",
+        "account        equity  frozen",
+        "A1       1,234,567.50  no",
+        "B               -3.25  yes",
     ]
     assert [json.loads(line) for line in lines] == rows
 
@@ -324,7 +331,15 @@ def test_explain_knows_every_code(capsys):
         assert shown.startswith(code.value)
         assert "OrdRejReason(103)=" in shown
     assert run(["explain"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(RejectCode) + 2
+    listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert listed == {*RejectCode, "NO_ANSWER", "BAD_ANSWER", *get_args(ErrorCode)}
+
+
+def test_explain_knows_error_codes_which_have_no_fix_code(capsys):
+    assert run(["explain", "TOO-LARGE"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("too_large\n  means  ")
+    assert "FIX" not in shown
 
 
 def test_schema_of_one_message_has_what_it_refers_to(capsys):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
 import math
 from decimal import Decimal
 
+import msgspec
+import pytest
 from rich.console import Console
 
 from riskd.cli.demo_view import line_of, screen_of
@@ -10,6 +13,7 @@ from riskd.demo.child import free_addresses
 from riskd.demo.gateways import Flow
 from riskd.demo.market import DemoInstrument, SyntheticMarket, on_grid
 from riskd.demo.scene import Board
+from riskd.messages import Alert, Severity
 from tests.riskd.test_subscriber import pnl_of
 
 AAPL = DemoInstrument("AAPL", "linear", "USD", Decimal("0.01"), Decimal(1))
@@ -65,16 +69,51 @@ def test_view_shows_verdicts_accounts_and_what_is_incomplete():
     board = Board(flow, ("A1", "A2"))
     board.pnl["A1"] = pnl_of("A1", 1)
     board.state = "active"
-    console = Console(width=110, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    with console.file:
-        console.print(screen_of(board))
-    text = console.export_text()
+    text = "\n".join(drawn(board, width=110, height=40))
     for shown in ("DEMO  ACTIVE", "APPROVED", "ORDER_NOTIONAL", "0.00 USD", "A2", "64 µs"):
         assert shown in text
     line = line_of(board)
     assert "verdicts 4" in line
     assert "1 rejected" in line
     assert "A2 -" in line
+
+
+def drawn(board: Board, *, width: int, height: int) -> list[str]:
+    console = Console(width=width, height=200, record=True, file=io.StringIO())
+    console.print(screen_of(board, width=width, height=height))
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 23), (110, 30), (140, 39)])
+def test_view_fits_the_terminal_and_cuts_no_amount(width, height):
+    flow = Flow()
+    flow.verdicts.update({f"CODE_{number}": number for number in range(6)})
+    board = Board(flow, ("A1", "A2", "A3", "A4"))
+    board.state = "active"
+    for account in board.accounts:
+        board.pnl[account] = msgspec.structs.replace(
+            pnl_of(account, 1), day=-6_235.38, realized=-4_666.79, equity=1_093_764.62
+        )
+    alert = Alert(
+        alert_id=1,
+        seq=1,
+        severity=Severity.HIGH,
+        alert_type="daily_loss",
+        message="x" * 300,
+        value=None,
+        threshold=None,
+        status="raised",
+        first_ns=1,
+        count=1,
+    )
+    board.alerts.extend([alert] * 8)
+    board.alert_count = 8
+    lines = drawn(board, width=width, height=height)
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert sum("1,093,764.62 USD" in line for line in lines) == 4
+    assert any("…" in line for line in lines)
+    assert any("Alerts (8)" in line for line in lines)
 
 
 def test_free_addresses_are_four_different_ones():
