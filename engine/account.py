@@ -178,9 +178,14 @@ class Account:
             self.state.expired[oldest] = None
             if len(self.state.expired) > EXPIRED_MAX:
                 del self.state.expired[next(iter(self.state.expired))]
-        for known in (self.state.aliases, self.state.amended):
-            if len(known) > IDS_MAX:
-                del known[next(iter(known))]
+        if len(self.state.amended) > IDS_MAX:
+            del self.state.amended[next(iter(self.state.amended))]
+        aliases = self.state.aliases
+        if len(aliases) > IDS_MAX:
+            alias = next(iter(aliases))
+            root = aliases.pop(alias)
+            if root in self.state.orders:
+                aliases[alias] = root  # Still needed: a younger one goes before it.
 
     def reserve(self, order: Order, case: Case) -> None:
         """Reserve all of a new order: `set_leaves` for the verdict path, with what `case` knows."""

@@ -68,7 +68,7 @@ class Plan:
         self.needs_valuation = False  # Some limit in force is on the whole account.
         self.margin_rate: MarginRate = (0, 1)
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
-        self.duplicates: DuplicateOrders | None = None
+        self.duplicates: tuple[DuplicateOrders, ...] = ()
         self.refuses_self_match = False
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
         self.is_account_currency = False  # The instrument settles in it: no rate is involved.
@@ -88,6 +88,7 @@ class Case:
         "frozen",
         "gross_money",
         "grows",
+        "is_dearer",
         "largest_before_lots",
         "longest_lots",
         "lots",
@@ -104,6 +105,7 @@ class Case:
         "reducing",
         "reference_milliticks",
         "repeat_after_ns",
+        "repeated",
         "retry_after_ns",
         "shortest_lots",
         "stamp",
@@ -135,8 +137,10 @@ class Case:
     working: dict[str, Order]  # The account's working orders, by id.
     filled_lots: int  # What is filled of it already, when it is a change of a working one.
     own_lots: int  # What the order reserves already, when it is a change of a working one.
+    is_dearer: bool  # A change to a price at which the same lots are worth more.
     retry_after_ns: int  # 0: every rate limit had room and is charged.
     repeat_after_ns: int  # 0: the same content was not sent too often.
+    repeated: DuplicateOrders | None  # The limit that says so.
     turnover_money: int | None  # Traded today and working, without this order; None: not known.
     currency_missing: Missing | None  # Set by the check of currency exposure.
     frozen: str  # Why the account is frozen; empty if it is not.
@@ -185,7 +189,7 @@ class Case:
             shortest -= lots
         self.longest_lots, self.shortest_lots = longest, shortest
         self.grows = max(abs(longest), abs(shortest)) > largest
-        if self.own_lots and not self.added_lots:
+        if self.own_lots and not self.added_lots and not self.is_dearer:
             self.reducing = True  # A change that reserves no more than before adds no risk.
         reference, rate, valuation = self.reference_milliticks, self.account_rate, self.valuation
         if not plan.needs_valuation or reference is None or rate is None or self.missing:

@@ -144,11 +144,10 @@ def refuses_self_match(limits: LimitSet, owner: Owner) -> bool:
     return any(table.self_match is not None for _, _, table in scopes_of(limits, owner))
 
 
-def resolve_duplicates(limits: LimitSet, owner: Owner) -> DuplicateOrders | None:
-    """Return the limit on repeats of the same content: the fewest, then the longest window."""
-    tables = [table.duplicate_orders for _, _, table in scopes_of(limits, owner)]
-    found = [duplicates for duplicates in tables if duplicates is not None]
-    return min(found, key=lambda one: (one.count, -one.window_ms), default=None)
+def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders, ...]:
+    """Return every limit on repeats of the same content once: none need be tighter than another."""
+    found = (table.duplicate_orders for _, _, table in scopes_of(limits, owner))
+    return tuple(dict.fromkeys(duplicates for duplicates in found if duplicates is not None))
 
 
 def unenforced(limits: LimitSet) -> list[str]:

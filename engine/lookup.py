@@ -28,6 +28,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen = state.frozen
     case.working = state.orders
+    case.is_dearer = False
     case.open_count, case.own_lots, case.filled_lots = len(state.orders), 0, 0
     lots = case.lots = instrument.lots(order.quantity)
     price, stop_price = order.price, order.stop_price
@@ -51,6 +52,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     else:
         case.account_rate = boards.quotes.rate(instrument.settlement, state.spec.currency)
     case.retry_after_ns = 0 if order.dry_run else _charge(account, plan, stamp)
+    case.repeated = None
     case.repeat_after_ns = 0 if order.dry_run else _charge_content(account, plan, case)
     case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
     case.currency_missing = case.missing = None
@@ -99,18 +101,23 @@ def _charge(account: Account, plan: Plan, stamp: Stamp) -> int:
 
 
 def _charge_content(account: Account, plan: Plan, case: Case) -> int:
-    duplicates = plan.duplicates
-    if duplicates is None or case.lots is None:
+    if not plan.duplicates or case.lots is None:
         return 0
     side = "+" if case.buying else "-"
     prices = f"{case.price_milliticks} {case.stop_milliticks}"
-    return charge_content(
-        account.state.contents,
-        f"{plan.instrument.symbol} {side}{case.lots} {prices}",
-        case.now_steady_ns,
-        count_max=duplicates.count,
-        window_ns=duplicates.window_ms * 1_000_000,
-    )
+    content = f"{plan.instrument.symbol} {side}{case.lots} {prices}"
+    after_ns = 0
+    for duplicates in plan.duplicates:
+        found_ns = charge_content(
+            account.state.contents,
+            f"{content} {duplicates.count} {duplicates.window_ms}",
+            case.now_steady_ns,
+            count_max=duplicates.count,
+            window_ns=duplicates.window_ms * 1_000_000,
+        )
+        if found_ns > after_ns:
+            after_ns, case.repeated = found_ns, duplicates
+    return after_ns
 
 
 def value_invalid(order: Check, instrument: Instrument) -> str | None:

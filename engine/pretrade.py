@@ -48,6 +48,11 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
             text = "the id was used so long ago that its verdict is forgotten"
             found = reject(RejectCode.ID_EXPIRED, text, Scope.ACCOUNT, order.account)
             return denied(order, stamp, (found,), account.boards.limits_version)
+        changed = account.state.aliases.get(order.client_order_id)
+        if changed is not None:
+            text = f"the id is that of a change of order {changed}"
+            found = reject(RejectCode.ID_REUSED, text, Scope.ACCOUNT, order.account)
+            return denied(order, stamp, (found,), account.boards.limits_version)
     rejects = malformed(order)
     if rejects:
         return _deny(account, order, stamp, rejects, None)
@@ -201,7 +206,7 @@ def explained(case: Case) -> dict[str, object]:
     if case.lots is None or case.reference_milliticks is None:
         return told
     edge = collar_edge_milliticks(case) if "price_collar_pct" in case.plan.limits else None
-    if edge is not None and check_price_collar(case) is not None:
+    if edge is not None and edge > 0 and check_price_collar(case) is not None:
         told["nearest_price"] = case.plan.instrument.price(edge)
     lots = case.lots
     fitting, binding = largest_passing(case)

@@ -41,13 +41,13 @@ def _crosses(case: Case, resting_price: float | None) -> bool:
 
 def has_duplicate_limit(spec: AccountSpec, plan: Plan) -> bool:
     """Return whether repeats of the same content are limited."""
-    return plan.duplicates is not None
+    return bool(plan.duplicates)
 
 
 def check_duplicate_content(case: Case) -> Reject | None:
     """At most `count` orders of the same content in any window; charged before the verdict."""
-    duplicates = case.plan.duplicates
-    if not case.repeat_after_ns or duplicates is None:
+    duplicates = case.repeated
+    if duplicates is None:
         return None
     return Reject(
         code=RejectCode.DUPLICATE_CONTENT,

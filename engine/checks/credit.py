@@ -175,4 +175,12 @@ def _owned_money(case: Case) -> int:
     """Return what holdings and working buys come to; a short is more than any cash can pay."""
     if case.shortest_lots < 0 and not case.buying:
         return case.valuation.equity_money + case.gross_money + 1
-    return case.gross_money
+    value, reference = case.value_milliticks or 0, case.reference_milliticks or 0
+    if value <= reference or not case.buying:
+        return case.gross_money
+    instrument, rate = case.plan.instrument, case.account_rate
+    assert rate is not None  # `place` found it.
+    dearer = instrument.notional_money(case.added_lots, value) - instrument.notional_money(
+        case.added_lots, reference
+    )
+    return case.gross_money - (-dearer * rate.numerator // rate.denominator)

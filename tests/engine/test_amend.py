@@ -178,3 +178,19 @@ def test_amended_order_that_ends_releases_everything_it_could_reach():
     house.send(a_report("o-2", "canceled"))
     assert reserved(house) == (0, 0)
     assert house.account().working_turnover == {"USD": 0}
+
+
+def test_id_of_a_change_is_no_id_for_a_new_order():
+    house = a_core()
+    house.send(an_order("o-1", quantity=5))
+    house.send(an_amend("o-1", "n-1", quantity=6.0))
+    refused = house.send(an_order("n-1", quantity=6))
+    assert codes(refused) == ["ID_REUSED"]
+    assert reserved(house) == (6, 0)
+
+
+def test_change_of_price_alone_does_not_pass_the_turnover_limit():
+    house = a_core(LimitsSpec(turnover=1000.0))
+    house.send(an_order("o-1", quantity=10, price=90.0))
+    assert codes(house.send(an_amend(new_id="n-1", price=110.0))) == ["TURNOVER"]
+    assert house.send(an_amend(new_id="n-2", price=100.0)).approved

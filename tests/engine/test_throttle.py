@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.throttle import Window
-from riskd.messages import Configure, LimitsSpec
+from riskd.messages import Configure, DuplicateOrders, LimitSet, LimitsSpec
 from tests.builders import a_core, a_universe, an_order, codes_of
 
 WINDOW_NS = 1000
@@ -75,3 +75,31 @@ def test_e59_lower_rate_binds_what_was_charged_and_a_higher_one_grants_no_burst(
     house.send(Configure(universe=a_universe(LimitsSpec(orders_per_second=5))))
     verdicts = [codes_of(house.send(an_order(f"n-{x}"))) for x in range(3)]
     assert verdicts == [[], [], ["RATE_LIMIT"]]
+
+
+def test_repeats_are_bound_by_every_scope_that_limits_them():
+    """Once in a millisecond for the account does not lift twice in an hour for all."""
+    limits = LimitSet(
+        default=LimitsSpec(duplicate_orders=DuplicateOrders(count=2, window_ms=3_600_000)),
+        account={"A1": LimitsSpec(duplicate_orders=DuplicateOrders(count=1, window_ms=1))},
+    )
+    house = a_core(limits)
+    for number in (1, 2):
+        assert house.send(an_order(f"o-{number}"), after_ns=10**9).approved
+    last = house.send(an_order("o-3"), after_ns=10**9)
+    assert [reject.code for reject in last.rejects] == ["DUPLICATE_CONTENT"]
+    assert last.rejects[0].limit == 2.0
+
+
+def test_two_limits_with_one_window_charge_an_order_once_each():
+    hour_ms = 3_600_000
+    limits = LimitSet(
+        default=LimitsSpec(duplicate_orders=DuplicateOrders(count=3, window_ms=hour_ms)),
+        account={"A1": LimitsSpec(duplicate_orders=DuplicateOrders(count=2, window_ms=hour_ms))},
+    )
+    house = a_core(limits)
+    assert [codes_of(house.send(an_order(f"o-{x}"))) for x in range(3)] == [
+        [],
+        [],
+        ["DUPLICATE_CONTENT"],
+    ]
