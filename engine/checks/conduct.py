@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from engine.case import Case, Plan
 from engine.findings import reject_case
 from riskd.codes import CODES, RejectCode
@@ -28,7 +30,8 @@ def check_self_match(case: Case) -> Reject | None:
             continue
         if _crosses(case, told.price):
             text = f"could trade with working order {order_id} of the same account"
-            return reject_case(case, RejectCode.SELF_MATCH, text)
+            found = reject_case(case, RejectCode.SELF_MATCH, text)
+            return replace(found, limit_type="self_match")
     return None
 
 
@@ -45,7 +48,10 @@ def has_duplicate_limit(spec: AccountSpec, plan: Plan) -> bool:
 
 
 def check_duplicate_content(case: Case) -> Reject | None:
-    """At most `count` orders of the same content in any window; charged before the verdict."""
+    """At most `count` orders of the same content in any window; charged before the verdict.
+
+    Formula: same symbol, side, quantity and prices <= count in window_ms
+    """
     duplicates = case.repeated
     if duplicates is None:
         return None
@@ -63,7 +69,10 @@ def check_duplicate_content(case: Case) -> Reject | None:
 
 
 def check_rate_limit(case: Case) -> Reject | None:
-    """At most `orders_per_second` orders in any second; charged before the verdict."""
+    """At most `orders_per_second` orders in any second; charged before the verdict.
+
+    Formula: orders in the last second <= orders_per_second
+    """
     if not case.retry_after_ns:
         return None
     limit = case.plan.limits["orders_per_second"]

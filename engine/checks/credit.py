@@ -18,7 +18,10 @@ HUNDRED = 100 * MONEY_SCALE
 
 
 def check_daily_loss(case: Case) -> Reject | None:
-    """The day's P&L is above minus `daily_loss`; at the limit no order may increase risk."""
+    """The day's P&L is above minus `daily_loss`; at the limit no order may increase risk.
+
+    Formula: realised + unrealised of the day > -daily_loss
+    """
     limit = case.plan.limits["daily_loss"]
     if -case.day_pnl_money < limit.money or case.missing is not None:
         return None  # What is missing is refused by the check of it.
@@ -35,7 +38,10 @@ def daily_loss_numbers(case: Case) -> Numbers:
 
 
 def check_leverage(case: Case) -> Reject | None:
-    """Worst-case gross exposure is at most `leverage` times equity; no equity is infinite."""
+    """Worst-case gross exposure is at most `leverage` times equity; no equity is infinite.
+
+    Formula: worst gross exposure <= leverage * equity; equity at or below zero refuses
+    """
     if case.symbol_money is None or not case.grows:
         return None  # Refused by the check of what is missing.
     limit, equity = case.plan.limits["leverage"], case.valuation.equity_money
@@ -63,7 +69,10 @@ def is_margined(spec: AccountSpec, plan: Plan) -> bool:
 
 
 def check_margin(case: Case) -> Reject | None:
-    """Free margin after the worst case, equity less initial margin, is not below zero."""
+    """Free margin after the worst case, equity less initial margin, is not below zero.
+
+    Formula: sum of worst exposure * initial margin rate <= equity
+    """
     if case.symbol_money is None or not case.grows:
         return None  # What is missing is refused by the check of it.
     if case.margin_money <= case.valuation.equity_money:
@@ -101,7 +110,11 @@ def is_cash(spec: AccountSpec, plan: Plan) -> bool:
 
 
 def check_buying_power(case: Case) -> Reject | None:
-    """Cash pays for every working buy and this one; what is sold is held."""
+    """Cash pays for every working buy and this one; what is sold is held.
+
+    Formula: holdings and working buys at the mark, + order at the dearer of its price and the mark,
+    <= equity; a sell <= what is held
+    """
     if case.symbol_money is None or case.valuation.equity_money >= _owned_money(case):
         return None  # What is missing is refused by the check of it.
     needed, power = buying_power_numbers(case) or (0.0, 0.0)
@@ -125,7 +138,10 @@ def buying_power_fits(case: Case) -> int | None:
 
 
 def check_risk_per_trade(case: Case) -> Reject | None:
-    """The loss from entry to the order's stop is at most `risk_per_trade_pct` of the equity."""
+    """The loss from entry to the order's stop is at most `risk_per_trade_pct` of the equity.
+
+    Formula: quantity * |entry - stop_loss| * multiplier * rate <= risk_per_trade_pct / 100 * equity
+    """
     risk = _risk_money(case, case.lots or 0)
     if risk is None:
         return None  # No stop to lose to, or refused by the check of what is missing.

@@ -13,7 +13,11 @@ Numbers = tuple[float, float] | None
 
 
 def check_gross_exposure(case: Case) -> Reject | None:
-    """Worst-case gross exposure is at most `gross_exposure`."""
+    """Worst-case gross exposure is at most `gross_exposure`.
+
+    Formula: sum over symbols of max(|longest|, |shortest|) * multiplier * mark * rate <=
+    gross_exposure
+    """
     limit = case.plan.limits["gross_exposure"]
     if case.symbol_money is None or not case.grows or case.gross_money <= limit.money:
         return None  # What is missing is refused by the check of it.
@@ -34,7 +38,11 @@ def gross_exposure_fits(case: Case) -> int | None:
 
 
 def check_net_exposure(case: Case) -> Reject | None:
-    """Worst-case net exposure on the order's side is at most `net_exposure`."""
+    """Worst-case net exposure on the order's side is at most `net_exposure`.
+
+    Formula: sum over symbols of (longest for a buy, -shortest for a sell) * multiplier * mark
+    * rate <= net_exposure
+    """
     limit = case.plan.limits["net_exposure"]
     if case.symbol_money is None or _net_money(case) <= limit.money:
         return None  # What is missing is refused by the check of it.
@@ -64,7 +72,11 @@ def has_currency_limit(spec: AccountSpec, plan: Plan) -> bool:
 
 
 def check_currency_exposure(case: Case) -> Reject | None:
-    """What is held of a currency, both legs of pairs counted, is at worst within its limit."""
+    """What is held of a currency, both legs of pairs counted, is at worst within its limit.
+
+    Formula: |worst holding of the currency, cash legs included| * rate <=
+    currency_exposure[currency]
+    """
     for currency, limit in case.plan.currency_limits:
         worst = _currency_money(case, currency)
         if worst is not None and worst > limit.money:
@@ -105,7 +117,10 @@ def currency_exposure_fits(case: Case) -> int | None:
 
 
 def check_turnover(case: Case) -> Reject | None:
-    """What was traded today, what works and this order come to at most `turnover`."""
+    """What was traded today, what works and this order come to at most `turnover`.
+
+    Formula: (sum of |fills| of the day + working leaves + order) * price * rate <= turnover
+    """
     limit, worst = case.plan.limits["turnover"], _turnover_money(case)
     if worst is None or worst <= limit.money:
         return None  # What is missing is refused by the check of it.
@@ -130,7 +145,11 @@ def turnover_fits(case: Case) -> int | None:
 
 
 def check_concentration(case: Case) -> Reject | None:
-    """An increase leaves the name at most `concentration_pct` of max(gross, equity)."""
+    """An increase leaves the name at most `concentration_pct` of max(gross, equity).
+
+    Formula: worst of the symbol <= concentration_pct / 100 * max(gross, equity), or <=
+    concentration_floor
+    """
     if case.symbol_money is None or not case.grows or _share_is_within(case):
         return None  # What is missing is refused by the check of it.
     limit = case.plan.limits["concentration_pct"]

@@ -19,7 +19,11 @@ def has_group_limit(spec: AccountSpec, plan: Plan) -> bool:
 
 
 def check_group_limit(case: Case) -> Reject | None:
-    """Every group above the account, from its own up to the firm, stays within its totals."""
+    """Every group above the account, from its own up to the firm, stays within its totals.
+
+    Formula: sum over the accounts of the group, at worst, + what the order adds <= limit of the
+    group
+    """
     return _first_past(case, hard=True)
 
 

@@ -16,7 +16,10 @@ _HUNDRED_TICKS = _HUNDRED * MILLI
 
 
 def check_price_off_tick(case: Case) -> Reject | None:
-    """Every price of the order is a multiple of the tick."""
+    """Every price of the order is a multiple of the tick.
+
+    Formula: price / tick_size is an integer
+    """
     order, tick = case.order, case.plan.instrument.spec.tick_size
     if order.price is not None and case.price_milliticks is None:
         text = f"price {shown(order.price)} is not a multiple of the tick {tick}"
@@ -28,7 +31,10 @@ def check_price_off_tick(case: Case) -> Reject | None:
 
 
 def check_quantity_off_lot(case: Case) -> Reject | None:
-    """The quantity is a multiple of the lot."""
+    """The quantity is a multiple of the lot.
+
+    Formula: quantity / lot_size is an integer
+    """
     if case.lots is not None:
         return None
     lot = case.plan.instrument.spec.lot_size
@@ -49,7 +55,10 @@ def check_no_reference_price(case: Case) -> Reject | None:
 
 
 def check_stale_price(case: Case) -> Reject | None:
-    """The reference is no older than its source may be."""
+    """The reference is no older than its source may be.
+
+    Formula: age of the reference <= stale_after of its source
+    """
     reference = case.told_reference
     if reference is None or reference.age_ns <= reference.age_max_ns:
         return None
@@ -62,7 +71,10 @@ def check_stale_price(case: Case) -> Reject | None:
 
 
 def check_price_collar(case: Case) -> Reject | None:
-    """A buy is not priced too far above the reference, a sell not too far below it."""
+    """A buy is not priced too far above the reference, a sell not too far below it.
+
+    Formula: buy: price <= reference * (1 + price_collar_pct / 100); sell: the mirror
+    """
     price, reference = case.price_milliticks, case.reference_milliticks
     if price is None or reference is None:
         return None

@@ -11,7 +11,10 @@ from riskd.messages import Reject
 
 
 def check_order_quantity(case: Case) -> Reject | None:
-    """The order is at most `order_quantity` units."""
+    """The order is at most `order_quantity` units.
+
+    Formula: quantity <= order_quantity
+    """
     limit, instrument = case.plan.limits["order_quantity"], case.plan.instrument
     lots = case.lots or 0
     if lots * instrument.lot_numerator * MONEY_SCALE <= limit.money * instrument.lot_denominator:
@@ -33,7 +36,10 @@ def order_quantity_numbers(case: Case) -> tuple[float, float]:
 
 
 def check_order_notional(case: Case) -> Reject | None:
-    """The order's value, in account currency, is at most `order_notional`."""
+    """The order's value, in account currency, is at most `order_notional`.
+
+    Formula: quantity * multiplier * order price * rate <= order_notional
+    """
     rate, notional = case.account_rate, case.notional_money
     if notional is None or case.lots is None or rate is None:
         return None  # Refused by the checks of its price, its lots or its rate.
@@ -61,7 +67,10 @@ def order_notional_numbers(case: Case) -> tuple[float, float]:
 
 
 def check_position_quantity(case: Case) -> Reject | None:
-    """The worst case on the order's side is at most `position_quantity` units."""
+    """The worst case on the order's side is at most `position_quantity` units.
+
+    Formula: buy: held + working buys + order <= position_quantity; sell: the mirror
+    """
     limit, instrument = case.plan.limits["position_quantity"], case.plan.instrument
     lots = case.longest_lots if case.buying else -case.shortest_lots
     if lots * instrument.lot_numerator * MONEY_SCALE <= limit.money * instrument.lot_denominator:
@@ -82,7 +91,10 @@ def position_quantity_numbers(case: Case) -> tuple[float, float]:
 
 
 def check_position_notional(case: Case) -> Reject | None:
-    """The worst case on the order's side, at the reference, is at most `position_notional`."""
+    """The worst case on the order's side, at the reference, is at most `position_notional`.
+
+    Formula: worst quantity on the order's side * multiplier * reference * rate <= position_notional
+    """
     reference, rate = case.reference_milliticks, case.account_rate
     if reference is None or case.lots is None or rate is None:
         return None  # Refused by the checks of its price, its lots or its rate.
@@ -120,7 +132,10 @@ def position_notional_numbers(case: Case) -> tuple[float, float]:
 
 
 def check_open_orders(case: Case) -> Reject | None:
-    """At most `open_orders` orders are working, this one included."""
+    """At most `open_orders` orders are working, this one included.
+
+    Formula: working orders + 1 <= open_orders
+    """
     limit = case.plan.limits["open_orders"]
     count = float(case.open_count + 1)
     if count <= limit.value:

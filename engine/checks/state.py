@@ -50,7 +50,10 @@ def check_reduce_only(case: Case) -> Reject | None:
 
 
 def check_deadline(case: Case) -> Reject | None:
-    """A verdict later than the order's deadline is a denial."""
+    """A verdict later than the order's deadline is a denial.
+
+    Formula: instant of the verdict <= deadline_ns
+    """
     deadline_ns = case.order.deadline_ns
     if deadline_ns is None or case.stamp.recv_ns <= deadline_ns:
         return None

@@ -461,11 +461,14 @@ EVERYTHING = LimitsSpec(
     orders_per_second=1,
 )
 ORDER_IN_WORDS = [
-    "KILLED", "BREAKER_OPEN", "ACCOUNT_FROZEN", "MARKET_CLOSED", "REDUCE_ONLY", "DAILY_LOSS",
-    "PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "STALE_PRICE", "PRICE_COLLAR",
-    "ORDER_QUANTITY", "ORDER_NOTIONAL", "POSITION_LIMIT", "POSITION_LIMIT", "GROSS_EXPOSURE",
-    "NET_EXPOSURE", "CURRENCY_EXPOSURE", "OPEN_ORDERS", "TURNOVER", "CONCENTRATION", "LEVERAGE",
-    "MARGIN", "BUYING_POWER", "RISK_PER_TRADE", "SELF_MATCH", "DUPLICATE_CONTENT", "RATE_LIMIT",
+    "KILLED", "BREAKER_OPEN", "ACCOUNT_FROZEN", "MARKET_CLOSED", "REDUCE_ONLY",
+    "DAILY_LOSS",
+    "PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "STALE_PRICE",
+    "PRICE_COLLAR", "ORDER_QUANTITY", "ORDER_NOTIONAL",
+    "POSITION_LIMIT", "POSITION_LIMIT", "GROSS_EXPOSURE", "NET_EXPOSURE", "CURRENCY_EXPOSURE",
+    "OPEN_ORDERS", "TURNOVER",
+    "CONCENTRATION", "LEVERAGE", "MARGIN", "BUYING_POWER",
+    "RISK_PER_TRADE", "SELF_MATCH", "DUPLICATE_CONTENT", "RATE_LIMIT",
     "GROUP_LIMIT", "GROUP_LIMIT", "FX_MISSING", "DEADLINE",
 ]  # fmt: skip
 
@@ -510,11 +513,11 @@ def test_e05_all_reasons_are_listed_in_the_documented_order_and_the_first_is_pri
     told = codes_of(house.send(hopeless("all", explain=True)))
     margin = "MARGIN" if account.margin_model is MarginModel.RATE else "BUYING_POWER"
     absent = {"PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "FX_MISSING"}
-    absent |= {
+    absent |= {  # Nothing of the kind is limited here.
         "CURRENCY_EXPOSURE",
         "GROUP_LIMIT",
         "SELF_MATCH",
-    }  # Nothing of the kind is limited here.
+    }
     absent |= {"MARGIN", "BUYING_POWER"} - {margin}
     absent |= {"BREAKER_OPEN"} if killed and "BREAKER_OPEN" not in told else set()
     absent |= set() if killed else {"KILLED"}

@@ -8,16 +8,19 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
+from engine.checks import CHECKS
 from riskd import codec, messages
 from riskd.codes import CODES, RejectCode
 from riskd.examples import EXAMPLES, example_of
-from riskd.reference.__main__ import main
 from riskd.reference.catalogue import SECTIONS, message_types, part_types, unlisted_types
 from riskd.reference.comments import comments_in, field_comments
-from riskd.reference.documents import DOCUMENTS, compare_documents, write_documents
 from riskd.reference.prose import ERROR_MEANINGS
 from riskd.reference.schema import render_schema
 from riskd.reference.words import word_type
+from scripts.documents.__main__ import main
+from scripts.documents.check_examples import EXAMPLES as CHECK_EXAMPLES
+from scripts.documents.check_examples import finding_of
+from scripts.documents.files import DOCUMENTS, compare_documents, write_documents
 from tests.laws.tree import ROOT, require_none
 
 CODECS: dict[Any, codec.Codec[Any]] = {
@@ -101,6 +104,17 @@ def test_example_survives_every_codec_of_its_ports(example, encode):
     assert takers, f"No codec takes {type(example).__name__}."
     for taker in takers:
         assert taker.decode(encode(example)) == example
+
+
+def test_checks_each_have_an_example_and_no_example_is_left_over():
+    assert set(CHECK_EXAMPLES) == {row.check.__name__ for row in CHECKS}
+
+
+def test_check_without_an_example_or_with_one_of_another_code_is_named():
+    with pytest.raises(LookupError, match="check_new has no example: add one to scripts/doc"):
+        finding_of("check_new", "NEW")
+    with pytest.raises(LookupError, match="the example of check_killed is not refused by it"):
+        finding_of("check_killed", "MARGIN")
 
 
 def test_example_with_unknown_field_is_refused():

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from riskd.reference.page import render_page
 from riskd.reference.schema import render_schema
+from scripts.documents.checks import render_checks
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "protocol.md": render_page,
     "schema.json": render_schema,
+    "checks.md": render_checks,
 }
 DIFFERENCE_LINES_MAX = 20
 

@@ -6,14 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from riskd.reference.documents import compare_documents, write_documents
+from scripts.documents.files import compare_documents, write_documents
 
 
 def main(arguments: list[str]) -> int:
     """Write or check; return the exit code, 1 if a document is not current."""
     parser = argparse.ArgumentParser(
         prog="scripts/generate",
-        description="Write docs/protocol.md and docs/schema.json from the message types.",
+        description="Write docs/protocol.md, docs/schema.json and docs/checks.md from the code.",
     )
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the documents")
     parser.add_argument("--check", action="store_true", help="compare only; fail if not current")
