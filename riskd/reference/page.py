@@ -15,7 +15,7 @@ from riskd import codec, messages
 from riskd.codes import CODES
 from riskd.examples import example_of
 from riskd.reference.catalogue import SECTIONS, Section, message_types, part_types
-from riskd.reference.comments import field_comments
+from riskd.reference.glossary import field_meanings
 from riskd.reference.prose import ERROR_MEANINGS, INTRODUCTION
 from riskd.reference.words import word_type
 
@@ -83,7 +83,7 @@ def _render_error_codes() -> str:
 
 
 def _field_table(struct: type[Struct]) -> str:
-    comments = field_comments(struct)
+    meanings = field_meanings(struct)
     info = types.type_info(struct)
     assert isinstance(info, types.StructType)
     defaults = {field.name: field for field in structs.fields(struct)}
@@ -96,7 +96,7 @@ def _field_table(struct: type[Struct]) -> str:
         kind = words.kind
         if presence == "optional":
             kind = kind.removesuffix(" or `null`")
-        meaning = comments.get(field.name) or words.meaning
+        meaning = meanings.get(field.name) or words.meaning
         rows.append((f"`{field.encode_name}`", kind, presence, words.bounds, meaning))
     if not rows:
         return "It has no fields."

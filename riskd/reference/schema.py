@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from riskd.reference.catalogue import SECTIONS, message_types, part_types
-from riskd.reference.comments import field_comments
+from riskd.reference.glossary import field_meanings
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -18,7 +18,7 @@ def render_schema() -> str:
     """Return the schema document: one definition a type, one `oneOf` a section. Deterministic."""
     _, definitions = msgspec.json.schema_components(message_types(), ref_template="#/$defs/{name}")
     for struct in (*message_types(), *part_types()):
-        _describe_fields(definitions[struct.__name__], field_comments(struct))
+        _describe_fields(definitions[struct.__name__], field_meanings(struct))
     for definition in definitions.values():
         if "description" in definition:  # Python 3.13 takes the indent from docstrings itself.
             definition["description"] = inspect.cleandoc(definition["description"])

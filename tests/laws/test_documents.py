@@ -14,6 +14,7 @@ from riskd.codes import CODES, RejectCode
 from riskd.examples import EXAMPLES, example_of
 from riskd.reference.catalogue import SECTIONS, message_types, part_types, unlisted_types
 from riskd.reference.comments import comments_in, field_comments
+from riskd.reference.glossary import GLOSSARY, field_meanings
 from riskd.reference.prose import ERROR_MEANINGS
 from riskd.reference.schema import render_schema
 from riskd.reference.words import word_type
@@ -31,6 +32,20 @@ CODECS: dict[Any, codec.Codec[Any]] = {
     messages.ControlMessage: codec.control_codec,
     messages.ControlAnswer: codec.control_answers_codec,
     messages.InternalMessage: codec.internal_codec,
+}
+
+
+# Told by their types: an enumeration's docstring, a unit, another struct.
+DECLARED = {
+    "side",
+    "status",
+    "kind",
+    "order_type",
+    "time_in_force",
+    "cost_method",
+    "margin_model",
+    "position_mode",
+    "response_mode",
 }
 
 
@@ -88,6 +103,27 @@ def test_message_has_one_example_and_a_docstring(struct):
     assert type(example_of(struct)) is struct
     assert sum(type(example) is struct for example in EXAMPLES) == 1
     assert struct.__doc__, f"{struct.__name__} has no docstring: the page has nothing to say of it."
+
+
+@pytest.mark.parametrize(
+    "struct", [*message_types(), *part_types()], ids=lambda struct: struct.__name__
+)
+def test_fields_each_have_a_meaning(struct):
+    nameless = sorted(set(struct.__struct_fields__) - set(field_meanings(struct)) - DECLARED)
+    assert not nameless, (
+        f"{struct.__name__}: nothing says what {', '.join(nameless)} means. Write a comment beside "
+        "the field, or, for a name of many messages, a line in riskd/reference/glossary.py."
+    )
+
+
+def test_glossary_has_no_line_that_no_field_needs():
+    fields = {
+        name
+        for struct in (*message_types(), *part_types())
+        for field in set(struct.__struct_fields__) - set(field_comments(struct))
+        for name in (field, f"{struct.__name__}.{field}")
+    }
+    assert not set(GLOSSARY) - fields
 
 
 def test_message_without_example_is_named_with_what_to_do():
