@@ -10,7 +10,6 @@ import msgspec
 from riskd.messages import (
     ControlMessage,
     Error,
-    ErrorCode,
     InternalMessage,
     Message,
     OrdersAnswer,
@@ -30,9 +29,10 @@ encode_msgpack: Callable[[Any], bytes] = msgspec.msgpack.Encoder().encode
 class Codec(Generic[T]):
     """Decodes the messages of one port. Bound methods are cached: this is the verdict path."""
 
-    __slots__ = ("_json", "_msgpack")
+    __slots__ = ("_json", "_msgpack", "union")
 
     def __init__(self, union: Any) -> None:
+        self.union = union  # Of the message types that it takes.
         self._json: Callable[[bytes], T] = msgspec.json.Decoder(union).decode
         self._msgpack: Callable[[bytes], T] = msgspec.msgpack.Decoder(union).decode
 
@@ -55,31 +55,3 @@ published_codec: Codec[Published] = Codec(Published)
 def encode_like(payload: bytes, message: Message) -> bytes:
     """Encode `message` as `payload` was: a reply uses the encoding of its request."""
     return encode_json(message) if payload[:1] == b"{" else encode_msgpack(message)
-
-
-def error_for(exception: Exception, payload: bytes) -> Error:
-    """Say what is wrong with a payload that could not be decoded, and where if it is known."""
-    text = str(exception)
-    field = None
-    if " - at `" in text:
-        text, _, rest = text.partition(" - at `")
-        field = rest.rstrip("`")
-    unknown = text.startswith("Invalid value '") and field in ("$.type", None)
-    code: ErrorCode = (
-        "unknown_type" if unknown or "missing required field `type`" in text else "malformed"
-    )
-    if not payload:
-        text = "The message is empty; expected a JSON object or a msgpack map."
-    return Error(code=code, text=text, field=field, request_id=_request_id(payload))
-
-
-def _request_id(payload: bytes) -> str | None:
-    """Find the request id of a message that is wrong elsewhere, so that its sender can match it."""
-    try:
-        loose = (
-            msgspec.json.decode(payload) if payload[:1] == b"{" else msgspec.msgpack.decode(payload)
-        )
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    found = loose.get("request_id") if isinstance(loose, dict) else None
-    return found if isinstance(found, str) and len(found) <= 64 else None

@@ -9,8 +9,9 @@ from typing import TypeVar
 import msgspec
 import zmq
 
-from riskd.codec import Codec, encode_json, encode_msgpack, error_for
+from riskd.codec import Codec, encode_json, encode_msgpack
 from riskd.messages import Error, Message
+from riskd.misfit import error_for
 from transport.sockets import FRAMES_MAX, MORE, NOBLOCK, Reader
 
 T = TypeVar("T")
@@ -122,5 +123,5 @@ def decode_request(codec: Codec[T], router: Router, request: Request) -> T | Non
     try:
         return codec.decode(request.payload)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        router.refuse(request, error_for(error, request.payload))
+        router.refuse(request, error_for(error, request.payload, codec))
         return None

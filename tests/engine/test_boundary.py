@@ -16,7 +16,6 @@ from riskd.codec import (
     control_codec,
     encode_json,
     encode_msgpack,
-    error_for,
     orders_codec,
     ticks_codec,
 )
@@ -33,6 +32,7 @@ from riskd.messages import (
     Tick,
     Transfer,
 )
+from riskd.misfit import error_for
 from tests.builders import (
     EURUSD,
     MS,
@@ -81,7 +81,7 @@ MALFORMED = [
 def test_e06_bytes_that_are_no_message_get_a_typed_error(payload):
     with pytest.raises((msgspec.DecodeError, ValueError)) as raised:
         orders_codec.decode(payload)
-    answer = error_for(raised.value, payload)
+    answer = error_for(raised.value, payload, orders_codec)
     assert answer.code in ("malformed", "unknown_type")
     assert answer.text
 
