@@ -18,6 +18,7 @@ from engine.limits import (
     resolve,
     resolve_currency,
     resolve_duplicates,
+    resolve_rates,
 )
 from engine.membership import Membership
 from engine.money import money_from_number
@@ -311,6 +312,7 @@ class Account:
         )
         plan.refuses_self_match = refuses_self_match(boards.limits, owner)
         plan.duplicates = resolve_duplicates(boards.limits, owner)
+        plan.rates = resolve_rates(boards.limits, owner)
         floor = resolve(boards.limits, owner, "concentration_floor")
         if floor is not None:
             plan.limits[floor.key] = floor

@@ -27,6 +27,13 @@ class Reference(NamedTuple):
     age_max_ns: int  # Older is stale.
 
 
+class Overrun(NamedTuple):
+    """A rate limit without room, and the span until there is."""
+
+    limit: ResolvedLimit
+    retry_after_ns: int
+
+
 class Plan:
     """What is the same for every order of one account, symbol, strategy and trader.
 
@@ -50,6 +57,7 @@ class Plan:
         "owner",
         "position",
         "quote",
+        "rates",
         "refuses_self_match",
     )
 
@@ -69,6 +77,7 @@ class Plan:
         self.margin_rate: MarginRate = (0, 1)
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: tuple[DuplicateOrders, ...] = ()
+        self.rates: tuple[tuple[str, ResolvedLimit], ...] = ()  # By name of their window.
         self.refuses_self_match = False
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
         self.is_account_currency = False  # The instrument settles in it: no rate is involved.
@@ -102,11 +111,12 @@ class Case:
         "own_lots",
         "plan",
         "price_milliticks",
+        "rate_refusal",
+        "rate_warning",
         "reducing",
         "reference_milliticks",
         "repeat_after_ns",
         "repeated",
-        "retry_after_ns",
         "shortest_lots",
         "stamp",
         "stop_milliticks",
@@ -138,7 +148,8 @@ class Case:
     filled_lots: int  # What is filled of it already, when it is a change of a working one.
     own_lots: int  # What the order reserves already, when it is a change of a working one.
     is_dearer: bool  # A change to a price at which the same lots are worth more.
-    retry_after_ns: int  # 0: every rate limit had room and is charged.
+    rate_refusal: Overrun | None  # None: every hard rate limit had room and is charged.
+    rate_warning: Overrun | None  # The same of those that only warn.
     repeat_after_ns: int  # 0: the same content was not sent too often.
     repeated: DuplicateOrders | None  # The limit that says so.
     turnover_money: int | None  # Traded today and working, without this order; None: not known.

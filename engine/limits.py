@@ -9,6 +9,7 @@ from engine.money import money_from_number
 from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Scope
 
 FIRM = "firm"
+RATE_KEY = "orders_per_second"
 ENFORCED = (
     "order_quantity",
     "order_notional",
@@ -142,6 +143,27 @@ def resolve_currency(limits: LimitSet, owner: Owner, currency: str) -> ResolvedL
 def refuses_self_match(limits: LimitSet, owner: Owner) -> bool:
     """Return whether any scope of `owner` forbids that an account trades with itself."""
     return any(table.self_match is not None for _, _, table in scopes_of(limits, owner))
+
+
+def resolve_rates(limits: LimitSet, owner: Owner) -> tuple[tuple[str, ResolvedLimit], ...]:
+    """Return the limits on the rate of orders with the name of the account's window of each.
+
+    Every scope has a window of its own, so that what is sent in one symbol is not held against
+    another. Where a scope has several, it is charged once: for the tightest hard one, if any.
+    """
+    found: dict[str, list[ResolvedLimit]] = {}
+    for scope, scope_id, table in scopes_of(limits, owner):
+        limit = table.orders_per_second
+        if limit is None or scope in (Scope.FIRM, Scope.GROUP):
+            continue
+        value, hard = _value_of(limit)
+        resolved = ResolvedLimit(RATE_KEY, value, money_from_number(value), scope, scope_id, hard)
+        name = RATE_KEY if scope is Scope.ACCOUNT else f"{RATE_KEY} {scope} {scope_id}"
+        found.setdefault(name, []).append(resolved)
+    return tuple(
+        (name, min(several, key=lambda one: (not one.hard, one.value)))
+        for name, several in found.items()
+    )
 
 
 def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders, ...]:

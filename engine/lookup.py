@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from engine.account import Account
-from engine.case import Case, Plan, Reference
+from engine.case import Case, Overrun, Plan, Reference
 from engine.facts import Stamp
 from engine.instruments import Instrument
 from engine.quotes import ONE
@@ -13,7 +13,6 @@ from engine.throttle import Window, charge_content
 from riskd.messages import Check, MarketPhase, Side
 
 SECOND_NS = 1_000_000_000
-RATE_WINDOW = "orders_per_second"
 
 
 def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp) -> bool:
@@ -51,7 +50,9 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.account_rate = ONE
     else:
         case.account_rate = boards.quotes.rate(instrument.settlement, state.spec.currency)
-    case.retry_after_ns = 0 if order.dry_run else _charge(account, plan, stamp)
+    case.rate_refusal = case.rate_warning = None
+    if not order.dry_run:
+        _charge(account, case)
     case.repeated = None
     case.repeat_after_ns = 0 if order.dry_run else _charge_content(account, plan, case)
     case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
@@ -75,7 +76,8 @@ def _is_unusual(case: Case, *, frozen: bool) -> bool:
         or case.lots is None
         or (case.price_milliticks is None) is not (order.price is None)
         or (case.stop_milliticks is None) is not (order.stop_price is None)
-        or case.retry_after_ns != 0
+        or case.rate_refusal is not None
+        or case.rate_warning is not None
         or case.repeat_after_ns != 0
         or case.turnover_money is None
         or bool(plan.currency_limits)  # Their check alone finds out whether a rate is missing.
@@ -90,14 +92,23 @@ def _is_unusual(case: Case, *, frozen: bool) -> bool:
     )
 
 
-def _charge(account: Account, plan: Plan, stamp: Stamp) -> int:
-    limit = plan.limits.get(RATE_WINDOW)
-    if limit is None:
-        return 0
-    window = account.state.windows.get(RATE_WINDOW)
-    if window is None:
-        window = account.state.windows[RATE_WINDOW] = Window()
-    return window.charge(int(limit.value), SECOND_NS, stamp.steady_ns)
+def _charge(account: Account, case: Case) -> None:
+    """Charge every scope's window; of those without room the longest to wait for is told."""
+    windows = account.state.windows
+    for name, limit in case.plan.rates:
+        window = windows.get(name)
+        if window is None:
+            window = windows[name] = Window()
+        after_ns = window.charge(int(limit.value), SECOND_NS, case.now_steady_ns)
+        if not after_ns:
+            continue
+        told = case.rate_refusal if limit.hard else case.rate_warning
+        if told is not None and told.retry_after_ns >= after_ns:
+            continue
+        if limit.hard:
+            case.rate_refusal = Overrun(limit, after_ns)
+        else:
+            case.rate_warning = Overrun(limit, after_ns)
 
 
 def _charge_content(account: Account, plan: Plan, case: Case) -> int:

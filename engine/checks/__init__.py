@@ -188,7 +188,13 @@ CHECKS: tuple[CheckRow, ...] = (
         conduct.check_duplicate_content,
         applies=conduct.has_duplicate_limit,
     ),
-    CheckRow(RejectCode.RATE_LIMIT, conduct.check_rate_limit, key="orders_per_second"),
+    CheckRow(RejectCode.RATE_LIMIT, conduct.check_rate_limit, applies=conduct.has_rate_limit),
+    CheckRow(
+        RejectCode.RATE_LIMIT,
+        conduct.check_rate_warning,
+        applies=conduct.has_rate_limit,
+        warns=True,
+    ),
     CheckRow(
         RejectCode.GROUP_LIMIT,
         group.check_group_limit,
@@ -221,8 +227,6 @@ def rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, 
         hard = limit
         if limit is not None and not limit.hard:
             hard = resolve(limits, plan.owner, limit.key, hard_only=True)
-            if hard is not None and not row.ordinary:  # It is charged before: once, for one limit.
-                limit = hard
         if limit is not None:
             plan.limits[limit.key] = limit
         if row.key is not None and limit is None:

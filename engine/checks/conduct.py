@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.case import Case, Plan
+from engine.case import Case, Overrun, Plan
 from engine.findings import reject_case
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject, Side
@@ -68,14 +68,28 @@ def check_duplicate_content(case: Case) -> Reject | None:
     )
 
 
+def has_rate_limit(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether any scope of the order limits the rate."""
+    return bool(plan.rates)
+
+
 def check_rate_limit(case: Case) -> Reject | None:
     """At most `orders_per_second` orders in any second; charged before the verdict.
 
-    Formula: orders in the last second <= orders_per_second
+    Formula: orders of the scope in the last second <= orders_per_second
     """
-    if not case.retry_after_ns:
+    return _overrun(case.rate_refusal)
+
+
+def check_rate_warning(case: Case) -> Reject | None:
+    """The same for limits that only warn."""
+    return _overrun(case.rate_warning)
+
+
+def _overrun(found: Overrun | None) -> Reject | None:
+    if found is None:
         return None
-    limit = case.plan.limits["orders_per_second"]
+    limit = found.limit
     return Reject(
         code=RejectCode.RATE_LIMIT,
         fix_code=CODES[RejectCode.RATE_LIMIT].fix_code,
@@ -85,8 +99,8 @@ def check_rate_limit(case: Case) -> Reject | None:
         value=limit.value + 1,
         limit=limit.value,
         text=f"orders_per_second {limit.value:g} reached, "
-        f"retry after {case.retry_after_ns / 1e6:.3f} ms",
-        retry_after_ns=case.retry_after_ns,
+        f"retry after {found.retry_after_ns / 1e6:.3f} ms",
+        retry_after_ns=found.retry_after_ns,
     )
 
 

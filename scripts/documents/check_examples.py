@@ -110,6 +110,9 @@ EXAMPLES: dict[str, Example] = {
     "check_self_match": Example({"side": Side.SELL}, {"self_match": SelfMatch.REJECT}, BEFORE),
     "check_duplicate_content": Example({}, {"duplicate_orders": REPEATS}, BEFORE),
     "check_rate_limit": Example({"price": 99.0}, {"orders_per_second": 1}, BEFORE),
+    "check_rate_warning": Example(
+        {"price": 99.0}, {"orders_per_second": LimitValue(value=1, hard=False)}, BEFORE
+    ),
     "check_group_limit": Example({"quantity": 11.0}, group_limits={"gross_exposure": 1000}),
     "check_group_warning": Example(
         {"quantity": 11.0}, group_limits={"gross_exposure": LimitValue(value=1000, hard=False)}

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.throttle import Window
-from riskd.messages import Configure, DuplicateOrders, LimitSet, LimitsSpec
-from tests.builders import a_core, a_universe, an_order, codes_of
+from riskd.messages import Configure, DuplicateOrders, LimitSet, LimitsSpec, LimitValue
+from tests.builders import SECOND, a_core, a_universe, an_order, codes_of
 
 WINDOW_NS = 1000
 PROPERTY = settings(max_examples=300, deadline=None, database=None)
@@ -103,3 +103,30 @@ def test_two_limits_with_one_window_charge_an_order_once_each():
         [],
         ["DUPLICATE_CONTENT"],
     ]
+
+
+def test_what_is_sent_in_one_symbol_is_not_held_against_another():
+    limits = LimitSet(
+        default=LimitsSpec(orders_per_second=4), symbol={"X": LimitsSpec(orders_per_second=2)}
+    )
+    house = a_core(limits)
+    others = [an_order(f"y-{x}", symbol="Y", price=50.0) for x in range(2)]
+    assert [codes_of(house.send(order)) for order in others] == [[], []]
+    assert [codes_of(house.send(an_order(f"x-{x}"))) for x in range(2)] == [[], []]
+    refused = house.send(an_order("x-2"))
+    assert [(x.code, x.scope_id) for x in refused.rejects] == [("RATE_LIMIT", "X")]
+    house.elapse(SECOND - 4000)  # The orders in Y have left their window, those in X have not.
+    refused = house.send(an_order("x-3"))
+    assert (refused.rejects[0].scope, refused.rejects[0].limit) == ("symbol", 2)
+    assert codes_of(house.send(an_order("y-3", symbol="Y", price=50.0))) == []
+
+
+def test_soft_rate_warns_beside_a_hard_one_of_another_scope():
+    limits = LimitSet(
+        default=LimitsSpec(orders_per_second=LimitValue(value=1, hard=False)),
+        symbol={"X": LimitsSpec(orders_per_second=2)},
+    )
+    house = a_core(limits)
+    told = [house.send(an_order(f"o-{x}")) for x in range(3)]
+    assert [codes_of(x) for x in told] == [[], [], ["RATE_LIMIT"]]
+    assert [[y.scope for y in x.warnings] for x in told[:2]] == [[], ["account"]]
