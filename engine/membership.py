@@ -24,8 +24,10 @@ class Membership:
 
     def recount(self, symbols: list[str]) -> None:
         """Forget what was told: the groups began anew."""
-        self.__init__()  # type: ignore[misc]
-        self._touched.update(dict.fromkeys(symbols))
+        self._touched = dict.fromkeys(symbols)
+        self._lots.clear()
+        self._turnover.clear()
+        self._orders = 0
 
     def tell(
         self,

@@ -130,3 +130,14 @@ def test_soft_rate_warns_beside_a_hard_one_of_another_scope():
     told = [house.send(an_order(f"o-{x}")) for x in range(3)]
     assert [codes_of(x) for x in told] == [[], [], ["RATE_LIMIT"]]
     assert [[y.scope for y in x.warnings] for x in told[:2]] == [[], ["account"]]
+
+
+def test_soft_rate_of_an_account_never_loosens_the_hard_one_of_all():
+    """Both are limits of one account, so they share its window: the hard one decides."""
+    limits = LimitSet(
+        default=LimitsSpec(orders_per_second=2),
+        account={"A1": LimitsSpec(orders_per_second=LimitValue(value=1, hard=False))},
+    )
+    house = a_core(limits)
+    told = [codes_of(house.send(an_order(f"o-{x}"))) for x in range(3)]
+    assert told == [[], [], ["RATE_LIMIT"]]
