@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.boards import Boards, GroupPlan
+from engine.account_state import AccountState, opened_state
+from engine.boards import Boards
 from engine.case import Case, Plan
-from engine.checks import rows_of
 from engine.facts import Facts, Missing
-from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import (
-    FIRM,
-    Owner,
-    refuses_self_match,
-    resolve,
-    resolve_currency,
-    resolve_duplicates,
-    resolve_rates,
-)
 from engine.membership import Membership
-from engine.money import money_from_number
-from engine.orders import Order, OrderState, PendingAmend
+from engine.orders import Order, OrderState
+from engine.plans import build_plan
 from engine.quotes import Quote
-from engine.throttle import Window
-from engine.valuation import Valuation, margin_rate
-from riskd.messages import AccountSpec, Fill, Scope, TimeInForce
+from engine.valuation import Valuation
+from riskd.messages import AccountSpec, TimeInForce
 
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
-
-
-class AccountState(Struct):
-    """All that an account must not forget."""
-
-    spec: AccountSpec
-    cash: dict[str, int] = {}  # Money by currency: balance, transfers, realised P&L, fees.
-    transfers: dict[str, int] = {}  # The part of the cash that was put in or taken out.
-    positions: dict[str, Position] = {}
-    orders: dict[str, Order] = {}  # Working, oldest first.
-    pending: dict[str, int] = {}  # Working without news: their deadlines (steady), oldest first.
-    finished: dict[str, Order] = {}  # Ended, in the order in which they ended.
-    expired: dict[str, None] = {}  # Ids of ended orders whose verdicts are forgotten.
-    aliases: dict[str, str] = {}  # Ids of changed orders, to the id of the first of the chain.
-    amended: dict[str, PendingAmend] = {}  # Judged changes by their id, to tell repeats.
-    execution_symbols: dict[str, str] = {}  # Where an execution was booked.
-    transfer_ids: dict[str, str] = {}  # With what was transferred.
-    windows: dict[str, Window] = {}
-    unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
-    frozen: str = ""  # Why; empty while it may trade.
-    day: str = ""  # The calendar day that has begun for it.
-    day_open_money: int | None = None  # Equity when it began; None until marks and rates are known.
-    day_transfers_money: int = 0  # Since then.
-    day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
-    day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
-    working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
-    contents: dict[str, list[int]] = {}  # When orders of the same content were sent.
 
 
 class Account:
@@ -81,7 +42,7 @@ class Account:
     ) -> None:
         self.boards = boards
         self.case = Case()
-        self.state = state or _opened(spec)
+        self.state = state or opened_state(spec)
         self.currency = self.state.spec.currency  # It never changes.
         self.valuation = self._value()
         self.membership = Membership()
@@ -108,7 +69,10 @@ class Account:
         key = (symbol, strategy, trader)
         plan = self._plans.get(key)
         if plan is None and symbol in self.boards.instruments:
-            plan = self._plans[key] = self._build_plan(symbol, strategy, trader)
+            position = self.position(symbol)
+            plan = self._plans[key] = build_plan(
+                self.boards, self.state.spec, position, strategy, trader
+            )
         return plan
 
     def position(self, symbol: str) -> Position:
@@ -291,58 +255,3 @@ class Account:
         for position in self.state.positions.values():
             valuation.hold(position)
         return valuation
-
-    def _build_plan(self, symbol: str, strategy: str, trader: str) -> Plan:
-        boards, spec = self.boards, self.state.spec
-        instrument = boards.instruments[symbol]
-        groups = boards.ancestry(spec.group)
-        owner = Owner(spec.id, groups, symbol, strategy, trader)
-        plan = Plan(owner, instrument, self.position(symbol), boards.quotes.quotes[symbol])
-        currencies = _currencies(instrument)
-        limited = (
-            (currency, resolve_currency(boards.limits, owner, currency))
-            for currency in ((instrument.base, instrument.settlement) if instrument.is_pair else ())
-            if currency is not None and currency != spec.currency
-        )
-        plan.currency_limits = tuple((key, limit) for key, limit in limited if limit is not None)
-        plan.groups = tuple(
-            GroupPlan(boards, group, instrument.settlement)
-            for group in (*groups, FIRM)
-            if group in boards.group_limits
-        )
-        plan.refuses_self_match = refuses_self_match(boards.limits, owner)
-        plan.duplicates = resolve_duplicates(boards.limits, owner)
-        plan.rates = resolve_rates(boards.limits, owner)
-        floor = resolve(boards.limits, owner, "concentration_floor")
-        if floor is not None:
-            plan.limits[floor.key] = floor
-        rows = plan.checks = rows_of(plan, spec, boards.limits)
-        plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
-        plan.needs_valuation = any(row.valued for row in rows)
-        plan.margin_rate = margin_rate(spec, instrument)
-        plan.is_account_currency = instrument.settlement == spec.currency
-        plan.breaker_keys = (
-            (Scope.FIRM.value, FIRM),
-            *((Scope.GROUP.value, group) for group in reversed(groups)),
-            (Scope.ACCOUNT.value, spec.id),
-            *(((Scope.STRATEGY.value, strategy),) if strategy else ()),
-            (Scope.SYMBOL.value, symbol),
-            *((Scope.CURRENCY.value, currency) for currency in currencies),
-        )
-        return plan
-
-
-def _currencies(instrument: Instrument) -> tuple[str, ...]:
-    """Return every currency of an instrument once, in a stated order."""
-    named = (instrument.spec.currency, instrument.settlement, instrument.base)
-    return tuple(dict.fromkeys(currency for currency in named if currency is not None))
-
-
-def _opened(spec: AccountSpec) -> AccountState:
-    balance = money_from_number(spec.balance)
-    return AccountState(
-        spec=spec,
-        cash={spec.currency: balance},
-        transfers={spec.currency: balance},
-        day_open_money=balance,
-    )

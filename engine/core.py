@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from engine.account import Account, AccountState
+from engine.account import Account
+from engine.account_state import AccountState
 from engine.alerts import AlertBook, topic_of
 from engine.boards import Boards
 from engine.breakers import BreakerBoard, BreakerBook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.account import AccountState
+from engine.account_state import AccountState
 from engine.core import Core, Input, Topical
 from engine.digest import books_digest, state_digest
 from engine.facts import Stamp

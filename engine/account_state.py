@@ -1,0 +1,49 @@
+"""All that an account must not forget, as one struct: what its snapshot and digest are made of."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from engine.ledger import Position
+from engine.money import money_from_number
+from engine.orders import Order, PendingAmend
+from engine.throttle import Window
+from riskd.messages import AccountSpec, Fill
+
+
+class AccountState(Struct):
+    """All that an account must not forget."""
+
+    spec: AccountSpec
+    cash: dict[str, int] = {}  # Money by currency: balance, transfers, realised P&L, fees.
+    transfers: dict[str, int] = {}  # The part of the cash that was put in or taken out.
+    positions: dict[str, Position] = {}
+    orders: dict[str, Order] = {}  # Working, oldest first.
+    pending: dict[str, int] = {}  # Working without news: their deadlines (steady), oldest first.
+    finished: dict[str, Order] = {}  # Ended, in the order in which they ended.
+    expired: dict[str, None] = {}  # Ids of ended orders whose verdicts are forgotten.
+    aliases: dict[str, str] = {}  # Ids of changed orders, to the id of the first of the chain.
+    amended: dict[str, PendingAmend] = {}  # Judged changes by their id, to tell repeats.
+    execution_symbols: dict[str, str] = {}  # Where an execution was booked.
+    transfer_ids: dict[str, str] = {}  # With what was transferred.
+    windows: dict[str, Window] = {}
+    unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
+    frozen: str = ""  # Why; empty while it may trade.
+    day: str = ""  # The calendar day that has begun for it.
+    day_open_money: int | None = None  # Equity when it began; None until marks and rates are known.
+    day_transfers_money: int = 0  # Since then.
+    day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
+    day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
+    working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
+    contents: dict[str, list[int]] = {}  # When orders of the same content were sent.
+
+
+def opened_state(spec: AccountSpec) -> AccountState:
+    """Return the state of an account that is seen for the first time."""
+    balance = money_from_number(spec.balance)
+    return AccountState(
+        spec=spec,
+        cash={spec.currency: balance},
+        transfers={spec.currency: balance},
+        day_open_money=balance,
+    )

@@ -1,0 +1,69 @@
+"""Plans: what is the same for every order of one account, symbol, strategy and trader."""
+
+from __future__ import annotations
+
+from engine.boards import Boards, GroupPlan
+from engine.case import Plan
+from engine.checks import rows_of
+from engine.instruments import Instrument
+from engine.ledger import Position
+from engine.limits import (
+    FIRM,
+    Owner,
+    refuses_self_match,
+    resolve,
+    resolve_currency,
+    resolve_duplicates,
+    resolve_rates,
+)
+from engine.valuation import margin_rate
+from riskd.messages import AccountSpec, Scope
+
+
+def build_plan(
+    boards: Boards, spec: AccountSpec, position: Position, strategy: str, trader: str
+) -> Plan:
+    """Return the prepared checks of orders of this kind; the position's symbol is known."""
+    symbol = position.symbol
+    instrument = boards.instruments[symbol]
+    groups = boards.ancestry(spec.group)
+    owner = Owner(spec.id, groups, symbol, strategy, trader)
+    plan = Plan(owner, instrument, position, boards.quotes.quotes[symbol])
+    currencies = _currencies(instrument)
+    limited = (
+        (currency, resolve_currency(boards.limits, owner, currency))
+        for currency in ((instrument.base, instrument.settlement) if instrument.is_pair else ())
+        if currency is not None and currency != spec.currency
+    )
+    plan.currency_limits = tuple((key, limit) for key, limit in limited if limit is not None)
+    plan.groups = tuple(
+        GroupPlan(boards, group, instrument.settlement)
+        for group in (*groups, FIRM)
+        if group in boards.group_limits
+    )
+    plan.refuses_self_match = refuses_self_match(boards.limits, owner)
+    plan.duplicates = resolve_duplicates(boards.limits, owner)
+    plan.rates = resolve_rates(boards.limits, owner)
+    floor = resolve(boards.limits, owner, "concentration_floor")
+    if floor is not None:
+        plan.limits[floor.key] = floor
+    rows = plan.checks = rows_of(plan, spec, boards.limits)
+    plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
+    plan.needs_valuation = any(row.valued for row in rows)
+    plan.margin_rate = margin_rate(spec, instrument)
+    plan.is_account_currency = instrument.settlement == spec.currency
+    plan.breaker_keys = (
+        (Scope.FIRM.value, FIRM),
+        *((Scope.GROUP.value, group) for group in reversed(groups)),
+        (Scope.ACCOUNT.value, spec.id),
+        *(((Scope.STRATEGY.value, strategy),) if strategy else ()),
+        (Scope.SYMBOL.value, symbol),
+        *((Scope.CURRENCY.value, currency) for currency in currencies),
+    )
+    return plan
+
+
+def _currencies(instrument: Instrument) -> tuple[str, ...]:
+    """Return every currency of an instrument once, in a stated order."""
+    named = (instrument.spec.currency, instrument.settlement, instrument.base)
+    return tuple(dict.fromkeys(currency for currency in named if currency is not None))
