@@ -1,10 +1,12 @@
-"""E32, E33, E40: both sides are counted apart, each at its own worst."""
+"""E32 to E35, E37, E40: both sides are counted apart, each at its own worst."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from riskd.messages import LimitsSpec, Trip
+from riskd.messages import Amend, LimitsSpec, Tick, Trip
 from tests.builders import StampedCore, a_core, a_fill, an_order, codes_of
 
 EVERY_WORST = [
@@ -83,3 +85,81 @@ def test_e40_only_what_working_orders_leave_of_the_position_reduces(held, exit_s
     assert codes_of(house.send(an_order("same", held, 1))) == ["BREAKER_OPEN"]
     assert codes_of(house.send(an_order("rest", exit_side, 2))) == []
     assert codes_of(house.send(an_order("none", exit_side, 1))) == ["BREAKER_OPEN"]
+
+
+@pytest.mark.parametrize(("held", "exit_side"), [("buy", "sell"), ("sell", "buy")])
+@pytest.mark.parametrize("limits", EVERY_WORST)
+def test_e34_only_the_excess_of_an_opposite_order_counts_as_new_exposure(limits, held, exit_side):
+    """Four held, the limit is ten: fourteen the other way come to ten, one more to eleven."""
+    house = a_core(limits)
+    house.send(a_fill(side=held, quantity=4))
+    over = house.send(an_order("over", exit_side, 15))
+    assert len(codes_of(over)) == 1
+    assert over.max_quantity == 14
+    assert codes_of(house.send(an_order("at", exit_side, 14))) == []
+
+
+@pytest.mark.parametrize(("held", "exit_side"), [("buy", "sell"), ("sell", "buy")])
+@pytest.mark.parametrize(("pending", "reducible"), [(0, 4), (3, 1), (4, 0)])
+def test_e34_reduce_only_refuses_the_whole_order_and_names_what_would_reduce(
+    held, exit_side, pending, reducible
+):
+    house = a_core()
+    house.send(a_fill(side=held, quantity=4))
+    if pending:
+        house.send(an_order("exit", exit_side, pending))
+    verdict = house.send(an_order("over", exit_side, reducible + 1, reduce_only=True))
+    assert codes_of(verdict) == ["REDUCE_ONLY"]
+    assert f"at most {reducible} would reduce" in verdict.rejects[0].text
+    assert verdict.max_quantity == reducible
+    position = house.position()
+    reserved = position.open_sell_lots if exit_side == "sell" else position.open_buy_lots
+    assert reserved == pending  # Nothing of what was refused.
+    if reducible:
+        assert codes_of(house.send(an_order("at", exit_side, reducible, reduce_only=True))) == []
+
+
+@pytest.mark.parametrize("action", ["reduce_only", "halt"])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+@pytest.mark.parametrize("flag", [{}, {"reduce_only": True}, {"close_position": True}])
+def test_e35_flat_account_that_may_only_reduce_gets_every_order_refused(action, side, flag):
+    house = a_core()
+    house.send(Trip(scope="account", scope_id="A1", action=action))
+    verdict = house.send(an_order("o", side, 1, **flag))
+    assert not verdict.approved
+    assert verdict.max_quantity == 0
+    flat = a_core()
+    if flag:
+        assert codes_of(flat.send(an_order("o", side, 1, **flag))) == ["REDUCE_ONLY"]
+
+
+def lower_the_limit(house: StampedCore) -> None:
+    house.send(a_core(LimitsSpec(gross_exposure=500)).inputs[0][0])
+
+
+def raise_the_price(house: StampedCore) -> None:
+    house.send(Tick(symbol="X", bid=250.0, ask=250.0))
+
+
+def fill_beyond(house: StampedCore) -> None:
+    house.send(a_fill("race", quantity=8))
+
+
+@pytest.mark.parametrize("breach", [lower_the_limit, raise_the_price, fill_beyond])
+def test_e37_past_a_limit_what_reduces_passes_and_what_increases_fails(breach):
+    """Six held, two working, the limit is 1,000: past it however it came about."""
+    house = a_core(LimitsSpec(gross_exposure=1000))
+    house.send_all(a_fill(quantity=6), an_order("w", "buy", 2))
+    assert codes_of(house.send(an_order("room", dry_run=True))) == []
+    breach(house)
+    for side, quantity, refused in (
+        ("buy", 1, ["GROSS_EXPOSURE"]),
+        ("sell", 1, []),
+        ("sell", 5, []),
+    ):
+        verdict = house.send(an_order(f"{side}-{quantity}", side, quantity))
+        assert codes_of(verdict) == refused
+    told: dict[str, Any] = {"account": "A1", "client_order_id": "w"}
+    assert house.send(Amend(**told, price=90.0)).approved  # Further away: no more risk.
+    assert house.send(Amend(**told, quantity=1.0)).approved
+    assert codes_of(house.send(Amend(**told, quantity=3.0))) == ["GROSS_EXPOSURE"]

@@ -1,0 +1,169 @@
+"""E4, E54: what a restart brings back, from a snapshot or from the journal alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from engine.core import Core
+from engine.digest import decode_state, encode_state
+from riskd.messages import (
+    Kill,
+    LimitsSpec,
+    RiskSettings,
+    Tick,
+    Trip,
+)
+from tests.builders import (
+    MS,
+    SECOND,
+    StampedCore,
+    a_core,
+    a_fill,
+    a_report,
+    an_account,
+    an_order,
+    codes_of,
+)
+
+Restart = Callable[[StampedCore], StampedCore]
+
+
+def from_snapshot(house: StampedCore) -> StampedCore:
+    """Return another house that begins with the state of this one, as bytes."""
+    core = Core()
+    core.restore(decode_state(encode_state(house.core.state())))
+    restarted = StampedCore(core)
+    restarted.stamp = house.stamp
+    return restarted
+
+
+def from_journal(house: StampedCore) -> StampedCore:
+    """Return another house that took every input of this one again."""
+    restarted = StampedCore()
+    for message, stamp in house.inputs:
+        restarted.send_at(message, stamp)
+    restarted.published.clear()
+    return restarted
+
+
+RESTARTS = pytest.mark.parametrize("restart", [from_snapshot, from_journal])
+
+
+@RESTARTS
+@pytest.mark.parametrize("ending", [None, "canceled", "rejected", "expired"])
+def test_e04_retry_after_a_restart_returns_the_first_verdict_and_reserves_nothing(restart, ending):
+    house = a_core(LimitsSpec(order_quantity=5, orders_per_second=3))
+    approved = house.send(an_order("yes", quantity=5))
+    refused = house.send(an_order("no", quantity=6))
+    if ending is not None:
+        house.send(a_report("yes", ending))
+    again = restart(house)
+    leaves = again.position().open_buy_lots
+    assert leaves == (5 if ending is None else 0)
+    assert again.send(an_order("yes", quantity=5)) == replace(approved, duplicate=True)
+    assert again.send(an_order("no", quantity=6)) == replace(refused, duplicate=True)
+    assert again.position().open_buy_lots == leaves
+    changed = again.send(an_order("yes", quantity=4))
+    assert codes_of(changed) == ["ID_REUSED"]
+    assert "with quantity 5.0, now 4.0" in changed.rejects[0].text
+    # None of the retries cost any of the rate: the third order of the second passes.
+    assert codes_of(again.send(an_order("third"))) == []
+    assert codes_of(again.send(an_order("fourth"))) == ["RATE_LIMIT"]
+
+
+@RESTARTS
+def test_e04_id_older_than_the_horizon_is_refused_as_too_old_after_a_restart(restart, monkeypatch):
+    monkeypatch.setattr("engine.account.FINISHED_MAX", 3)
+    house = a_core()
+    for number in range(5):
+        house.send(an_order(f"o-{number}"))
+        house.send(a_report(f"o-{number}", "canceled"))
+    again = restart(house)
+    for number, codes in enumerate([["ID_EXPIRED"], ["ID_EXPIRED"], [], [], []]):
+        verdict = again.send(an_order(f"o-{number}"))
+        assert codes_of(verdict) == codes
+        assert verdict.duplicate is not codes
+    assert again.position().open_buy_lots == 0
+
+
+LIMITS = LimitsSpec(daily_loss=100, orders_per_second=4)
+
+
+def a_bad_day() -> StampedCore:
+    """A1 has lost 99 today, waits for news of an order, and has sent two orders this second."""
+    settings = RiskSettings(reservation_ms=500, stale_after_ms=600_000)
+    house = a_core(LIMITS, accounts=(an_account(balance=10_000.0),), settings=settings)
+    house.send(a_fill("e-1", "buy", 10, 109.9))  # Ten at 109.90, worth 100.
+    house.send(an_order("lost", "buy", 3))
+    house.elapse(600 * MS)
+    house.send(an_order("one", "sell", 1))
+    house.send(an_order("two", "sell", 1))
+    return house
+
+
+@RESTARTS
+def test_e54_baseline_of_the_day_comes_back_with_its_loss(restart):
+    house = a_bad_day()
+    again = restart(house)
+    assert codes_of(again.send(an_order("under"))) == []  # 99 of 100 lost.
+    again.send(Tick(symbol="X", bid=99.9, ask=99.9))  # Ten held: one more is lost.
+    again.elapse(SECOND)
+    verdict = again.send(an_order("at"))
+    assert codes_of(verdict) == ["DAILY_LOSS"]
+    assert (verdict.rejects[0].value, verdict.rejects[0].limit) == (100, 100)
+
+
+@RESTARTS
+def test_e54_window_of_a_rate_comes_back_with_what_was_charged(restart):
+    """Four a second; three were sent, the first of them 600 ms and 2 us ago."""
+    again = restart(a_bad_day())
+    assert codes_of(again.send(an_order("fourth", "sell"), 0)) == []
+    verdict = again.send(an_order("fifth", "sell"), 0)
+    assert codes_of(verdict) == ["RATE_LIMIT"]
+    left_ns = 400 * MS - 2000
+    assert verdict.rejects[0].retry_after_ns == left_ns
+    assert codes_of(again.send(an_order("early", "sell"), left_ns - 1)) == ["RATE_LIMIT"]
+    assert codes_of(again.send(an_order("room", "sell"), 1)) == []
+
+
+@RESTARTS
+def test_e54_suspect_reservation_comes_back_counted_and_still_suspect(restart):
+    again = restart(a_bad_day())
+    assert again.account().orders["lost"].state == "suspect"
+    assert again.position().open_buy_lots == 3
+    assert again.send(a_report("lost", "canceled")).flags == ()
+    assert again.position().open_buy_lots == 0
+
+
+@RESTARTS
+def test_e54_deadline_of_a_reservation_is_kept_over_a_restart(restart):
+    """`one` was approved 1 us before `two`; both are suspect 500 ms after, restarted or not."""
+    again = restart(a_bad_day())
+    again.elapse(500 * MS - 1001)
+    assert {again.account().orders[key].state for key in ("one", "two")} == {"pending"}
+    again.elapse(1)
+    assert [again.account().orders[key].state for key in ("one", "two")] == ["suspect", "pending"]
+    again.elapse(1000)
+    assert again.account().orders["two"].state == "suspect"
+
+
+@RESTARTS
+def test_e54_tripped_breakers_come_back_the_timed_one_until_its_instant(restart):
+    house = a_bad_day()
+    until_ns = house.stamp.recv_ns + SECOND
+    house.send(Trip(scope="symbol", scope_id="X", until_ns=until_ns, reason="drill"), 0)
+    house.send(Kill(scope="account", scope_id="A1"), 0)
+    again = restart(house)
+    explained = again.send(an_order("both", explain=True), 0)
+    assert codes_of(explained)[:2] == ["KILLED", "BREAKER_OPEN"]
+    assert f"until_ns {until_ns}: drill" in explained.rejects[1].text
+    again.elapse(SECOND - 1)
+    assert codes_of(again.send(an_order("before", explain=True), 0))[:2] == [
+        "KILLED",
+        "BREAKER_OPEN",
+    ]
+    again.elapse(1)
+    assert codes_of(again.send(an_order("after", explain=True), 0)) == ["KILLED"]

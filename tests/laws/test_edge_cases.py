@@ -1,0 +1,77 @@
+"""Every edge case of risk.md is a test by name: `test_e37_...`, or `E37` in a test's docstring."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import defaultdict
+
+from tests.laws.tree import TESTS, Source, require_none, snippet, sources
+
+OF_THE_GATE = (*range(1, 61), 69, 70, 73, 74, 77, 78, 79, 82, 84)  # Of the pre-trade controls.
+IN_A_NAME = re.compile(r"(?<![a-z0-9])e(\d+)(?=_)")
+IN_WORDS = re.compile(r"\bE(\d+)\b")
+
+ABSENT = {  # Why an edge case has no test yet. A line goes when its test comes.
+    36: "Certificates of exits come with the sessions of gateways.",
+    38: "Certificates of exits come with the sessions of gateways.",
+    39: "Positions are netted; hedging mode is not built yet.",
+    42: "What a stale reference allows is being written down with the credit of prices.",
+    43: "What a crossed book is worth is being written down with the credit of prices.",
+    44: "Auctions are being written down with the credit of prices.",
+    47: "Thresholds crossed by marks alone come with the book of the measures.",
+    51: "The roll across a stop comes with the book of the measures.",
+    52: "Stepping clocks come with the book of the measures.",
+    53: "Drawdown comes with the book of the measures.",
+    56: "The budget of cancels is being built.",
+    57: "Rates of the firm and of sessions are being built.",
+    69: "Cancel on disconnect comes with the sessions of gateways.",
+    70: "Sessions of gateways are being built.",
+    73: "Permissions are being built.",
+    77: "Overrides are being built.",
+    79: "Thresholds come with the book of the measures.",
+    82: "Tags of fills are being built.",
+}
+
+
+def cases_of(source: Source) -> dict[int, list[str]]:
+    """Return where each edge case is a test, by its number."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            named = IN_A_NAME.findall(node.name) + IN_WORDS.findall(ast.get_docstring(node) or "")
+            for number in named:
+                found[int(number)].append(f"{source.at(node)} {node.name}")
+    return found
+
+
+def all_cases() -> dict[int, list[str]]:
+    """Return where each edge case is a test in this tree."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for source in sources(TESTS):
+        for number, places in cases_of(source).items():
+            found[number] += places
+    return found
+
+
+def test_edge_cases_are_each_a_test_by_name():
+    tested = all_cases()
+    require_none(
+        [
+            f"E{number:02} of risk.md has no test: name one test_e{number:02}_..."
+            for number in OF_THE_GATE
+            if number not in tested and number not in ABSENT
+        ]
+    )
+
+
+def test_edge_case_is_found_in_names_and_docstrings_of_tests_alone():
+    source = snippet(
+        "tests/test_a.py",
+        '"""E9."""\n'
+        "def test_e06_e08_of_names(): pass\n"
+        'def test_words():\n    """E12, E7: both."""\n'
+        'def e10_is_no_test():\n    """E11."""\n'
+        "def test_the13_is_no_case(): pass\n",
+    )
+    assert sorted(cases_of(source)) == [6, 7, 8, 12]
