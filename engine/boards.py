@@ -8,6 +8,7 @@ from engine.groups import GroupTotal, GroupWorth, turnover_of, worth_of
 from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits
 from engine.quotes import QuoteBoard, Rate
+from engine.throttle import Window
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, RiskSettings
 
 
@@ -51,6 +52,7 @@ class Boards:
         "quotes",
         "settings",
         "version",
+        "windows",
     )
 
     def __init__(self) -> None:
@@ -64,6 +66,7 @@ class Boards:
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}
+        self.windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
 
     def put_settings(self, settings: RiskSettings) -> None:
         """Put settings in force."""

@@ -5,6 +5,7 @@ Written by the circuit-breaker actor alone, read in place by accounts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 from msgspec import Struct
@@ -14,6 +15,8 @@ from riskd.messages import Breaker, Kill, Scope, Trip, Unkill
 
 BREAKERS_MAX = 100_000  # Open at once; one more kill or trip is refused.
 FIRM_ID = "firm"
+HALTS = ("halt", "halt_cancel", "halt_flatten")
+REDUCE_ONLY, SLOW = "reduce_only", "slow"
 
 
 class TriggerType(StrEnum):
@@ -37,6 +40,7 @@ class BreakerState(Struct):
     at_ns: int
     until_ns: int | None = None  # Wall clock, for people.
     until_steady_ns: int | None = None  # What decides: a stepping clock lifts nothing.
+    spacing_ms: int = 0  # Between the orders of an account, where the action is slow.
 
 
 class BreakerBook(Struct):
@@ -102,6 +106,7 @@ class BreakerBoard:
                 at_ns=stamp.recv_ns,
                 until_ns=trip.until_ns,
                 until_steady_ns=until_steady_ns,
+                spacing_ms=trip.spacing_ms,
             )
         )
 
@@ -134,17 +139,29 @@ class BreakerBoard:
         return None
 
     def blocking(self, keys: tuple[ScopeKey, ...], steady_ns: int) -> BreakerState | None:
-        """Return the open breaker that forbids what does not reduce, the first scope's first."""
-        for key in keys:
-            for state in self._by_scope.get(key, {}).values():
-                blocks = state.trigger_type is not TriggerType.KILL and state.action != "alert"
-                if blocks and _is_in_force(state, steady_ns):
-                    return state
-        return None
+        """Return the breaker that halts what does not reduce, the first scope's first."""
+        return next(self._acting(keys, steady_ns, HALTS), None)
+
+    def reducing(self, keys: tuple[ScopeKey, ...], steady_ns: int) -> BreakerState | None:
+        """Return the breaker that lets pass only what reduces, the first scope's first."""
+        return next(self._acting(keys, steady_ns, (REDUCE_ONLY,)), None)
+
+    def slowing(self, keys: tuple[ScopeKey, ...], steady_ns: int) -> list[BreakerState]:
+        """Return every breaker that asks for a spacing between orders."""
+        return list(self._acting(keys, steady_ns, (SLOW,)))
 
     def is_firm_killed(self) -> bool:
         """Return whether an operator stopped the whole firm."""
         return self._kill_of(Scope.FIRM, FIRM_ID) is not None
+
+    def _acting(
+        self, keys: tuple[ScopeKey, ...], steady_ns: int, actions: tuple[str, ...]
+    ) -> Iterator[BreakerState]:
+        for key in keys:
+            for state in self._by_scope.get(key, {}).values():
+                acts = state.trigger_type is not TriggerType.KILL and state.action in actions
+                if acts and _is_in_force(state, steady_ns):
+                    yield state
 
     def _open(self, state: BreakerState) -> BreakerState | None:
         book = self.book

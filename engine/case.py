@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine.boards import GroupPlan
-from engine.breakers import BreakerBoard, ScopeKey
+from engine.breakers import BreakerBoard, BreakerState, ScopeKey
 from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import Owner, ResolvedLimit
+from engine.limits import Owner, RateLimit, ResolvedLimit
 from engine.orders import Order
 from engine.quotes import Quote, Rate
 from engine.valuation import MarginRate, Valuation, margin_of
@@ -25,6 +25,13 @@ class Reference(NamedTuple):
     source: str  # touch, last, mark, previous_close, settlement.
     age_ns: int
     age_max_ns: int  # Older is stale.
+
+
+class Slowed(NamedTuple):
+    """A breaker that slows, and the span until it lets the next order pass."""
+
+    state: BreakerState
+    retry_after_ns: int
 
 
 class Overrun(NamedTuple):
@@ -43,6 +50,7 @@ class Plan:
 
     __slots__ = (
         "breaker_keys",
+        "cancel_rates",
         "checks",
         "currency_limits",
         "duplicates",
@@ -77,7 +85,8 @@ class Plan:
         self.margin_rate: MarginRate = (0, 1)
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: tuple[DuplicateOrders, ...] = ()
-        self.rates: tuple[tuple[str, ResolvedLimit], ...] = ()  # By name of their window.
+        self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
+        self.cancel_rates: tuple[RateLimit, ...] = ()
         self.refuses_self_match = False
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
         self.is_account_currency = False  # The instrument settles in it: no rate is involved.
@@ -118,6 +127,7 @@ class Case:
         "repeat_after_ns",
         "repeated",
         "shortest_lots",
+        "slowed",
         "stamp",
         "stop_milliticks",
         "symbol_money",
@@ -150,6 +160,7 @@ class Case:
     is_dearer: bool  # A change to a price at which the same lots are worth more.
     rate_refusal: Overrun | None  # None: every hard rate limit had room and is charged.
     rate_warning: Overrun | None  # The same of those that only warn.
+    slowed: Slowed | None  # None: no breaker asks for a longer spacing.
     repeat_after_ns: int  # 0: the same content was not sent too often.
     repeated: DuplicateOrders | None  # The limit that says so.
     turnover_money: int | None  # Traded today and working, without this order; None: not known.

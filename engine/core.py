@@ -36,6 +36,7 @@ from engine.market import apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
 from engine.quotes import Quote
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
+from engine.throttle import Window
 from engine.timers import Timers
 from engine.universe import (
     account_conflict,
@@ -97,6 +98,7 @@ class CoreState(Struct):
     breakers: BreakerBook
     accounts: dict[str, AccountState]
     alerts: AlertBook = field(default_factory=AlertBook)
+    windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
 
 
 class Topical(NamedTuple):
@@ -122,6 +124,7 @@ def state_of(
         breakers=boards.breakers.book,
         accounts={key: account.state for key, account in accounts.items()},
         alerts=alerts,
+        windows=boards.windows,
     )
 
 
@@ -141,6 +144,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.put_limits(state.limits)
     boards.limits_version = state.limits_version
     boards.breakers = BreakerBoard(state.breakers)
+    boards.windows = state.windows
 
 
 class Core:

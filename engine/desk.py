@@ -96,7 +96,7 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             wrong = report_invalid(account, message)
             if wrong is not None:
                 return _malformed(wrong)
-            return _ack(apply_report(account, message, facts), message.report_id, stamp)
+            return _ack(apply_report(account, message, stamp, facts), message.report_id, stamp)
         case Fill():
             return _answer_fill(account, message, stamp, facts)
         case FillBust():

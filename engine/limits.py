@@ -9,7 +9,8 @@ from engine.money import money_from_number
 from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Scope
 
 FIRM = "firm"
-RATE_KEY = "orders_per_second"
+ORDER_RATE = "orders_per_second"
+CANCEL_RATE = "cancels_per_second"
 ENFORCED = (
     "order_quantity",
     "order_notional",
@@ -28,6 +29,7 @@ ENFORCED = (
     "open_orders",
     "price_collar_pct",
     "orders_per_second",
+    "cancels_per_second",
     "duplicate_orders",
     "self_match",
 )
@@ -50,6 +52,9 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
 )
 
 
+ANY_SCOPE_KEYS = ("orders_per_second", "cancels_per_second", "duplicate_orders", "self_match")
+
+
 class ResolvedLimit(NamedTuple):
     """The limit of one type that decides for an account and symbol."""
 
@@ -59,6 +64,14 @@ class ResolvedLimit(NamedTuple):
     scope: Scope
     scope_id: str
     hard: bool
+
+
+class RateLimit(NamedTuple):
+    """A limit on a rate, and the sliding window that it is charged to."""
+
+    window: str
+    limit: ResolvedLimit
+    is_shared: bool  # By all accounts: the window of a trader, strategy, symbol, group, the firm.
 
 
 class Owner(NamedTuple):
@@ -145,24 +158,25 @@ def refuses_self_match(limits: LimitSet, owner: Owner) -> bool:
     return any(table.self_match is not None for _, _, table in scopes_of(limits, owner))
 
 
-def resolve_rates(limits: LimitSet, owner: Owner) -> tuple[tuple[str, ResolvedLimit], ...]:
-    """Return the limits on the rate of orders with the name of the account's window of each.
+def resolve_rates(limits: LimitSet, owner: Owner, key: str) -> tuple[RateLimit, ...]:
+    """Return the limits of type `key` on rates, from the firm down, with the window of each.
 
     Every scope has a window of its own, so that what is sent in one symbol is not held against
     another. Where a scope has several, it is charged once: for the tightest hard one, if any.
     """
-    found: dict[str, list[ResolvedLimit]] = {}
+    found: dict[str, list[RateLimit]] = {}
     for scope, scope_id, table in scopes_of(limits, owner):
-        limit = table.orders_per_second
-        if limit is None or scope in (Scope.FIRM, Scope.GROUP):
+        limit: float | LimitValue | None = getattr(table, key)
+        if limit is None:
             continue
         value, hard = _value_of(limit)
-        resolved = ResolvedLimit(RATE_KEY, value, money_from_number(value), scope, scope_id, hard)
-        name = RATE_KEY if scope is Scope.ACCOUNT else f"{RATE_KEY} {scope} {scope_id}"
-        found.setdefault(name, []).append(resolved)
+        resolved = ResolvedLimit(key, value, money_from_number(value), scope, scope_id, hard)
+        own = scope in (Scope.ACCOUNT, Scope.ACCOUNT_SYMBOL)
+        name = key if scope is Scope.ACCOUNT else f"{key} {scope} {scope_id}"
+        found.setdefault(name, []).append(RateLimit(name, resolved, is_shared=not own))
     return tuple(
-        (name, min(several, key=lambda one: (not one.hard, one.value)))
-        for name, several in found.items()
+        min(several, key=lambda one: (not one.limit.hard, one.limit.value))
+        for several in found.values()
     )
 
 
@@ -189,7 +203,7 @@ def unenforced(limits: LimitSet) -> list[str]:
 
 def _is_enforced(name: str, key: str) -> bool:
     if name == "firm" or name.startswith("group."):
-        return key in GROUP_ENFORCED or key in ORDER_KEYS
+        return key in GROUP_ENFORCED or key in ORDER_KEYS or key in ANY_SCOPE_KEYS
     return key in ENFORCED
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from math import isfinite
 
 from engine.account import Account
-from engine.case import Case, Overrun, Plan, Reference
+from engine.case import Case, Plan, Reference
+from engine.charges import charge, charge_slow
 from engine.facts import Stamp
 from engine.instruments import Instrument
 from engine.quotes import ONE
-from engine.throttle import Window, charge_content
 from riskd.messages import Check, MarketPhase, Side
-
-SECOND_NS = 1_000_000_000
 
 
 def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp) -> bool:
@@ -50,11 +48,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.account_rate = ONE
     else:
         case.account_rate = boards.quotes.rate(instrument.settlement, state.spec.currency)
-    case.rate_refusal = case.rate_warning = None
-    if not order.dry_run:
-        _charge(account, case)
-    case.repeated = None
-    case.repeat_after_ns = 0 if order.dry_run else _charge_content(account, plan, case)
+    charge(account, case)
     case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
     case.currency_missing = case.missing = None
     if plan.needs_valuation:
@@ -64,6 +58,8 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.day_pnl_money = account.day_pnl_money()
     case.place(lots or 0)
     case.lots = lots
+    if not case.breakers.quiet and not case.reducing:
+        charge_slow(account, case)
     return _is_unusual(case, frozen=state.frozen != "")
 
 
@@ -90,45 +86,6 @@ def _is_unusual(case: Case, *, frozen: bool) -> bool:
         or order.close_position
         or plan.quote.phase is not MarketPhase.OPEN
     )
-
-
-def _charge(account: Account, case: Case) -> None:
-    """Charge every scope's window; of those without room the longest to wait for is told."""
-    windows = account.state.windows
-    for name, limit in case.plan.rates:
-        window = windows.get(name)
-        if window is None:
-            window = windows[name] = Window()
-        after_ns = window.charge(int(limit.value), SECOND_NS, case.now_steady_ns)
-        if not after_ns:
-            continue
-        told = case.rate_refusal if limit.hard else case.rate_warning
-        if told is not None and told.retry_after_ns >= after_ns:
-            continue
-        if limit.hard:
-            case.rate_refusal = Overrun(limit, after_ns)
-        else:
-            case.rate_warning = Overrun(limit, after_ns)
-
-
-def _charge_content(account: Account, plan: Plan, case: Case) -> int:
-    if not plan.duplicates or case.lots is None:
-        return 0
-    side = "+" if case.buying else "-"
-    prices = f"{case.price_milliticks} {case.stop_milliticks}"
-    content = f"{plan.instrument.symbol} {side}{case.lots} {prices}"
-    after_ns = 0
-    for duplicates in plan.duplicates:
-        found_ns = charge_content(
-            account.state.contents,
-            f"{content} {duplicates.count} {duplicates.window_ms}",
-            case.now_steady_ns,
-            count_max=duplicates.count,
-            window_ns=duplicates.window_ms * 1_000_000,
-        )
-        if found_ns > after_ns:
-            after_ns, case.repeated = found_ns, duplicates
-    return after_ns
 
 
 def value_invalid(order: Check, instrument: Instrument) -> str | None:

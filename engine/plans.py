@@ -8,7 +8,9 @@ from engine.checks import rows_of
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import (
+    CANCEL_RATE,
     FIRM,
+    ORDER_RATE,
     Owner,
     refuses_self_match,
     resolve,
@@ -43,7 +45,8 @@ def build_plan(
     )
     plan.refuses_self_match = refuses_self_match(boards.limits, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)
-    plan.rates = resolve_rates(boards.limits, owner)
+    plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
+    plan.cancel_rates = resolve_rates(boards.limits, owner, CANCEL_RATE)
     floor = resolve(boards.limits, owner, "concentration_floor")
     if floor is not None:
         plan.limits[floor.key] = floor

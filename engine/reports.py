@@ -6,6 +6,7 @@ from math import isfinite
 
 from engine.account import Account
 from engine.amend import apply_replaced
+from engine.charges import charge_rates
 from engine.facts import Facts, Raised, Stamp, WakeAt
 from engine.instruments import quantity_invalid
 from engine.orders import DUPLICATE, REPORT_IDS_MAX, Flags, Order, OrderState
@@ -33,7 +34,7 @@ def report_invalid(account: Account, report: OrderReport) -> str | None:
     return quantity_invalid(leaves, instrument, "leaves_quantity", zero=True)
 
 
-def apply_report(account: Account, report: OrderReport, facts: Facts) -> Flags:
+def apply_report(account: Account, report: OrderReport, stamp: Stamp, facts: Facts) -> Flags:
     """Take what the venue says of an order. A repeated report_id changes nothing.
 
     An end releases exactly the leaves, once. Returns flags.
@@ -55,6 +56,7 @@ def apply_report(account: Account, report: OrderReport, facts: Facts) -> Flags:
         apply_replaced(account, order, report, _leaves_lots(account, order, report))
     elif report.status is OrderStatus.CANCEL_PENDING:
         order.state = OrderState.CANCEL_PENDING
+        _charge_cancel(account, order, stamp, facts)
     elif order.state in (OrderState.PENDING, OrderState.SUSPECT):
         order.state = OrderState.ACCEPTED
     return ()
@@ -105,6 +107,28 @@ def _report_of_ended(account: Account, report: OrderReport, facts: Facts) -> Fla
     severity = Severity.HIGH if unknown else Severity.LOW
     facts.append(Raised(severity, flag, f"report_{flag}:{account.id}", text, account.id))
     return (flag,)
+
+
+def _charge_cancel(account: Account, order: Order, stamp: Stamp, facts: Facts) -> None:
+    """Count a cancel that was sent: too many are said, none is ever refused."""
+    check = order.check
+    plan = account.plan(check.symbol, check.strategy, check.trader)
+    assert plan is not None  # The order was judged by it.
+    for limit, _ in charge_rates(account, plan.cancel_rates, stamp.steady_ns):
+        text = f"{limit.scope} {limit.scope_id} cancels more than {limit.value:g} orders a second"
+        cause = f"cancel_rate:{limit.scope}:{limit.scope_id}"
+        facts.append(
+            Raised(
+                Severity.MEDIUM,
+                "cancel_rate",
+                cause,
+                text,
+                account.id,
+                check.symbol,
+                limit.value + 1,
+                limit.value,
+            )
+        )
 
 
 def _leaves_lots(account: Account, order: Order, report: OrderReport) -> int | None:

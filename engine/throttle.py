@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from msgspec import Struct
 
 CONTENTS_MAX = 10_000  # Different contents remembered per account.
@@ -16,7 +18,7 @@ class Window(Struct):
     head: int = 0
 
     def charge(self, count_max: int, window_ns: int, now_ns: int) -> int:
-        """Return 0 and charge if there is room at `now_ns`, else the span until there is.
+        """Return 0 and charge if there is room at `now_ns`, else what `wait_ns` returns.
 
         Exact and sliding: of any `count_max + 1` charges the first and the last are at least
         `window_ns` apart. A refusal is not charged, or a flood would lock its sender out. Lowering
@@ -34,6 +36,24 @@ class Window(Struct):
             charges.append(now_ns)
             return 0
         return charges[-count_max] - horizon_ns if count_max else window_ns
+
+    def wait_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
+        """Return the span until there is room, 0 if there is; changes nothing. O(log charges)."""
+        return _wait_ns(self.charges, count_max, window_ns, now_ns, self.head)
+
+
+def content_wait_ns(
+    contents: dict[str, list[int]], content: str, now_ns: int, *, count_max: int, window_ns: int
+) -> int:
+    """Return what `charge_content` would, and change nothing."""
+    return _wait_ns(contents.get(content, []), count_max, window_ns, now_ns)
+
+
+def _wait_ns(charges: list[int], count_max: int, window_ns: int, now_ns: int, head: int = 0) -> int:
+    horizon_ns = now_ns - window_ns
+    if len(charges) - bisect_right(charges, horizon_ns, head) < count_max:
+        return 0
+    return charges[-count_max] - horizon_ns if count_max else window_ns
 
 
 def charge_content(

@@ -20,6 +20,7 @@ class RejectCode(StrEnum):
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
     MARKET_CLOSED = "MARKET_CLOSED"
     REDUCE_ONLY = "REDUCE_ONLY"
+    SLOWED = "SLOWED"
     DAILY_LOSS = "DAILY_LOSS"
     PRICE_OFF_TICK = "PRICE_OFF_TICK"
     QUANTITY_OFF_LOT = "QUANTITY_OFF_LOT"
@@ -105,6 +106,11 @@ CODES: dict[RejectCode, CodeText] = {
         99,
         "Only orders that reduce the position may pass, and this one does not.",
         "Send at most the quantity that the verdict names.",
+    ),
+    RejectCode.SLOWED: CodeText(
+        99,
+        "A breaker slows a scope: the account's order came too soon after its last one.",
+        "Wait for retry_after_ns, then use a new id. Reducing orders pass.",
     ),
     RejectCode.DAILY_LOSS: CodeText(
         99,

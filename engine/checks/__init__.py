@@ -25,6 +25,7 @@ CHECKS: tuple[CheckRow, ...] = (
     CheckRow(RejectCode.ACCOUNT_FROZEN, state.check_account_frozen),
     CheckRow(RejectCode.MARKET_CLOSED, state.check_market_closed),
     CheckRow(RejectCode.REDUCE_ONLY, state.check_reduce_only),
+    CheckRow(RejectCode.SLOWED, state.check_slowed, reducing_passes=True),
     CheckRow(
         RejectCode.DAILY_LOSS,
         credit.check_daily_loss,

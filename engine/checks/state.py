@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from engine.breakers import BreakerState
 from engine.case import Case
 from engine.findings import reject_case
@@ -18,7 +20,7 @@ def check_killed(case: Case) -> Reject | None:
 
 
 def check_breaker_open(case: Case) -> Reject | None:
-    """An open breaker of any scope refuses what does not reduce."""
+    """A breaker of any scope that halts refuses what does not reduce."""
     if case.breakers.quiet:
         return None
     state = case.breakers.blocking(case.plan.breaker_keys, case.now_steady_ns)
@@ -41,12 +43,33 @@ def check_market_closed(case: Case) -> Reject | None:
 
 
 def check_reduce_only(case: Case) -> Reject | None:
-    """An order that says reduce_only or close_position must provably reduce."""
-    if case.reducing or not (case.order.reduce_only or case.order.close_position):
+    """An order that says so, or that a breaker asks it of, must provably reduce."""
+    if case.reducing:
         return None
     quantity = case.plan.instrument.quantity(reducible_lots(case))
-    text = f"reduce_only: at most {quantity:g} would reduce on this side"
-    return reject_case(case, RejectCode.REDUCE_ONLY, text)
+    text = f"at most {quantity:g} would reduce on this side"
+    if case.order.reduce_only or case.order.close_position:
+        return reject_case(case, RejectCode.REDUCE_ONLY, f"reduce_only: {text}")
+    if case.breakers.quiet:
+        return None
+    state = case.breakers.reducing(case.plan.breaker_keys, case.now_steady_ns)
+    if state is None:
+        return None
+    found = _stopped(RejectCode.REDUCE_ONLY, state)
+    return replace(found, text=f"{found.text}; {text}")
+
+
+def check_slowed(case: Case) -> Reject | None:
+    """A breaker that slows keeps the orders of an account its spacing apart.
+
+    Formula: steady instant of the order - that of the last one charged >= spacing_ms
+    """
+    slowed = case.slowed
+    if slowed is None:
+        return None
+    found = _stopped(RejectCode.SLOWED, slowed.state)
+    text = f"{found.text}; retry after {slowed.retry_after_ns / 1e6:.3f} ms"
+    return replace(found, text=text, retry_after_ns=slowed.retry_after_ns)
 
 
 def check_deadline(case: Case) -> Reject | None:

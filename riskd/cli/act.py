@@ -80,6 +80,9 @@ def trip(
     reason: Reason,
     action: Annotated[BreakerAction, Parameter(help="What an open breaker does.")] = "halt",
     for_s: Annotated[float | None, Parameter(help="Close by itself after so many seconds.")] = None,
+    spacing_ms: Annotated[
+        int, Parameter(help="Of --action slow: between an account's orders.")
+    ] = 1000,
     yes: Yes = False,
     json: Json = False,
     connection: Connection = HERE,
@@ -92,7 +95,12 @@ def trip(
     _confirm(found, "trip", connection, yes=yes)
     until_ns = None if for_s is None else time.time_ns() + round(for_s * 1e9)
     request = Trip(
-        scope=found.scope, scope_id=found.scope_id, action=action, reason=reason, until_ns=until_ns
+        scope=found.scope,
+        scope_id=found.scope_id,
+        action=action,
+        reason=reason,
+        until_ns=until_ns,
+        spacing_ms=spacing_ms,
     )
     code = _act(request, f"TRIPPED {found} ({action})", connection, json=json)
     _warn_of_stranger(found, "riskd reset ID", connection)

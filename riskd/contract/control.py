@@ -119,6 +119,7 @@ class Trip(ControlRequest, frozen=True, kw_only=True, tag="trip"):
     action: BreakerAction = "halt"
     reason: Text = ""
     until_ns: InstantNs | None = None
+    spacing_ms: Annotated[int, Meta(gt=0, le=3_600_000)] = 1000  # Of `slow`: see SLOWED.
 
 
 class Reset(ControlRequest, frozen=True, kw_only=True, tag="reset"):

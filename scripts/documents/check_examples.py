@@ -82,6 +82,10 @@ EXAMPLES: dict[str, Example] = {
     "check_account_frozen": Example({}, before=(ActorFailed(account="A1", reason="drill"),)),
     "check_market_closed": Example({}, before=(MarketState(symbol="X", state=MarketPhase.HALTED),)),
     "check_reduce_only": Example({"reduce_only": True}),
+    "check_slowed": Example(
+        {"price": 99.0},
+        before=(Trip(scope="symbol", scope_id="X", action="slow"), an_order("o-0")),
+    ),
     "check_daily_loss": Example({}, {"daily_loss": 100}, (_bought(10, 110.0),)),
     "check_price_off_tick": Example({"price": 100.001}),
     "check_quantity_off_lot": Example({"quantity": 1.5}),

@@ -462,6 +462,7 @@ EVERYTHING = LimitsSpec(
 )
 ORDER_IN_WORDS = [
     "KILLED", "BREAKER_OPEN", "ACCOUNT_FROZEN", "MARKET_CLOSED", "REDUCE_ONLY",
+    "SLOWED",
     "DAILY_LOSS",
     "PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "STALE_PRICE",
     "PRICE_COLLAR", "ORDER_QUANTITY", "ORDER_NOTIONAL",
@@ -483,6 +484,7 @@ def a_hopeless_house(account: AccountSpec = RATED) -> StampedCore:
     house.send(ActorFailed(account="A1", reason="drill"))
     house.send(MarketState(symbol="X", state=MarketPhase.HALTED))
     house.send(Trip(scope="account", scope_id="A1"))
+    house.send(Trip(scope="symbol", scope_id="X", action="slow"))
     return house
 
 
@@ -538,7 +540,9 @@ def test_e05_primary_reason_is_the_next_one_as_each_cause_is_lifted():
     house.send(MarketState(symbol="X", state=MarketPhase.OPEN))
     primaries.append(codes_of(house.send(hopeless("p-4"))))
     primaries.append(codes_of(house.send(hopeless("p-5", reduce_only=False))))
-    assert [codes[0] for codes in primaries] == ORDER_IN_WORDS[:6]
+    house.core.boards.breakers.apply_reset(2)
+    primaries.append(codes_of(house.send(hopeless("p-6", reduce_only=False))))
+    assert [codes[0] for codes in primaries] == ORDER_IN_WORDS[:7]
 
 
 def test_e05_numbers_off_the_grid_come_after_the_loss_and_before_the_age():

@@ -1,0 +1,107 @@
+"""Charges: what an order, a change or a cancel costs in every sliding window it falls under."""
+
+from __future__ import annotations
+
+from engine.account import Account
+from engine.case import Case, Overrun, Plan, Slowed
+from engine.limits import RateLimit
+from engine.throttle import Window, charge_content, content_wait_ns
+
+SECOND_NS = 1_000_000_000
+MS_NS = 1_000_000
+SLOW = "slow "  # What the names of the windows of slowing breakers begin with.
+
+
+def charge(account: Account, case: Case) -> None:
+    """Charge an order to every window it falls under, and note in the case which have no room.
+
+    A dry run finds the same and charges nothing.
+    """
+    plan = case.plan
+    case.rate_refusal = case.rate_warning = case.slowed = None
+    if plan.rates:
+        _charge_rates(account, case)
+    case.repeated = None
+    case.repeat_after_ns = _charge_content(account, plan, case) if plan.duplicates else 0
+
+
+def _charge_rates(account: Account, case: Case) -> None:
+    """Charge every scope's window; of those without room the longest to wait for is told."""
+    for overrun in charge_rates(
+        account, case.plan.rates, case.now_steady_ns, dry_run=case.order.dry_run
+    ):
+        told = case.rate_refusal if overrun.limit.hard else case.rate_warning
+        if told is not None and told.retry_after_ns >= overrun.retry_after_ns:
+            continue
+        if overrun.limit.hard:
+            case.rate_refusal = overrun
+        else:
+            case.rate_warning = overrun
+
+
+def charge_slow(account: Account, case: Case) -> None:
+    """Charge the spacing of every breaker that slows the order; the longest to wait is told."""
+    windows, now_ns = account.state.windows, case.now_steady_ns
+    for state in case.breakers.slowing(case.plan.breaker_keys, now_ns):
+        name = f"{SLOW}{state.breaker_id}"
+        window = windows.get(name) or Window()
+        charge = window.wait_ns if case.order.dry_run else window.charge
+        after_ns = charge(1, state.spacing_ms * MS_NS, now_ns)
+        if not case.order.dry_run:
+            _forget_slow(account, case)
+            windows[name] = window
+        if after_ns and (case.slowed is None or after_ns > case.slowed.retry_after_ns):
+            case.slowed = Slowed(state, after_ns)
+
+
+def _forget_slow(account: Account, case: Case) -> None:
+    """Drop the windows of breakers that are closed."""
+    windows, standing = account.state.windows, case.breakers.book.open
+    for name in [name for name in windows if name.startswith(SLOW)]:
+        if int(name.removeprefix(SLOW)) not in standing:
+            del windows[name]
+
+
+def charge_rates(
+    account: Account, rates: tuple[RateLimit, ...], now_steady_ns: int, *, dry_run: bool = False
+) -> list[Overrun]:
+    """Charge the window of every rate; return those without room, which are not charged.
+
+    A dry run finds the same and charges nothing.
+
+    Windows that accounts share are charged in place: a message to an owner would come after the
+    verdict, and no other account can come between, since an input runs to completion.
+    """
+    found = []
+    own, shared = account.state.windows, account.boards.windows
+    for name, limit, is_shared in rates:
+        windows = shared if is_shared else own
+        window = windows.get(name) or Window()
+        charge = window.wait_ns if dry_run else window.charge
+        after_ns = charge(int(limit.value), SECOND_NS, now_steady_ns)
+        if not dry_run:
+            windows[name] = window
+        if after_ns:
+            found.append(Overrun(limit, after_ns))
+    return found
+
+
+def _charge_content(account: Account, plan: Plan, case: Case) -> int:
+    if case.lots is None:
+        return 0
+    charge = content_wait_ns if case.order.dry_run else charge_content
+    side = "+" if case.buying else "-"
+    prices = f"{case.price_milliticks} {case.stop_milliticks}"
+    content = f"{plan.instrument.symbol} {side}{case.lots} {prices}"
+    after_ns = 0
+    for duplicates in plan.duplicates:
+        found_ns = charge(
+            account.state.contents,
+            f"{content} {duplicates.count} {duplicates.window_ms}",
+            case.now_steady_ns,
+            count_max=duplicates.count,
+            window_ns=duplicates.window_ms * 1_000_000,
+        )
+        if found_ns > after_ns:
+            after_ns, case.repeated = found_ns, duplicates
+    return after_ns
