@@ -50,6 +50,11 @@ def check_instrument(instrument: InstrumentSpec) -> Iterator[Finding]:
         if size <= 0:
             found = f'"{getattr(instrument, name)}" (text)'
             yield Finding((name,), found, "a decimal above zero", 'Such as "1" or "0.01".')
+    for index, (lower, upper) in enumerate(pairwise(instrument.tiers), 1):
+        if upper.notional <= lower.notional:
+            found = f"{upper.notional} after {lower.notional}"
+            expected = "tiers from the lowest notional to the highest"
+            yield Finding(("tiers", index, "notional"), found, expected, "Put them in order.")
     if instrument.kind is InstrumentKind.INVERSE:
         if instrument.settlement is None:
             remedy = 'Add settlement = "BTC", or whatever it pays in.'

@@ -207,6 +207,7 @@ class Account:
         state.day_transfers_money = 0
         state.day_unrated.clear()
         state.day_turnover.clear()
+        state.rolls += 1
         for symbol in state.positions:
             self.membership.touch(symbol)
         return missing

@@ -11,9 +11,10 @@ from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, RateLimit, ResolvedLimit
+from engine.margin import MarginTerms, margin_of
 from engine.orders import Order
 from engine.quotes import Quote, Rate
-from engine.valuation import MarginRate, Valuation, margin_of
+from engine.valuation import Valuation
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject
 
@@ -59,7 +60,7 @@ class Plan:
         "is_account_currency",
         "limit_checks",
         "limits",
-        "margin_rate",
+        "margin_terms",
         "milli_value",
         "needs_valuation",
         "owner",
@@ -70,7 +71,12 @@ class Plan:
     )
 
     def __init__(
-        self, owner: Owner, instrument: Instrument, position: Position, quote: Quote
+        self,
+        owner: Owner,
+        instrument: Instrument,
+        position: Position,
+        quote: Quote,
+        margin_terms: MarginTerms,
     ) -> None:
         self.owner = owner
         self.instrument = instrument
@@ -82,7 +88,7 @@ class Plan:
         self.checks: tuple[CheckRow, ...] = ()  # In THE order.
         self.limit_checks: tuple[CheckFunction, ...] = ()  # Those of limits alone, in THE order.
         self.needs_valuation = False  # Some limit in force is on the whole account.
-        self.margin_rate: MarginRate = (0, 1)
+        self.margin_terms = margin_terms
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: tuple[DuplicateOrders, ...] = ()
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
@@ -130,6 +136,7 @@ class Case:
         "slowed",
         "stamp",
         "stop_milliticks",
+        "symbol_margin_money",
         "symbol_money",
         "told_reference",
         "turnover_money",
@@ -177,6 +184,7 @@ class Case:
     largest_before_lots: int  # The larger of both without this order.
     grows: bool  # The larger of both is larger with this order than without.
     symbol_money: int | None  # Exposure of the symbol; None with the four below: not known.
+    symbol_margin_money: int  # Initial margin of the symbol.
     upper_money: int  # Signed exposure of the account, all working buys and no sell filled.
     lower_money: int  # Signed exposure of the account, all working sells and no buy filled.
     gross_money: int
@@ -192,7 +200,7 @@ class Case:
 
         Exposure is valued at the reference; conversions are rounded away from zero, never under.
         """
-        plan, position = self.plan, self.plan.position
+        position = self.plan.position
         self.lots = lots
         self.notional_money = self._notional(lots)
         held = position.books.lots
@@ -213,20 +221,31 @@ class Case:
         self.grows = max(abs(longest), abs(shortest)) > largest
         if self.own_lots and not self.added_lots and not self.is_dearer:
             self.reducing = True  # A change that reserves no more than before adds no risk.
-        reference, rate, valuation = self.reference_milliticks, self.account_rate, self.valuation
+        self._place_money()
+
+    def _place_money(self) -> None:
+        """Value what `place` found; everything is None or as it was where something is missing."""
+        plan, valuation = self.plan, self.valuation
+        reference, rate = self.reference_milliticks, self.account_rate
         if not plan.needs_valuation or reference is None or rate is None or self.missing:
             self.symbol_money = None
             return
+        longest, shortest = self.longest_lots, self.shortest_lots
         if plan.milli_value:
             unit = reference * plan.milli_value
             upper, lower = longest * unit, shortest * unit
         else:
             upper = plan.instrument.exposure_money(longest, reference)
             lower = plan.instrument.exposure_money(shortest, reference)
+        terms, size = plan.margin_terms, max(abs(upper), abs(lower))
         if rate.numerator != rate.denominator:
             upper, lower = _converted_away(upper, rate), _converted_away(lower, rate)
         symbol = self.symbol_money = max(abs(upper), abs(lower))
-        margin = margin_of(symbol, plan.margin_rate)
+        if terms.initial_brackets:
+            margin = terms.initial_money(size, rate)
+        else:
+            margin = margin_of(symbol, terms.initial)
+        self.symbol_margin_money = margin
         before = valuation.held(plan.instrument.symbol)
         if before is not None:
             upper -= before.upper

@@ -47,6 +47,7 @@ def apply_fill(account: Account, fill: Fill, facts: Facts) -> Flags:
     if booked is not None:
         return _repeated_fill(account, booked, fill, facts)
     execution = _execution(fill, instrument)
+    execution.roll = state.rolls
     flags = _off_tick(fill, instrument) + _release_filled(account, fill, execution, facts)
     position = account.position_to_change(fill.symbol)
     method, settlement = state.spec.cost_method, instrument.settlement
@@ -56,8 +57,7 @@ def apply_fill(account: Account, fill: Fill, facts: Facts) -> Flags:
     if folded is not None:
         state.execution_symbols.pop(folded.fill.exec_id, None)
     state.execution_symbols[fill.exec_id] = fill.symbol
-    traded = state.day_turnover.get(settlement, 0) + abs(execution.value_money)
-    state.day_turnover[settlement] = traded
+    _count_traded(account, execution, settlement, 1)
     account.add_cash(settlement, position.books.realized_money - realized_before)
     if execution.fee_money:
         account.add_cash(execution.fee_currency, execution.fee_money)
@@ -74,6 +74,8 @@ def apply_bust(account: Account, bust: FillBust, facts: Facts) -> Flags:
     if execution.busted:
         return (DUPLICATE,)
     execution.busted = True
+    instrument = account.boards.instruments[position.symbol]
+    _count_traded(account, execution, instrument.settlement, -1)
     _rebook(account, position)
     return ()
 
@@ -102,6 +104,10 @@ def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags
     instrument = account.boards.instruments[position.symbol]
     corrected = position.executions[index] = _execution(fill, instrument)
     corrected.first_fill = old.first_fill or old.fill
+    corrected.roll = old.roll
+    if not old.busted:
+        _count_traded(account, old, instrument.settlement, -1)
+    _count_traded(account, corrected, instrument.settlement, 1)
     _rebook(account, position)
     return _off_tick(fill, instrument)
 
@@ -229,6 +235,13 @@ def _rebook(account: Account, position: Position) -> None:
     for currency in before.foreign_fees | after.foreign_fees:
         change = after.foreign_fees.get(currency, 0) - before.foreign_fees.get(currency, 0)
         account.add_cash(currency, change)
+
+
+def _count_traded(account: Account, execution: Execution, settlement: str, sign: int) -> None:
+    """Count an execution into the day's turnover, or out of it; one of an earlier day never was."""
+    if execution.roll == account.state.rolls:
+        day = account.state.day_turnover
+        day[settlement] = day.get(settlement, 0) + sign * abs(execution.value_money)
 
 
 def _off_tick(fill: Fill, instrument: Instrument) -> Flags:

@@ -41,6 +41,7 @@ class Execution(Struct):
     value_money: int
     fee_money: int  # Paid is negative.
     fee_currency: str
+    roll: int = 0  # Which of the account's days it was traded on, see `AccountState.rolls`.
     busted: bool = False
     first_fill: Fill | None = None  # As it came, if it was corrected since.
 

@@ -18,7 +18,7 @@ from engine.limits import (
     resolve_duplicates,
     resolve_rates,
 )
-from engine.valuation import margin_rate
+from engine.margin import MarginTerms
 from riskd.messages import AccountSpec, Scope
 
 
@@ -30,7 +30,8 @@ def build_plan(
     instrument = boards.instruments[symbol]
     groups = boards.ancestry(spec.group)
     owner = Owner(spec.id, groups, symbol, strategy, trader)
-    plan = Plan(owner, instrument, position, boards.quotes.quotes[symbol])
+    terms = MarginTerms(spec, instrument)
+    plan = Plan(owner, instrument, position, boards.quotes.quotes[symbol], terms)
     currencies = _currencies(instrument)
     limited = (
         (currency, resolve_currency(boards.limits, owner, currency))
@@ -53,7 +54,6 @@ def build_plan(
     rows = plan.checks = rows_of(plan, spec, boards.limits)
     plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
     plan.needs_valuation = any(row.valued for row in rows)
-    plan.margin_rate = margin_rate(spec, instrument)
     plan.is_account_currency = instrument.settlement == spec.currency
     plan.breaker_keys = (
         (Scope.FIRM.value, FIRM),

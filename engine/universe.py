@@ -38,15 +38,30 @@ def instrument_conflict(boards: Boards, spec: InstrumentSpec) -> str | None:
         Instrument(spec, boards.settings.stale_after_ms)
     except InstrumentError as error:
         return str(error)
-    for margin in ("initial_margin", "maintenance_margin"):
-        if not is_amount(getattr(spec, margin)):
-            return f"instrument {spec.symbol}: {margin} must be finite and in range"
+    wrong = _margin_invalid(spec)
+    if wrong is not None:
+        return f"instrument {spec.symbol}: {wrong}"
     standing = boards.instruments.get(spec.symbol)
     name = value_changed(standing.spec, spec) if standing is not None else None
     if standing is None or name is None:
         return None
     old, new = getattr(standing.spec, name), getattr(spec, name)
     return f"instrument {spec.symbol}: {name} is {old} in the journal, {new} would revalue books"
+
+
+def _margin_invalid(spec: InstrumentSpec) -> str | None:
+    for name in ("initial_margin", "maintenance_margin", "hedged_margin"):
+        if not is_amount(getattr(spec, name)):
+            return f"{name} must be finite and in range"
+    below = 0.0
+    for tier in spec.tiers:
+        for name in ("notional", "initial_margin", "maintenance_margin"):
+            if not is_amount(getattr(tier, name)):
+                return f"{name} of a tier must be finite and in range"
+        if tier.notional <= below:
+            return f"tiers must rise: notional {tier.notional} after {below}"
+        below = tier.notional
+    return None
 
 
 def account_conflict(

@@ -6,16 +6,18 @@ is involved, rounded half-even once per amount where one is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from engine.boards import Boards
 from engine.facts import Missing
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.money import divide_half_even, exact_fraction
-from engine.quotes import Quote
+from engine.margin import MarginTerms, margin_of
+from engine.money import divide_half_even
+from engine.quotes import Quote, Rate
 from riskd.codes import RejectCode
-from riskd.messages import AccountSpec, MarginModel
+from riskd.messages import AccountSpec
 
-MarginRate = tuple[int, int]  # Numerator and denominator.
 _STALE = -1
 
 
@@ -27,17 +29,17 @@ class Held:
         "instrument",
         "lower",
         "margin",
-        "margin_rate",
         "milli_value",
         "position",
         "profit",
         "quote",
         "seen",
+        "terms",
         "upper",
     )
 
     def __init__(
-        self, position: Position, instrument: Instrument, quote: Quote, margin_rate: MarginRate
+        self, position: Position, instrument: Instrument, quote: Quote, terms: MarginTerms
     ) -> None:
         self.position = position
         self.instrument = instrument
@@ -48,7 +50,7 @@ class Held:
         self.lower = 0  # Signed exposure if every working sell filled and no buy did.
         self.gross = 0  # The larger of both.
         self.margin = 0  # Initial margin of the larger of both.
-        self.margin_rate = margin_rate
+        self.terms = terms
         self.milli_value = instrument.exact_milli_value()
 
 
@@ -94,8 +96,8 @@ class Valuation:
         """Count a position from now on."""
         symbol = position.symbol
         quote, instrument = self._boards.quotes.quotes[symbol], self._boards.instruments[symbol]
-        rate = margin_rate(self.spec, instrument)
-        self._held[symbol] = Held(position, instrument, quote, rate)
+        terms = MarginTerms(self.spec, instrument)
+        self._held[symbol] = Held(position, instrument, quote, terms)
 
     def position_changed(self, symbol: str) -> None:
         """Note that lots, cost or reservations of a symbol changed."""
@@ -131,6 +133,23 @@ class Valuation:
         self.equity_money = (self._cash_money or 0) + self.profit_money
         return None
 
+    def used_money(self) -> int:
+        """Return the initial margin of what is held, working orders apart. After a refresh."""
+        return sum(held.terms.initial_money(size, rate) for held, size, rate in self._held_sizes())
+
+    def maintenance_money(self) -> int:
+        """Return the maintenance margin of what is held. After a refresh. O(positions)."""
+        return sum(
+            held.terms.maintenance_money(size, rate) for held, size, rate in self._held_sizes()
+        )
+
+    def _held_sizes(self) -> Iterator[tuple[Held, int, Rate]]:
+        for held in self._held.values():
+            lots, quote = held.position.books.lots, held.quote
+            mark, rate = quote.mark_long if lots >= 0 else quote.mark_short, self._rate(held)
+            if lots and mark is not None and rate is not None:
+                yield held, held.instrument.notional_money(lots, mark), rate
+
     def currency_worst(self, currency: str) -> tuple[int, int] | Missing:
         """Return the least and the most that could be held of a currency, in account money.
 
@@ -162,7 +181,7 @@ class Valuation:
         for held in list(self._held.values()):
             instrument = self._boards.instruments[held.position.symbol]
             held.instrument, held.seen = instrument, _STALE
-            held.margin_rate = margin_rate(self.spec, instrument)
+            held.terms = MarginTerms(self.spec, instrument)
             held.milli_value = instrument.exact_milli_value()
         self._changes = -1
         self._boards_version = self._boards.version
@@ -211,7 +230,10 @@ class Valuation:
                     for money in (profit, upper, lower)
                 )
         gross = max(abs(upper), abs(lower))
-        margin = margin_of(gross, held.margin_rate)
+        if held.terms.initial_brackets:
+            margin = self._tiered(held, longest, shortest)
+        else:
+            margin = margin_of(gross, held.terms.initial)
         self.profit_money += profit - held.profit
         self.upper_money += upper - held.upper
         self.lower_money += lower - held.lower
@@ -221,6 +243,17 @@ class Valuation:
         held.gross, held.margin = gross, margin
         held.seen = quote.version
         return None
+
+    def _tiered(self, held: Held, longest: int, shortest: int) -> int:
+        """Return the initial margin of the larger side; `_value` saw to the mark and the rate."""
+        mark, rate = held.quote.mark_long, self._rate(held)
+        assert mark is not None
+        assert rate is not None
+        size = held.instrument.notional_money(max(abs(longest), abs(shortest)), mark)
+        return held.terms.initial_money(size, rate)
+
+    def _rate(self, held: Held) -> Rate | None:
+        return self._boards.quotes.rate(held.instrument.settlement, self._currency)
 
     def _count_cash(self) -> Missing | None:
         total = 0
@@ -238,19 +271,3 @@ class Valuation:
     def _no_rate(self, currency: str) -> Missing:
         text = f"no exchange rate from {currency} to {self._currency}"
         return Missing(RejectCode.FX_MISSING, text)
-
-
-def margin_rate(spec: AccountSpec, instrument: Instrument) -> MarginRate:
-    """Return the initial margin of an exposure as a quotient, by the account's model."""
-    if spec.margin_model is MarginModel.NONE:
-        return 0, 1
-    if spec.margin_model is MarginModel.LEVERAGE and spec.leverage is not None:
-        leverage = exact_fraction(spec.leverage)
-        return leverage.denominator, leverage.numerator
-    return exact_fraction(instrument.spec.initial_margin).as_integer_ratio()
-
-
-def margin_of(exposure_money: int, rate: MarginRate) -> int:
-    """Return the margin of an exposure, rounded up to the unit: never under."""
-    numerator, denominator = rate
-    return -(-exposure_money * numerator // denominator)

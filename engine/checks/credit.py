@@ -95,13 +95,16 @@ def margin_numbers(case: Case) -> Numbers:
 
 def margin_fits(case: Case) -> int | None:
     """Return the most lots that pass `check_margin`."""
-    numerator, denominator = case.plan.margin_rate
-    if case.symbol_money is None or numerator == 0:
+    symbol, terms, rate = case.symbol_money, case.plan.margin_terms, case.account_rate
+    if symbol is None or rate is None:
         return None
-    own = -(-case.symbol_money * numerator // denominator)
-    room = case.valuation.equity_money - (case.margin_money - own)
-    others = case.gross_money - case.symbol_money
-    return fitting_lots(case, others + room * denominator // numerator)
+    room = case.valuation.equity_money - (case.margin_money - case.symbol_margin_money)
+    if terms.initial_brackets:  # They are in settlement money.
+        room = room * rate.denominator // rate.numerator
+    size = terms.fitting_money(room)
+    if size is not None and terms.initial_brackets:
+        size = size * rate.numerator // rate.denominator
+    return None if size is None else fitting_lots(case, case.gross_money - symbol + size)
 
 
 def is_cash(spec: AccountSpec, plan: Plan) -> bool:

@@ -26,6 +26,14 @@ class InstrumentKind(StrEnum):
     FX = "fx"
 
 
+class MarginTier(Part, frozen=True, kw_only=True):
+    """One bracket of the notional with its margin rates, like a bracket of a tax."""
+
+    notional: Positive  # Where the bracket ends, in settlement currency.
+    initial_margin: NotNegative  # Fraction of the notional inside the bracket.
+    maintenance_margin: NotNegative
+
+
 class InstrumentSpec(Part, frozen=True, kw_only=True):
     """One instrument. Decimals are strings, so that they are exact."""
 
@@ -39,6 +47,8 @@ class InstrumentSpec(Part, frozen=True, kw_only=True):
     settlement: Currency | None = None  # What an inverse contract pays in.
     initial_margin: NotNegative = 1.0  # Fraction of the notional.
     maintenance_margin: NotNegative = 1.0
+    tiers: tuple[MarginTier, ...] = ()  # For the tiers model, rising; beyond the last in full.
+    hedged_margin: NotNegative = 0.0  # Fraction of a hedge's smaller leg; the larger pays in full.
     calendar: Name = ""
     allow_negative: bool = False  # Spreads and power may trade at or below zero.
     stale_after_ms: Annotated[int, Meta(gt=0)] | None = None  # Default: [prices] stale_after_ms.

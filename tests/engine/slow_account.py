@@ -106,8 +106,8 @@ class SlowGate:
         return self.accounts[account].paid_in + dollars * self.rate(account)
 
     def turnover(self, account: str, but: SlowOrder | None = None) -> Fraction:
-        """In dollars; a bust does not undo that it was traded."""
-        traded = (x for x in self.fills.values() if x.account == account and x.today)
+        """In dollars; what was busted was not traded."""
+        traded = (x for x in self.booked(account) if x.today)
         total = sum((abs(x.quantity) * x.price for x in traded), Fraction(0))
         return total + sum(x.leaves() * x.price for x in self.working(account, but))
 

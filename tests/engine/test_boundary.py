@@ -160,7 +160,7 @@ def test_e08_size_that_is_no_decimal_does_not_decode(text):
         control_codec.decode(payload)
 
 
-@pytest.mark.parametrize("field", ["initial_margin", "maintenance_margin"])
+@pytest.mark.parametrize("field", ["initial_margin", "maintenance_margin", "hedged_margin"])
 @pytest.mark.parametrize("value", [*NOT_FINITE, -1.0, 1e300])
 def test_e08_wrong_margin_of_an_instrument_is_refused(field, value):
     payload = encode_msgpack(InstrumentAdd(instrument=replace(STOCK, symbol="N", **{field: value})))

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from riskd.messages import DayBegan, LimitsSpec, SessionRoll, Tick, TimeInForce
-from tests.builders import StampedCore, a_core, a_fill, an_account, an_order
+from riskd.messages import (
+    DayBegan,
+    FillBust,
+    FillCorrect,
+    LimitsSpec,
+    SessionRoll,
+    Tick,
+    TimeInForce,
+)
+from tests.builders import MONEY, StampedCore, a_core, a_fill, an_account, an_order
 
 ACCOUNTS = (an_account("A1", calendar="XNYS"), an_account("A2", calendar="UTC"))
 
@@ -88,3 +96,22 @@ def test_operator_rolls_the_session_of_all_and_day_orders_stay():
     assert house.send(SessionRoll()).ok
     assert day_pnl(house) == 0.0
     assert list(house.account().orders) == ["d"]
+
+
+def test_bust_and_correction_change_the_turnover_of_their_own_day_alone():
+    house = a_house()
+    house.send_all(a_fill("e-1", quantity=3), a_fill("e-2", quantity=5), a_fill("e-3", quantity=7))
+    house.send(FillBust(account="A1", exec_id="e-2"))
+    assert house.account().day_turnover == {"USD": 1000 * MONEY}
+    house.send(FillBust(account="A1", exec_id="e-2"))
+    house.send(FillCorrect(account="A1", exec_id="e-3", quantity=6.0, price=90.0))
+    assert house.account().day_turnover == {"USD": (300 + 540) * MONEY}
+    house.send(FillCorrect(account="A1", exec_id="e-2", quantity=1.0))
+    assert house.account().day_turnover == {"USD": (300 + 540 + 100) * MONEY}
+    house.send(SessionRoll(account="A1"))
+    house.send(a_fill("e-4", quantity=2))
+    house.send(FillBust(account="A1", exec_id="e-1"))
+    house.send(FillCorrect(account="A1", exec_id="e-3", quantity=1.0))
+    assert house.account().day_turnover == {"USD": 200 * MONEY}
+    house.send(FillBust(account="A1", exec_id="e-4"))
+    assert house.account().day_turnover == {"USD": 0}

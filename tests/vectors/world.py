@@ -11,6 +11,7 @@ from engine.core import Core
 from engine.facts import Stamp
 from engine.ledger import Books, Lot
 from engine.money import MONEY_SCALE
+from engine.valuation import Valuation
 from riskd.messages import (
     AccountSpec,
     Ack,
@@ -62,10 +63,12 @@ class World:
         method: CostMethod = CostMethod.AVERAGE,
         balance: str = "0",
         mark: str = "mid",
+        **account_fields: Any,
     ) -> None:
         self.core = Core()
         self._spec, self._count = spec, 0
-        account = AccountSpec(id=ACCOUNT, balance=float(balance), cost_method=method)
+        told: dict[str, Any] = {"id": ACCOUNT, "balance": float(balance), "cost_method": method}
+        account = AccountSpec(**(told | account_fields))
         settings = RiskSettings(mark=mark)
         universe = Universe(settings=settings, instruments=(spec,), accounts=(account,))
         self.core.apply(Configure(universe=universe), self._stamp())
@@ -146,6 +149,28 @@ class World:
         money = account.unrealized_money(account.state.positions[symbol], quote)
         assert money is not None
         return Fraction(money, MONEY_SCALE)
+
+    @property
+    def valuation(self) -> Valuation:
+        """The account's money at the marks of now."""
+        valuation = self.core.accounts[ACCOUNT].valuation
+        assert valuation.refresh() is None
+        return valuation
+
+    @property
+    def equity(self) -> Fraction:
+        """Cash and unrealised P&L."""
+        return Fraction(self.valuation.equity_money, MONEY_SCALE)
+
+    @property
+    def used_margin(self) -> Fraction:
+        """The initial margin of what is held."""
+        return Fraction(self.valuation.used_money(), MONEY_SCALE)
+
+    @property
+    def maintenance_margin(self) -> Fraction:
+        """The maintenance margin of what is held."""
+        return Fraction(self.valuation.maintenance_money(), MONEY_SCALE)
 
     @property
     def open_lots(self) -> list[Lot]:
