@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from riskd.messages import Currency, RiskSettings
+from riskd.messages import CorrelationSettings, Currency, RiskSettings
 
 SPAN_MS_MAX = 10**12  # About 31 years: in nanoseconds it still fits a signed 64-bit integer.
 SEGMENT_BYTES_MIN = 2 * 65_536  # A record may hold 64 KiB; a segment holds more than one.
@@ -75,7 +75,10 @@ class PricesSettings(Section, kw_only=True, frozen=True):
 
     stale_after_ms: SpanMs = 5000
     mark: Mark = Mark.MID
-    fallback_after_ms: SpanMs = 60_000  # Oldest last or mark that stands in for a missing touch.
+    last_after_ms: SpanMs = 60_000  # Oldest last trade that stands in for a missing touch.
+    mark_after_ms: SpanMs = 60_000  # Oldest middle of a sound book that does.
+    close_after_ms: SpanMs = 432_000_000  # Oldest previous close that does: a long weekend's.
+    settlement_after_ms: SpanMs = 432_000_000  # Oldest settlement price that does.
     slippage_bps: Annotated[float, Meta(ge=0, le=10_000)] = 10.0
     fx_pivot: Currency = "USD"
 
@@ -109,6 +112,7 @@ class Settings(Section, kw_only=True, frozen=True):
     publish: PublishSettings = PublishSettings()
     sweep: SweepSettings = SweepSettings()
     prices: PricesSettings = PricesSettings()
+    correlation: CorrelationSettings = CorrelationSettings()
     orders: OrdersSettings = OrdersSettings()
     loop: LoopSettings = LoopSettings()
     overload: OverloadSettings = OverloadSettings()
@@ -119,9 +123,13 @@ def risk_settings(settings: Settings) -> RiskSettings:
     return RiskSettings(
         mark=settings.prices.mark.value,
         stale_after_ms=settings.prices.stale_after_ms,
-        fallback_after_ms=settings.prices.fallback_after_ms,
+        last_after_ms=settings.prices.last_after_ms,
+        mark_after_ms=settings.prices.mark_after_ms,
+        close_after_ms=settings.prices.close_after_ms,
+        settlement_after_ms=settings.prices.settlement_after_ms,
         slippage_bps=settings.prices.slippage_bps,
         reservation_ms=settings.orders.reservation_ms,
         fx_pivot=settings.prices.fx_pivot,
         durability=2 if settings.journal.sync is JournalSync.ALWAYS else 1,
+        correlation=settings.correlation,
     )

@@ -23,7 +23,7 @@ class Reference(NamedTuple):
     """The price an order is judged by, where it came from and how old it is."""
 
     milliticks: int
-    source: str  # touch, last, mark, previous_close, settlement.
+    source: str  # touch, last, mark, previous_close, settlement, locked.
     age_ns: int
     age_max_ns: int  # Older is stale.
 

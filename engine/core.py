@@ -14,6 +14,7 @@ from engine.account_state import AccountState
 from engine.alerts import AlertBook, topic_of
 from engine.boards import Boards
 from engine.breakers import BreakerBoard, BreakerBook
+from engine.correlation import CorrelationState
 from engine.desk import (
     AccountMessage,
     AddressedMessage,
@@ -95,6 +96,7 @@ class CoreState(Struct):
     limits: LimitSet
     limits_version: int
     quotes: dict[str, Quote]
+    correlations: CorrelationState
     breakers: BreakerBook
     accounts: dict[str, AccountState]
     alerts: AlertBook = field(default_factory=AlertBook)
@@ -121,6 +123,7 @@ def state_of(
         limits=boards.limits,
         limits_version=boards.limits_version,
         quotes=boards.quotes.quotes,
+        correlations=boards.quotes.correlations.state,
         breakers=boards.breakers.book,
         accounts={key: account.state for key, account in accounts.items()},
         alerts=alerts,
@@ -140,6 +143,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
         boards.put_instrument(spec)
     for symbol, quote in state.quotes.items():
         boards.quotes.quotes[symbol] = quote
+    boards.quotes.correlations.restore(state.correlations)
     boards.put_groups(tuple(state.groups.values()))
     boards.put_limits(state.limits)
     boards.limits_version = state.limits_version

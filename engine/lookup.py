@@ -9,8 +9,10 @@ from engine.case import Case, Plan, Reference
 from engine.charges import charge, charge_slow
 from engine.facts import Stamp
 from engine.instruments import Instrument
-from engine.quotes import ONE
-from riskd.messages import Check, MarketPhase, Side
+from engine.quotes import ONE, Quote
+from riskd.messages import Check, MarketPhase, RiskSettings, Side
+
+MS = 1_000_000  # Nanoseconds.
 
 
 def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp) -> bool:
@@ -35,12 +37,12 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.stop_milliticks = None if stop_price is None else instrument.milliticks_on_tick(stop_price)
     buying = case.buying = order.side is Side.BUY
     quote = plan.quote
-    touch = quote.ask if buying else quote.bid
     fresh = stamp.steady_ns - quote.touch_steady_ns <= instrument.stale_after_ns
-    if touch is not None and fresh:
-        case.reference_milliticks, case.told_reference = touch, None
+    if fresh and quote.is_sound:
+        case.reference_milliticks = quote.ask if buying else quote.bid
+        case.told_reference = None
     else:
-        told = case.told_reference = _reference(case, boards.settings.fallback_after_ms)
+        told = case.told_reference = _reference(case, boards.settings)
         case.reference_milliticks = told.milliticks if told is not None else None
     if price is None:
         case.value_milliticks = _market_value(case, boards.settings.slippage_bps)
@@ -116,37 +118,41 @@ def _price_must(instrument: Instrument) -> str:
     return "must be finite, greater than zero and in range"
 
 
-def _reference(case: Case, fallback_after_ms: int) -> Reference | None:
+def _reference(case: Case, settings: RiskSettings) -> Reference | None:
     """Return what the order is judged by: touch, last, mark, previous close, settlement.
 
-    The first that is young enough; if none is, the first there is, for the check of its age.
+    The first that is young enough; if none is, the first there is, for the check of its age. A book
+    that is locked, one-sided or empty on a side is no touch; its mark is that of the last sound
+    one. Where nothing else is young enough, the price of a locked book is better than none.
     """
-    quote, buying = case.plan.quote, case.buying
-    stale_ns = case.plan.instrument.stale_after_ns
-    fallback_ns = fallback_after_ms * 1_000_000
-    touch_age_ns = case.now_steady_ns - quote.touch_steady_ns
-    last_age_ns = case.now_steady_ns - quote.last_steady_ns
-    touch, other = (quote.ask, quote.bid) if buying else (quote.bid, quote.ask)
+    quote, now_ns = case.plan.quote, case.now_steady_ns
+    stale_ms = case.plan.instrument.stale_after_ns // MS
+    touch = (quote.ask if case.buying else quote.bid) if quote.is_sound else None
+    locked = quote.bid if quote.bid == quote.ask and not _is_empty(quote) else None
     candidates = (
-        (touch, "touch", touch_age_ns, stale_ns),
-        (quote.last, "last", last_age_ns, fallback_ns),
-        (other, "mark", touch_age_ns, stale_ns),
+        (touch, "touch", quote.touch_steady_ns, stale_ms),
+        (quote.last, "last", quote.last_steady_ns, settings.last_after_ms),
+        (quote.sound_mark, "mark", quote.sound_steady_ns, settings.mark_after_ms),
+        (quote.previous_close, "previous_close", quote.close_steady_ns, settings.close_after_ms),
+        (
+            quote.settlement,
+            "settlement",
+            quote.settlement_steady_ns,
+            settings.settlement_after_ms,
+        ),
+        (locked, "locked", quote.touch_steady_ns, stale_ms),
     )
     known = [
-        Reference(price, source, age_ns, age_max_ns)
-        for price, source, age_ns, age_max_ns in candidates
+        Reference(price, source, now_ns - told_ns, age_max_ms * MS)
+        for price, source, told_ns, age_max_ms in candidates
         if price is not None
     ]
-    for reference in known:
-        if reference.age_ns <= reference.age_max_ns:
-            return reference
-    if known:
-        return known[0]
-    if quote.previous_close is not None:
-        return Reference(quote.previous_close, "previous_close", 0, stale_ns)
-    if quote.settlement is not None:
-        return Reference(quote.settlement, "settlement", 0, stale_ns)
-    return None
+    young = (reference for reference in known if reference.age_ns <= reference.age_max_ns)
+    return next(young, known[0] if known else None)
+
+
+def _is_empty(quote: Quote) -> bool:
+    return quote.bid_is_empty or quote.ask_is_empty
 
 
 def _market_value(case: Case, slippage_bps: float) -> int | None:

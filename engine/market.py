@@ -17,13 +17,15 @@ def apply_market(
     facts: Facts,
 ) -> None:
     """Apply a tick, a batch or a market state. `counts` gains one per tick and outcome."""
+    if board.correlations.is_due(stamp.steady_ns):
+        board.sample(stamp.steady_ns)
     if isinstance(message, Tick):
         _count(message, board.apply_tick(message, stamp), counts, facts)
     elif isinstance(message, Ticks):
         for tick in message.ticks:
             _count(tick, board.apply_tick(tick, stamp), counts, facts)
     else:
-        _count(message, board.apply_state(message), counts, facts)
+        _count(message, board.apply_state(message, stamp), counts, facts)
 
 
 def _count(

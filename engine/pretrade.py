@@ -5,11 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.account import Account
-from engine.case import Case, CheckRow
-from engine.checks.price import check_price_collar, collar_edge_milliticks
+from engine.case import Case, CheckRow, Reference
+from engine.checks.price import check_price_collar, collar_edge_milliticks, reference_of
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject
 from engine.headroom import largest_passing
+from engine.instruments import Instrument
 from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import Order, OrderState, first_difference
 from riskd.codes import RejectCode
@@ -18,6 +19,7 @@ from riskd.messages import (
     Check,
     CheckResult,
     OrderType,
+    ReferencePrice,
     Reject,
     Scope,
     Verdict,
@@ -205,6 +207,7 @@ def explained(case: Case) -> dict[str, object]:
         told["checks"] = tuple(_result(row, case) for row in case.plan.checks)
     if case.lots is None or case.reference_milliticks is None:
         return told
+    told["reference"] = _told(reference_of(case), case.plan.instrument)
     edge = collar_edge_milliticks(case) if "price_collar_pct" in case.plan.limits else None
     if edge is not None and edge > 0 and check_price_collar(case) is not None:
         told["nearest_price"] = case.plan.instrument.price(edge)
@@ -219,6 +222,14 @@ def explained(case: Case) -> dict[str, object]:
             told["headroom"] = numbers[1] - numbers[0]
     case.place(lots)
     return told
+
+
+def _told(reference: Reference, instrument: Instrument) -> ReferencePrice:
+    return ReferencePrice(
+        source=reference.source,
+        price=instrument.price(reference.milliticks),
+        age_ns=reference.age_ns,
+    )
 
 
 def _result(row: CheckRow, case: Case) -> CheckResult:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from engine.correlation import Correlations, Mark
 from engine.facts import Stamp
 from engine.instruments import Instrument, is_a_millitick
 from engine.money import is_in_range
@@ -43,12 +44,19 @@ class Quote(Struct):
     mark_short: int | None = None
     touch_steady_ns: int = 0  # When bid or ask last came; a refused tick does not renew it.
     last_steady_ns: int = 0
+    bid_is_empty: bool = False  # Told with a size of zero: nobody is there.
+    ask_is_empty: bool = False
+    is_sound: bool = False  # Bid below ask, and somebody at both: a book to judge orders by.
+    sound_mark: int | None = None  # The middle of the last sound book.
+    sound_steady_ns: int = 0
     recv_ns: int = 0
     venue_ns: int | None = None
     feed_seqs: dict[str, int] = {}
     gaps: int = 0  # Feed sequence numbers that never came.
     previous_close: int | None = None
+    close_steady_ns: int = 0  # When it was told.
     settlement: int | None = None
+    settlement_steady_ns: int = 0
     phase: MarketPhase = MarketPhase.OPEN
     version: int = 0  # Changes with every mark.
 
@@ -73,6 +81,7 @@ class QuoteBoard:
         "_pivot",
         "_rates",
         "changes",
+        "correlations",
         "quotes",
         "rates_version",
     )
@@ -86,11 +95,13 @@ class QuoteBoard:
         self._rates: dict[tuple[str, str], Rate | None] = {}
         self._mark = settings.mark
         self._pivot = settings.fx_pivot
+        self.correlations = Correlations(settings.correlation)
 
     def configure(self, settings: RiskSettings) -> None:
         """Put other settings in force; marks follow with the next tick of each symbol."""
         self._mark = settings.mark
         self._pivot = settings.fx_pivot
+        self.correlations.configure(settings.correlation)
         self._forget_rates()
 
     def add(self, instrument: Instrument) -> Quote:
@@ -116,7 +127,8 @@ class QuoteBoard:
             quote.gaps += tick.seq - expected
             quote.feed_seqs[tick.feed] = tick.seq
         bid, ask, last = tick.bid, tick.ask, tick.last
-        if bid is None and ask is None and last is None:
+        touches = bid is not None or ask is not None or _is_told(tick.bid_size, tick.ask_size)
+        if not touches and last is None:
             return TickOutcome.EMPTY
         for price in (bid, ask, last):
             if price is not None and not _is_price(price, instrument):
@@ -127,8 +139,9 @@ class QuoteBoard:
         new_ask = quote.ask if ask is None else instrument.milliticks(ask)
         if new_bid is not None and new_ask is not None and new_bid > new_ask:
             return TickOutcome.CROSSED
-        if bid is not None or ask is not None:
+        if touches:
             quote.bid, quote.ask, quote.touch_steady_ns = new_bid, new_ask, stamp.steady_ns
+            _judge_book(quote, tick)
         if last is not None:
             quote.last, quote.last_steady_ns = instrument.milliticks(last), stamp.steady_ns
         quote.recv_ns, quote.venue_ns = stamp.recv_ns, tick.venue_ns
@@ -137,7 +150,7 @@ class QuoteBoard:
             self._forget_rates()
         return TickOutcome.APPLIED
 
-    def apply_state(self, message: MarketState) -> TickOutcome:
+    def apply_state(self, message: MarketState, stamp: Stamp) -> TickOutcome:
         """Take the trading state of an instrument and the prices that its session starts from."""
         instrument = self._instruments.get(message.symbol)
         if instrument is None:
@@ -149,10 +162,22 @@ class QuoteBoard:
         quote.phase = message.state
         if message.previous_close is not None:
             quote.previous_close = instrument.milliticks(message.previous_close)
+            quote.close_steady_ns = stamp.steady_ns
         if message.settlement is not None:
             quote.settlement = instrument.milliticks(message.settlement)
+            quote.settlement_steady_ns = stamp.steady_ns
         self._set_mark(quote)
         return TickOutcome.APPLIED
+
+    def sample(self, steady_ns: int) -> None:
+        """Take the sample of every mark that is due, before anything of this instant is applied."""
+        marks = [
+            Mark(symbol, mark, quote.version, self._instruments[symbol].spec.allow_negative)
+            for symbol, quote in self.quotes.items()
+            for mark in (quote.mark_long,)
+            if mark is not None
+        ]
+        self.correlations.sample(marks, steady_ns)
 
     def rate(self, source: str, target: str) -> Rate | None:
         """Return what one unit of `source` is worth in `target`, or None if no path is quoted.
@@ -213,6 +238,31 @@ class QuoteBoard:
             closes = (last, bid, ask, quote.settlement, quote.previous_close)
             mark = next((price for price in closes if price is not None), None)
             quote.mark_long = quote.mark_short = mark
+
+
+def _is_told(*sizes: float | None) -> bool:
+    return any(size is not None for size in sizes)
+
+
+def _judge_book(quote: Quote, tick: Tick) -> None:
+    """Note whether orders may be judged by the touch: two prices apart, and somebody at both.
+
+    A price that comes without a size has somebody behind it; a size that comes alone is that of
+    the price that stands.
+    """
+    bid, ask = quote.bid, quote.ask
+    if tick.bid is not None or tick.bid_size is not None:
+        quote.bid_is_empty = tick.bid_size == 0
+    if tick.ask is not None or tick.ask_size is not None:
+        quote.ask_is_empty = tick.ask_size == 0
+    quote.is_sound = (
+        bid is not None
+        and ask is not None
+        and bid < ask
+        and not (quote.bid_is_empty or quote.ask_is_empty)
+    )
+    if quote.is_sound and bid is not None and ask is not None:
+        quote.sound_mark, quote.sound_steady_ns = (bid + ask) // 2, quote.touch_steady_ns
 
 
 def _is_price(price: float, instrument: Instrument) -> bool:

@@ -175,6 +175,14 @@ class Reject(Part, frozen=True, kw_only=True):
     retry_after_ns: int | None = None  # A span: when the same order could pass a rate limit.
 
 
+class ReferencePrice(Part, frozen=True, kw_only=True):
+    """The price that an order was judged by."""
+
+    source: str  # touch, last, mark, previous_close, settlement, locked.
+    price: float
+    age_ns: int  # Nanoseconds since it was told.
+
+
 class CheckResult(Part, frozen=True, kw_only=True):
     """One check with its numbers, listed on `explain`."""
 
@@ -209,6 +217,7 @@ class Verdict(Answer, frozen=True, kw_only=True, tag="verdict"):
     nearest_price: float | None = None  # For a collar.
     binding_limit: str | None = None
     headroom: float | None = None
+    reference: ReferencePrice | None = None  # With every refusal that got so far, and explain.
     checks: tuple[CheckResult, ...] | None = None
 
 

@@ -184,16 +184,29 @@ class LimitSet(Part, frozen=True, kw_only=True):
     account_symbol: dict[str, dict[str, LimitsSpec]] = {}  # account -> symbol -> limits
 
 
+class CorrelationSettings(Part, frozen=True, kw_only=True):
+    """How the correlation of two symbols is measured, and from where on they count together."""
+
+    sample_ms: Annotated[int, Meta(gt=0, le=86_400_000)] = 60_000  # From one sample to the next.
+    half_life_samples: Annotated[float, Meta(ge=1, le=1_000_000)] = 60.0  # So old, it counts half.
+    threshold: Annotated[float, Meta(gt=0, le=1)] = 0.7  # Correlated so much, they count together.
+    samples_min: Annotated[int, Meta(ge=2, le=1_000_000)] = 30  # With fewer it is not known.
+
+
 class RiskSettings(Part, frozen=True, kw_only=True):
     """What the rules need to know of the settings, so that a replay needs no file."""
 
     mark: str = "mid"  # mid, closing, last.
-    stale_after_ms: int = 5000
-    fallback_after_ms: int = 60_000  # Oldest last or mark that may stand in for a missing touch.
+    stale_after_ms: int = 5000  # Oldest bid or ask that an order is judged by.
+    last_after_ms: int = 60_000  # Oldest last trade that stands in for a missing touch.
+    mark_after_ms: int = 60_000  # Oldest middle of a sound book that does.
+    close_after_ms: int = 432_000_000  # Oldest previous close that does: a long weekend's.
+    settlement_after_ms: int = 432_000_000  # Oldest settlement price that does.
     slippage_bps: float = 10.0  # Added to the touch when a market order is valued.
     reservation_ms: int = 30_000  # Without news for this long a reservation is suspect.
     fx_pivot: str = "USD"  # Crosses go through this currency.
     durability: int = 1  # What a verdict says it rests on: 1 written, 2 synced.
+    correlation: CorrelationSettings = CorrelationSettings()
 
 
 class Universe(Part, frozen=True, kw_only=True):

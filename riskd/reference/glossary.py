@@ -80,13 +80,13 @@ GLOSSARY: dict[str, str] = {
     "bid": "Best price at which others buy.",
     "ask": "Best price at which others sell.",
     "last": "Price of the newest trade.",
-    "bid_size": "Units wanted at the bid; told, not used.",
-    "ask_size": "Units offered at the ask; told, not used.",
+    "bid_size": "Units wanted at the bid; zero: the side is empty, no order is judged by the book.",
+    "ask_size": "Units offered at the ask; zero: the same.",
     "last_size": "Units of the newest trade; told, not used.",
     "Tick.seq": "The feed's number of this tick of this symbol, rising.",
     "ticks": "The ticks, oldest first.",
     "previous_close": "Closing price of the day before; a reference where there is no other.",
-    "settlement": "Settlement price; the last reference that is tried.",
+    "settlement": "Settlement price; a reference where not even a close is young enough.",
     # Alerts and states.
     "alert_type": "What kind of thing happened, one word.",
     "message": "What happened, for people.",
@@ -130,6 +130,7 @@ GLOSSARY: dict[str, str] = {
     # Declarations.
     "tick_size": "Prices of orders are multiples of it.",
     "lot_size": "Quantities are multiples of it, in units.",
+    "correlation": "How the correlation of two symbols is measured.",
     "settings": "What the rules need to know of the settings.",
     "instruments": "Every instrument.",
     "groups": "Every group.",
@@ -174,7 +175,6 @@ GLOSSARY: dict[str, str] = {
     "orders_per_second": "New orders and changes in any second.",
     "cancels_per_second": "Cancels in any second. Not enforced yet.",
     "duplicate_orders": "Orders of the same content in a window.",
-    "stale_after_ms": "Age in milliseconds past which a touch is stale.",
 }
 
 

@@ -33,7 +33,7 @@ from riskd.messages import (
 )
 
 WALL_NS = 1_700_000_000_000_000_000
-LATER_NS = 6_000_000_000  # Longer than a touch is fresh.
+LATER_NS = 61_000_000_000  # Longer than a touch or a mark is fresh.
 INSTRUMENTS = (
     InstrumentSpec(symbol="X", currency="USD"),
     InstrumentSpec(symbol="Z", currency="USD"),
@@ -41,7 +41,7 @@ INSTRUMENTS = (
         symbol="EURUSD", kind=InstrumentKind.FX, base="EUR", currency="USD", tick_size="0.0001"
     ),
 )
-TICKS = (Tick(symbol="X", bid=100.0, ask=100.0), Tick(symbol="EURUSD", bid=1.25, ask=1.25))
+TICKS = (Tick(symbol="X", bid=99.98, ask=100.0), Tick(symbol="EURUSD", bid=1.2499, ask=1.25))
 CASH = {"margin_model": MarginModel.NONE}
 RATED = {"margin_model": MarginModel.RATE}
 

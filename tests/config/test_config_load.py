@@ -193,12 +193,12 @@ def test_load_universe_survives_the_journal() -> None:
 def test_load_prices_and_orders_settings_reach_the_rules(tmp_path: Path) -> None:
     configuration = loaded(
         tmp_path,
-        '[prices]\nstale_after_ms = 1\nmark = "closing"\nfallback_after_ms = 2\n'
+        '[prices]\nstale_after_ms = 1\nmark = "closing"\nlast_after_ms = 2\n'
         'slippage_bps = 3\nfx_pivot = "EUR"\n[orders]\nreservation_ms = 4\n',
     )
 
     risk = configuration.universe.settings
-    assert (risk.stale_after_ms, risk.mark, risk.fallback_after_ms) == (1, "closing", 2)
+    assert (risk.stale_after_ms, risk.mark, risk.last_after_ms) == (1, "closing", 2)
     assert (risk.slippage_bps, risk.fx_pivot, risk.reservation_ms) == (3.0, "EUR", 4)
 
 

@@ -20,6 +20,8 @@ from riskd.messages import (
     LimitsSpec,
     LimitValue,
     MarginModel,
+    MarketPhase,
+    MarketState,
     Tick,
 )
 from tests.builders import (
@@ -277,11 +279,11 @@ def test_e74_soft_rate_never_loosens_a_hard_one_that_is_wider():
 
 
 def test_e45_currency_limit_without_a_rate_refuses_what_adds_to_it():
-    """An ask alone makes no mid: the order has a reference, the euro has no rate."""
+    """A settlement price makes no mid: the order has a reference, the euro has no rate."""
     house = a_core(LimitsSpec(currency_exposure={"EUR": 1.0}), quotes={})
-    house.send(Tick(symbol="EURUSD", ask=1.25))
+    house.send(MarketState(symbol="EURUSD", state=MarketPhase.OPEN, settlement=1.25))
     assert codes_of(house.send(an_order("o-1", quantity=1000, **EURO))) == ["FX_MISSING"]
-    house.send(Tick(symbol="EURUSD", bid=1.25))
+    house.send(Tick(symbol="EURUSD", bid=1.25, ask=1.25))
     assert codes_of(house.send(an_order("o-2", quantity=1000, **EURO))) == ["CURRENCY_EXPOSURE"]
 
 

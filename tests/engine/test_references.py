@@ -1,4 +1,4 @@
-"""E41, E46: what an order is valued and judged at, and what a currency is worth."""
+"""E41 to E44, E46: what an order is valued and judged at, and what a currency is worth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from riskd.messages import (
     RiskSettings,
     Tick,
 )
-from tests.builders import EURUSD, SECOND, STOCK, USDJPY, a_core, an_order, codes_of
+from tests.builders import EURUSD, SECOND, STOCK, USDJPY, a_core, a_fill, an_order, codes_of
 
 MARKET: dict[str, Any] = {"order_type": OrderType.MARKET, "price": None}
 NOTIONAL = LimitsSpec(order_notional=1_000_000)
@@ -69,32 +69,130 @@ def source_of(house, order_id, side="buy"):
 COLLAR = LimitsSpec(price_collar_pct=5)
 
 
-def test_e41_reference_is_the_touch_then_last_then_the_other_side_then_the_close():
+def test_e41_reference_is_touch_last_mark_previous_close_or_settlement_in_this_order():
+    """Each new source comes before those that were there; a worse one never takes its place."""
     house = a_core(COLLAR, quotes={})
     assert source_of(house, "o-1") == "NO_REFERENCE_PRICE"
     house.send(MarketState(symbol="X", state=MarketPhase.OPEN, settlement=95.0))
     assert source_of(house, "o-2") == "settlement 95"
     house.send(MarketState(symbol="X", state=MarketPhase.OPEN, previous_close=96.0))
     assert source_of(house, "o-3") == "previous_close 96"
-    house.send(Tick(symbol="X", bid=99.0))
-    assert source_of(house, "o-4") == "mark 99"
-    assert source_of(house, "o-5", "sell") == "touch 99"
-    house.send(Tick(symbol="X", last=100.0))
-    assert source_of(house, "o-6") == "last 100"
-    house.send(Tick(symbol="X", ask=101.0))
-    assert source_of(house, "o-7") == "touch 101"
-    assert source_of(house, "o-8", "sell") == "touch 99"
+    house.send(Tick(symbol="X", bid=99.0, ask=101.0))
+    house.send(Tick(symbol="X", bid_size=0.0))
+    assert source_of(house, "o-4") == "mark 100"
+    house.send(Tick(symbol="X", last=98.0))
+    assert source_of(house, "o-5") == "last 98"
+    house.send(Tick(symbol="X", bid_size=1.0))
+    assert source_of(house, "o-6") == "touch 101"
+    assert source_of(house, "o-7", "sell") == "touch 99"
+
+
+AGES = RiskSettings(
+    stale_after_ms=1000,
+    last_after_ms=2000,
+    mark_after_ms=3000,
+    close_after_ms=4000,
+    settlement_after_ms=5000,
+)
 
 
 def test_e41_each_source_has_its_own_greatest_age():
-    """Touch 5 s, last 60 s: then nothing is young enough, and the touch is told with its age."""
+    """All are told at one instant; a nanosecond past its age the next one takes its place."""
+    house = a_core(COLLAR, quotes={}, settings=AGES)
+    start_ns = house.stamp.steady_ns
+    for message in (
+        Tick(symbol="X", bid=99.0, ask=101.0, last=98.0),
+        MarketState(symbol="X", state=MarketPhase.OPEN, previous_close=96.0, settlement=95.0),
+    ):
+        house.send(message, 0)
+    named = ["touch 101", "last 98", "mark 100", "previous_close 96", "settlement 95"]
+    for number, source in enumerate([*named, "stale touch 101"]):
+        if number:
+            at_ns = start_ns + number * SECOND
+            house.elapse(at_ns - house.stamp.steady_ns)
+            assert source_of(house, f"at-{number}") in (named[number - 1], source)
+        house.elapse(1)
+        assert source_of(house, f"past-{number}") == source
+
+
+@pytest.mark.parametrize(("after_ns", "codes"), [(0, []), (1, ["STALE_PRICE"])])
+def test_e42_previous_close_ages_from_when_it_was_told(after_ns, codes):
+    house = a_core(quotes={}, settings=AGES)
+    house.send(MarketState(symbol="X", state=MarketPhase.OPEN, previous_close=96.0))
+    verdict = house.send(an_order("o", price=96.0, explain=True), 4 * SECOND + after_ns)
+    assert codes_of(verdict) == codes
+    told = verdict.reference
+    assert (told.source, told.price, told.age_ns) == ("previous_close", 96.0, 4 * SECOND + after_ns)
+
+
+def test_e42_stale_reference_refuses_what_increases_and_lets_exits_pass():
+    house = a_core(settings=AGES)
+    house.send(a_fill(quantity=5))
+    house.elapse(10 * SECOND)
+    assert codes_of(house.send(an_order("more"))) == ["STALE_PRICE"]
+    assert codes_of(house.send(an_order("flip", "sell", 6))) == ["STALE_PRICE"]
+    verdict = house.send(an_order("exit", "sell", 5, explain=True))
+    assert codes_of(verdict) == []
+    assert (verdict.reference.source, verdict.reference.age_ns > 10 * SECOND) == ("locked", True)
+
+
+BAD_BOOKS = {
+    "one-sided": (Tick(symbol="X", bid=200.0),),
+    "locked": (Tick(symbol="X", bid=200.0, ask=200.0),),
+    "no-bid-size": (Tick(symbol="X", bid=200.0, ask=202.0, bid_size=0.0, ask_size=5.0),),
+    "no-ask-size": (Tick(symbol="X", bid=200.0, ask=202.0, ask_size=0.0),),
+    "crossed": (Tick(symbol="X", bid=202.0, ask=200.0),),
+}
+
+
+@pytest.mark.parametrize("ticks", BAD_BOOKS.values(), ids=BAD_BOOKS)
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_e43_book_that_is_not_sound_is_no_collar_reference(ticks, side):
+    """The previous close of 96 is: a buy at 200, or a sale at 0.01, is judged by it."""
     house = a_core(COLLAR, quotes={})
-    house.send(Tick(symbol="X", bid=99.0, ask=101.0, last=100.0))
-    sources = []
-    for number, step_s in enumerate((5, 1, 54, 1)):
-        house.elapse(step_s * SECOND - 1000)
-        sources.append(source_of(house, f"o-{number}"))
-    assert sources == ["touch 101", "last 100", "last 100", "stale touch 101"]
+    house.send(MarketState(symbol="X", state=MarketPhase.OPEN, previous_close=96.0))
+    house.send_all(*ticks)
+    assert source_of(house, "o-1", side) == "previous_close 96"
+    house.send(Tick(symbol="X", last=97.0))
+    assert source_of(house, "o-2", side) == "last 97"
+
+
+def test_e43_mark_of_the_last_sound_book_stands_while_the_book_is_not():
+    house = a_core(COLLAR, quotes={"X": (99.0, 101.0)})
+    for number, tick in enumerate(
+        (
+            Tick(symbol="X", bid=101.0),  # Locked at 101.
+            Tick(symbol="X", ask=150.0, ask_size=0.0),
+            Tick(symbol="X", bid=120.0, bid_size=0.0, ask=121.0),
+        )
+    ):
+        house.send(tick)
+        assert source_of(house, f"o-{number}") == "mark 100"
+    house.send(Tick(symbol="X", bid=120.0, ask=122.0))
+    assert source_of(house, "sound") == "touch 122"
+
+
+def test_e43_price_of_a_locked_book_is_taken_where_there_is_no_other():
+    house = a_core(COLLAR, quotes={"X": (100.0, 100.0)})
+    assert source_of(house, "o-1") == "locked 100"
+    house.send(Tick(symbol="X", bid_size=0.0))
+    assert source_of(house, "o-2") == "NO_REFERENCE_PRICE"
+    house.send(Tick(symbol="X", bid=100.0))
+    house.send(MarketState(symbol="X", state=MarketPhase.OPEN, settlement=95.0))
+    assert source_of(house, "o-3") == "settlement 95"
+
+
+@pytest.mark.parametrize("field", ["previous_close", "settlement"])
+@pytest.mark.parametrize("phase", ["open", "auction"])
+def test_e44_first_orders_of_a_session_are_held_to_the_close_before_it(field, phase):
+    """The book is still yesterday's, or crossed as auctions are: the collar is never off."""
+    house = a_core(COLLAR, quotes={"X": (149.0, 151.0)})
+    house.elapse(16 * 3600 * SECOND)
+    house.send(MarketState(symbol="X", state=MarketPhase(phase), **{field: 100.0}))
+    assert source_of(house, "o-1") == f"{field} 100"
+    house.send(Tick(symbol="X", bid=110.0, ask=109.0))
+    assert source_of(house, "o-2", "sell") == f"{field} 100"
+    assert codes_of(house.send(an_order("o-3", price=105.0))) == []
 
 
 def test_e41_no_price_of_any_kind_is_a_refusal_even_of_a_market_order():
