@@ -41,7 +41,7 @@ INSTRUMENTS = (
         symbol="EURUSD", kind=InstrumentKind.FX, base="EUR", currency="USD", tick_size="0.0001"
     ),
 )
-TICKS = (Tick(symbol="X", bid=99.98, ask=100.0), Tick(symbol="EURUSD", bid=1.2499, ask=1.25))
+TICKS = (Tick(symbol="X", bid=99.98, ask=100.0), Tick(symbol="EURUSD", bid=1.25, ask=1.25))
 CASH = {"margin_model": MarginModel.NONE}
 RATED = {"margin_model": MarginModel.RATE}
 
