@@ -8,7 +8,7 @@ from actors.inputs import Input, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer
-from engine.facts import Facts, GroupMoved, Raised, Stamp, WakeAt
+from engine.facts import Facts, GroupMoved, Raised, Stamp, WakeAt, Watched
 
 
 class AccountActor(LoopActor):
@@ -24,6 +24,7 @@ class AccountActor(LoopActor):
         alerts: Ref,
         clock: Ref,
         groups: Mapping[str, Ref],
+        market: Ref,
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
@@ -31,6 +32,7 @@ class AccountActor(LoopActor):
         self._alerts = alerts
         self._clock = clock
         self._groups = groups
+        self._market = market
 
     def on_receive(self, message: Input) -> None:
         """Answer one message."""
@@ -52,3 +54,5 @@ class AccountActor(LoopActor):
                     self._clock.tell(fact)
                 case GroupMoved():
                     self._groups[fact.group].tell(fact)
+                case Watched():
+                    self._market.tell(fact)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from actors.inputs import Input, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import Facts, Raised
+from engine.facts import Facts, Raised, Watched
 from engine.market import apply_market
 from engine.quotes import QuoteBoard
 from riskd.messages import MarketState, Tick, Ticks
@@ -26,8 +26,11 @@ class MarketDataActor(LoopActor):
         self._board = board
         self._alerts = alerts
 
-    def on_receive(self, message: Input) -> None:
-        """Apply a tick, a batch or a market state."""
+    def on_receive(self, message: Input | Watched) -> None:
+        """Apply a tick, a batch or a market state; watch the marks that positions ask for."""
+        if isinstance(message, Watched):
+            self._board.watch(message)
+            return
         assert isinstance(message.message, Tick | Ticks | MarketState)
         facts: Facts = []
         apply_market(self._board, message.message, message.stamp, self._counts, facts)

@@ -85,6 +85,9 @@ class System:
         self._breakers: Ref = CircuitBreakerActor.start(
             self.boards.breakers, alerts=self._alerts, publish=publish, run_queue=run_queue
         )
+        self._market: Ref = MarketDataActor.start(
+            self.boards.quotes, self.tick_counts, alerts=self._alerts, run_queue=run_queue
+        )
         self._routes = self._start_writers(publish)
         suspense = self.accounts[SUSPENSE] = Account(AccountSpec(id=SUSPENSE), self.boards)
         self._start_account(suspense)
@@ -113,9 +116,6 @@ class System:
 
     def _start_writers(self, publish: Publish) -> dict[type, Ref]:
         """Start the writers of the boards; return which input goes to whom."""
-        market = MarketDataActor.start(
-            self.boards.quotes, self.tick_counts, alerts=self._alerts, run_queue=self.run_queue
-        )
         limits = LimitsActor.start(
             self.boards,
             self.accounts,
@@ -124,7 +124,7 @@ class System:
             publish=publish,
             run_queue=self.run_queue,
         )
-        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), market)
+        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), self._market)
         routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), self._breakers)
         routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd), limits)
         return routes
@@ -180,6 +180,7 @@ class System:
             alerts=self._alerts,
             clock=self._clock,
             groups=self._groups,
+            market=self._market,
             run_queue=self.run_queue,
         )
         self._refs[account.id] = ref

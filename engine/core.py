@@ -32,6 +32,7 @@ from engine.facts import (
     Recount,
     Stamp,
     WakeAt,
+    Watched,
 )
 from engine.market import apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
@@ -308,6 +309,8 @@ class Core:
                     self.timers.ask(fact.account, fact.steady_ns)
                 case GroupMoved():
                     self.boards.move_groups(fact)
+                case Watched():
+                    self.boards.quotes.watch(fact)
                 case LimitsChanged():
                     self._publish("limits", limits_update(fact.limits_version, stamp))
 

@@ -78,7 +78,7 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
     Bad numbers change nothing and get an `error`. Time triggers and internal messages have none.
     """
     if account.state.unbooked and not isinstance(message, Elapse):
-        _book_waiting(account, facts)  # Not at a wake-up: a restored engine may have fewer.
+        _book_waiting(account, stamp, facts)  # Not at a wake-up: a restored engine may have fewer.
     found = _answer(account, message, stamp, facts)
     account.tell_groups(facts)
     return found
@@ -244,7 +244,7 @@ def _answer_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> An
     if wrong is not None:
         _unusable(account, fill.exec_id, wrong, facts)
         return _malformed(wrong)
-    return _ack(apply_fill(account, fill, facts), fill.exec_id, stamp)
+    return _ack(apply_fill(account, fill, stamp, facts), fill.exec_id, stamp)
 
 
 def _answer_correct(account: Account, correct: FillCorrect, stamp: Stamp, facts: Facts) -> Answer:
@@ -277,7 +277,7 @@ def _keep_unbooked(account: Account, fill: Fill, facts: Facts) -> Flags:
     return ("unknown_symbol",)
 
 
-def _book_waiting(account: Account, facts: Facts) -> None:
+def _book_waiting(account: Account, stamp: Stamp, facts: Facts) -> None:
     known = account.boards.instruments
     ready = [fill for fill in account.state.unbooked if fill.symbol in known]
     if not ready:
@@ -287,7 +287,7 @@ def _book_waiting(account: Account, facts: Facts) -> None:
         if wrong is not None:
             _unusable(account, fill.exec_id, wrong, facts)
         else:
-            apply_fill(account, fill, facts)
+            apply_fill(account, fill, stamp, facts)
         account.state.unbooked.remove(fill)  # After it is booked: a fault must not lose it.
 
 

@@ -68,5 +68,13 @@ class LimitsChanged(Struct, frozen=True):
     limits_version: int
 
 
-Fact = Raised | WakeAt | GroupMoved | LimitsChanged
+class Watched(Struct, frozen=True):
+    """A position must know the extremes of its marks since another version of its quote."""
+
+    symbol: str
+    before: int | None  # None: it was never filled.
+    after: int
+
+
+Fact = Raised | WakeAt | GroupMoved | LimitsChanged | Watched
 Facts = list[Fact]

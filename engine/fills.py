@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.account import IDS_MAX, Account
-from engine.facts import Facts, Raised
+from engine.excursion import Moment
+from engine.facts import Facts, Raised, Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick, quantity_invalid
 from engine.ledger import Execution, Position, apply_execution, rebuild, remember
 from engine.money import is_amount, is_in_range, money_from_number, units_from_number
@@ -36,7 +37,7 @@ def fill_invalid(fill: Fill, instrument: Instrument) -> str | None:
     return quantity_invalid(fill.quantity, instrument, "quantity", zero=False)
 
 
-def apply_fill(account: Account, fill: Fill, facts: Facts) -> Flags:
+def apply_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Flags:
     """Book a fill: position, cost, realised P&L, fees, and the release of what it used up.
 
     `fill_invalid` has passed and the symbol is known. Returns flags.
@@ -46,14 +47,16 @@ def apply_fill(account: Account, fill: Fill, facts: Facts) -> Flags:
     booked = state.execution_symbols.get(fill.exec_id)
     if booked is not None:
         return _repeated_fill(account, booked, fill, facts)
+    position = account.position_to_change(fill.symbol)
     execution = _execution(fill, instrument)
     execution.roll = state.rolls
+    execution.moment = _moment(account, position, fill, stamp)
     flags = _off_tick(fill, instrument) + _release_filled(account, fill, execution, facts)
-    position = account.position_to_change(fill.symbol)
     method, settlement = state.spec.cost_method, instrument.settlement
     realized_before = position.books.realized_money
-    apply_execution(position.books, execution, settlement, method)
-    folded = remember(position, execution, settlement, method)
+    apply_execution(position.books, execution, instrument, method)
+    folded = remember(position, execution, instrument, method)
+    _watch(account, position, facts)
     if folded is not None:
         state.execution_symbols.pop(folded.fill.exec_id, None)
     state.execution_symbols[fill.exec_id] = fill.symbol
@@ -104,6 +107,7 @@ def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags
     instrument = account.boards.instruments[position.symbol]
     corrected = position.executions[index] = _execution(fill, instrument)
     corrected.first_fill = old.first_fill or old.fill
+    corrected.moment = old.moment
     corrected.roll = old.roll
     if not old.busted:
         _count_traded(account, old, instrument.settlement, -1)
@@ -223,12 +227,39 @@ def _find(account: Account, exec_id: str) -> tuple[Position, int] | None:
     return None
 
 
+def _moment(account: Account, position: Position, fill: Fill, stamp: Stamp) -> Moment:
+    """Return what is known now and will be needed if this fill, or one before it, is busted."""
+    quote = account.boards.quotes.quotes[position.symbol]
+    root = account.root_id(fill.client_order_id or "")
+    order = account.state.orders.get(root) or account.state.finished.get(root)
+    check = None if order is None else order.check
+    return Moment(
+        at_ns=stamp.recv_ns,
+        seen=None if position.since is None else quote.seen(position.since),
+        strategy=fill.strategy or ("" if check is None else check.strategy),
+        stop_loss=None if check is None else check.stop_loss,
+        take_profit=None if check is None else check.take_profit,
+    )
+
+
+def _watch(account: Account, position: Position, facts: Facts) -> None:
+    """Say that the position changed at the mark of now, from which on its marks are watched.
+
+    A flat one is watched too: a bust may tell that it was not.
+    """
+    before = position.since
+    position.since = account.boards.quotes.quotes[position.symbol].version
+    if position.since != before:
+        facts.append(Watched(position.symbol, before, position.since))
+
+
 def _rebook(account: Account, position: Position) -> None:
     """Make a position's books anew and move the difference through the cash."""
-    settlement = account.boards.instruments[position.symbol].settlement
+    instrument = account.boards.instruments[position.symbol]
+    settlement = instrument.settlement
     before = position.books
     account.position_to_change(position.symbol)
-    rebuild(position, settlement, account.state.spec.cost_method)
+    rebuild(position, instrument, account.state.spec.cost_method)
     after = position.books
     earned = after.realized_money - before.realized_money + after.fees_money - before.fees_money
     account.add_cash(settlement, earned)

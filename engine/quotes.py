@@ -12,7 +12,8 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from engine.correlation import Correlations, Mark
-from engine.facts import Stamp
+from engine.excursion import Ladder, Seen
+from engine.facts import Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick
 from engine.money import is_in_range
 from riskd.messages import MarketPhase, MarketState, RiskSettings, Tick
@@ -59,6 +60,15 @@ class Quote(Struct):
     settlement_steady_ns: int = 0
     phase: MarketPhase = MarketPhase.OPEN
     version: int = 0  # Changes with every mark.
+    ladder: Ladder | None = None  # Once somebody was filled in it.
+
+    def seen(self, since: int) -> Seen | None:
+        """Return the extremes of the marks since a watched version; None if there was none."""
+        if self.ladder is not None and since in self.ladder.starts:
+            return self.ladder.seen(since)
+        if self.mark_long is None or self.mark_short is None:
+            return None  # Nor is it watched before this input is complete: one mark stood.
+        return Seen(self.mark_long, self.mark_long, self.mark_short, self.mark_short)
 
 
 class Rate(NamedTuple):
@@ -179,6 +189,15 @@ class QuoteBoard:
         ]
         self.correlations.sample(marks, steady_ns)
 
+    def watch(self, watched: Watched) -> None:
+        """Keep the extremes of a symbol's marks since a version that a position asks for."""
+        quote = self.quotes[watched.symbol]
+        ladder = quote.ladder
+        if ladder is None:
+            ladder = quote.ladder = Ladder()
+            self._climb(quote)
+        ladder.move(watched.before, watched.after)
+
     def rate(self, source: str, target: str) -> Rate | None:
         """Return what one unit of `source` is worth in `target`, or None if no path is quoted.
 
@@ -238,6 +257,13 @@ class QuoteBoard:
             closes = (last, bid, ask, quote.settlement, quote.previous_close)
             mark = next((price for price in closes if price is not None), None)
             quote.mark_long = quote.mark_short = mark
+        if quote.ladder is not None:
+            self._climb(quote)
+
+    def _climb(self, quote: Quote) -> None:
+        ladder, mark_long, mark_short = quote.ladder, quote.mark_long, quote.mark_short
+        if ladder is not None and mark_long is not None and mark_short is not None:
+            ladder.take(quote.version, mark_long, mark_short)
 
 
 def _is_told(*sizes: float | None) -> bool:
