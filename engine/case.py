@@ -284,6 +284,7 @@ class CheckRow(NamedTuple):
     applies: Callable[[AccountSpec, Plan], bool] | None = None  # Whether it is checked at all.
     numbers: Callable[[Case], tuple[float, float] | None] | None = None  # Value and limit.
     fits_lots: Callable[[Case], int | None] | None = None  # Most lots that pass; None: any.
+    edge: Callable[[Case], int | None] | None = None  # Worst price that passes, in milliticks.
     reducing_passes: bool = False
     valued: bool = False  # Looks at the whole account's money.
     warns: bool = False  # What it finds is a warning, not a reject.

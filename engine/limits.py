@@ -28,6 +28,9 @@ ENFORCED = (
     "risk_per_trade_pct",
     "open_orders",
     "price_collar_pct",
+    "price_collar_ticks",
+    "price_collar_money",
+    "auction_collar_factor",
     "orders_per_second",
     "cancels_per_second",
     "duplicate_orders",
@@ -48,6 +51,9 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
     "order_notional",
     "basket_notional",
     "price_collar_pct",
+    "price_collar_ticks",
+    "price_collar_money",
+    "auction_collar_factor",
     "risk_per_trade_pct",
 )
 

@@ -48,9 +48,10 @@ def build_plan(
     plan.duplicates = resolve_duplicates(boards.limits, owner)
     plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
     plan.cancel_rates = resolve_rates(boards.limits, owner, CANCEL_RATE)
-    floor = resolve(boards.limits, owner, "concentration_floor")
-    if floor is not None:
-        plan.limits[floor.key] = floor
+    for key in ("concentration_floor", "auction_collar_factor"):
+        limit = resolve(boards.limits, owner, key)
+        if limit is not None:
+            plan.limits[key] = limit
     rows = plan.checks = rows_of(plan, spec, boards.limits)
     plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
     plan.needs_valuation = any(row.valued for row in rows)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.case import Case, CheckRow, Reference
-from engine.checks.price import check_price_collar, collar_edge_milliticks, reference_of
+from engine.checks.price import reference_of
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject
 from engine.headroom import largest_passing
@@ -208,9 +208,9 @@ def explained(case: Case) -> dict[str, object]:
     if case.lots is None or case.reference_milliticks is None:
         return told
     told["reference"] = _told(reference_of(case), case.plan.instrument)
-    edge = collar_edge_milliticks(case) if "price_collar_pct" in case.plan.limits else None
-    if edge is not None and edge > 0 and check_price_collar(case) is not None:
-        told["nearest_price"] = case.plan.instrument.price(edge)
+    nearest = _nearest_milliticks(case)
+    if nearest is not None:
+        told["nearest_price"] = case.plan.instrument.price(nearest)
     lots = case.lots
     fitting, binding = largest_passing(case)
     told["max_quantity"] = case.plan.instrument.quantity(fitting)
@@ -222,6 +222,23 @@ def explained(case: Case) -> dict[str, object]:
             told["headroom"] = numbers[1] - numbers[0]
     case.place(lots)
     return told
+
+
+def _nearest_milliticks(case: Case) -> int | None:
+    """Return the price nearest to the order's that passes every collar, None if its own does."""
+    edges = [
+        edge
+        for row in case.plan.checks
+        if row.edge is not None and row.refuses(case.plan)
+        for edge in (row.edge(case),)
+        if edge is not None
+    ]
+    price = case.price_milliticks
+    if price is None or not edges:
+        return None
+    tightest = min(edges) if case.buying else max(edges)
+    passes = price <= tightest if case.buying else price >= tightest
+    return None if passes else tightest
 
 
 def _told(reference: Reference, instrument: Instrument) -> ReferencePrice:

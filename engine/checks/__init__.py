@@ -44,6 +44,23 @@ CHECKS: tuple[CheckRow, ...] = (
         price.check_price_collar,
         key="price_collar_pct",
         numbers=price.collar_numbers,
+        edge=price.collar_edge,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.PRICE_COLLAR,
+        price.check_tick_collar,
+        key="price_collar_ticks",
+        numbers=price.tick_collar_numbers,
+        edge=price.tick_collar_edge,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.PRICE_COLLAR,
+        price.check_money_collar,
+        key="price_collar_money",
+        numbers=price.money_collar_numbers,
+        edge=price.money_collar_edge,
         ordinary=True,
     ),
     CheckRow(
@@ -246,6 +263,7 @@ def _held_to(row: CheckRow, limit: ResolvedLimit) -> CheckRow:
         check=_under(limit, row.check),
         numbers=None if row.numbers is None else _under(limit, row.numbers),
         fits_lots=None if row.fits_lots is None else _under(limit, row.fits_lots),
+        edge=None if row.edge is None else _under(limit, row.edge),
         hard_beyond=True,
     )
 

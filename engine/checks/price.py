@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from engine.case import Case, Reference
 from engine.findings import exceeded, reject_case, shown, shown_age
 from engine.instruments import MILLI
+from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
 from riskd.codes import RejectCode
-from riskd.messages import Reject
+from riskd.messages import MarketPhase, Reject
 
 _HUNDRED = 100 * MONEY_SCALE
-_HUNDRED_TICKS = _HUNDRED * MILLI
 
 
 def check_price_off_tick(case: Case) -> Reject | None:
@@ -73,54 +75,68 @@ def check_stale_price(case: Case) -> Reject | None:
 def check_price_collar(case: Case) -> Reject | None:
     """A buy is not priced too far above the reference, a sell not too far below it.
 
-    Formula: buy: price <= reference * (1 + price_collar_pct / 100); sell: the mirror
+    Formula: buy: price <= reference * (1 + price_collar_pct / 100); sell: the mirror; in an auction
+    each collar is auction_collar_factor times as wide
     """
     price, reference = case.price_milliticks, case.reference_milliticks
     if price is None or reference is None:
         return None
     limit = case.plan.limits["price_collar_pct"]
-    if case.buying:
-        if price * _HUNDRED <= reference * (_HUNDRED + limit.money):
-            return None
-    elif price * _HUNDRED >= reference * (_HUNDRED - limit.money):
+    away = price - reference if case.buying else reference - price
+    if away * _HUNDRED <= reference * limit.money:
         return None
-    edge = collar_edge_milliticks(case)
-    if edge is None:
-        return None
-    instrument, judged_by = case.plan.instrument, reference_of(case)
-    found = exceeded(RejectCode.PRICE_COLLAR, limit, collar_numbers(case)[0], "%")
-    text = (
-        f"price {shown(instrument.price(price))} is past {shown(instrument.price(edge))}: "
-        f"{judged_by.source} {shown(instrument.price(judged_by.milliticks))}, "
-        f"{shown_age(judged_by.age_ns)}, collar {limit.value:g} %"
-    )
-    return replace(found, text=text)
+    return _past(case, _percent_collar(case), "%")
 
 
-def collar_edge_milliticks(case: Case) -> int | None:
-    """Return the worst price on the tick that the collar allows; None where it does not apply.
+def collar_edge(case: Case) -> int | None:
+    """Return the worst price on the tick that the collar in percent allows.
 
-    A percentage means nothing at or below zero, so instruments that may go there have no collar
-    in percent.
+    A percentage means nothing at or below zero, so instruments that may go there have none.
     """
-    reference = case.reference_milliticks
-    if reference is None or case.price_milliticks is None:
-        return None
-    if case.plan.instrument.spec.allow_negative:
-        return None
-    percent_money = case.plan.limits["price_collar_pct"].money
-    if case.buying:
-        return reference * (_HUNDRED + percent_money) // _HUNDRED_TICKS * MILLI
-    return -(-reference * (_HUNDRED - percent_money) // _HUNDRED_TICKS) * MILLI
+    return _edge(case, _percent_collar(case))
 
 
 def collar_numbers(case: Case) -> tuple[float, float]:
     """Return how far the price is on its bad side, in percent of the reference, and the limit."""
-    limit, reference = case.plan.limits["price_collar_pct"].value, case.reference_milliticks
-    if not reference or case.price_milliticks is None:
-        return 0.0, limit
-    away = case.price_milliticks - reference
-    return (away if case.buying else -away) * 100 / reference, limit
+    limit = _in_force(case, "price_collar_pct").value
+    reference = case.reference_milliticks
+    return (_away(case) * 100 / reference if reference else 0.0), limit
+
+
+def check_tick_collar(case: Case) -> Reject | None:
+    """The same, so many ticks from the reference: through zero as anywhere.
+
+    Formula: buy: price <= reference + price_collar_ticks * tick_size; sell: the mirror
+    """
+    return _past(case, _tick_collar(case), "ticks")
+
+
+def tick_collar_edge(case: Case) -> int | None:
+    """Return the worst price on the tick that the collar in ticks allows."""
+    return _edge(case, _tick_collar(case))
+
+
+def tick_collar_numbers(case: Case) -> tuple[float, float]:
+    """Return how far the price is on its bad side, in ticks, and the limit."""
+    return _away(case) / MILLI, _in_force(case, "price_collar_ticks").value
+
+
+def check_money_collar(case: Case) -> Reject | None:
+    """The same, so much money a unit from the reference, in the currency of the price.
+
+    Formula: buy: price <= reference + price_collar_money; sell: the mirror
+    """
+    return _past(case, _money_collar(case), case.plan.instrument.spec.currency)
+
+
+def money_collar_edge(case: Case) -> int | None:
+    """Return the worst price on the tick that the collar in money allows."""
+    return _edge(case, _money_collar(case))
+
+
+def money_collar_numbers(case: Case) -> tuple[float, float]:
+    """Return how far the price is on its bad side, in the currency of the price, and the limit."""
+    return case.plan.instrument.price(_away(case)), _in_force(case, "price_collar_money").value
 
 
 def reference_of(case: Case) -> Reference:
@@ -131,3 +147,76 @@ def reference_of(case: Case) -> Reference:
     age_ns = case.now_steady_ns - case.plan.quote.touch_steady_ns
     stale_ns = case.plan.instrument.stale_after_ns
     return Reference(case.reference_milliticks, "touch", age_ns, stale_ns)
+
+
+class _Collar(NamedTuple):
+    """How many milliticks a price may be worse than the reference, as an exact quotient."""
+
+    limit: ResolvedLimit
+    numerator: int
+    denominator: int
+    away: float  # How many it is, in the limit's unit.
+
+
+def _percent_collar(case: Case) -> _Collar | None:
+    reference = case.reference_milliticks
+    if reference is None or case.plan.instrument.spec.allow_negative:
+        return None
+    limit = _in_force(case, "price_collar_pct")
+    return _Collar(limit, reference * limit.money, _HUNDRED, collar_numbers(case)[0])
+
+
+def _tick_collar(case: Case) -> _Collar:
+    limit = _in_force(case, "price_collar_ticks")
+    return _Collar(limit, MILLI * limit.money, MONEY_SCALE, tick_collar_numbers(case)[0])
+
+
+def _money_collar(case: Case) -> _Collar:
+    limit, instrument = _in_force(case, "price_collar_money"), case.plan.instrument
+    numerator = MILLI * limit.money * instrument.tick_denominator
+    denominator = MONEY_SCALE * instrument.tick_numerator
+    return _Collar(limit, numerator, denominator, money_collar_numbers(case)[0])
+
+
+def _in_force(case: Case, key: str) -> ResolvedLimit:
+    """Return a collar's limit in the present state of the market."""
+    limits = case.plan.limits
+    limit, factor = limits[key], limits.get("auction_collar_factor")
+    if factor is None or case.plan.quote.phase is not MarketPhase.AUCTION:
+        return limit
+    money = limit.money * factor.money // MONEY_SCALE
+    return limit._replace(money=money, value=money / MONEY_SCALE)
+
+
+def _away(case: Case) -> int:
+    price, reference = case.price_milliticks, case.reference_milliticks
+    if price is None or reference is None:
+        return 0
+    return price - reference if case.buying else reference - price
+
+
+def _past(case: Case, collar: _Collar | None, unit: str) -> Reject | None:
+    """Return why the price is past a collar, None if it is within."""
+    price = case.price_milliticks
+    if price is None or case.reference_milliticks is None or collar is None:
+        return None  # An order without a price, or refused by the check of its reference.
+    edge = _edge(case, collar)
+    if edge is None or _away(case) * collar.denominator <= collar.numerator:
+        return None
+    instrument, judged_by = case.plan.instrument, reference_of(case)
+    text = (
+        f"price {shown(instrument.price(price))} is past {shown(instrument.price(edge))}: "
+        f"{judged_by.source} {shown(instrument.price(judged_by.milliticks))}, "
+        f"{shown_age(judged_by.age_ns)}, collar {collar.limit.value:g} {unit}"
+    )
+    return replace(exceeded(RejectCode.PRICE_COLLAR, collar.limit, collar.away, unit), text=text)
+
+
+def _edge(case: Case, collar: _Collar | None) -> int | None:
+    reference = case.reference_milliticks
+    if reference is None or collar is None:
+        return None
+    middle, ticks = reference * collar.denominator, collar.denominator * MILLI
+    if case.buying:
+        return (middle + collar.numerator) // ticks * MILLI
+    return -(-(middle - collar.numerator) // ticks) * MILLI

@@ -165,6 +165,9 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     open_orders: CountLimit | None = None
     turnover: Limit | None = None
     price_collar_pct: Limit | None = None
+    price_collar_ticks: Limit | None = None
+    price_collar_money: Limit | None = None
+    auction_collar_factor: Annotated[float, Meta(ge=1)] | None = None
     orders_per_second: CountLimit | None = None
     cancels_per_second: CountLimit | None = None
     duplicate_orders: DuplicateOrders | None = None

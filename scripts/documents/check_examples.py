@@ -92,6 +92,8 @@ EXAMPLES: dict[str, Example] = {
     "check_no_reference_price": Example({"symbol": "Z"}),
     "check_stale_price": Example({}, after_ns=LATER_NS),
     "check_price_collar": Example({"price": 105.01}, {"price_collar_pct": 5}),
+    "check_tick_collar": Example({"price": 100.11}, {"price_collar_ticks": 10}),
+    "check_money_collar": Example({"price": 100.26}, {"price_collar_money": 0.25}),
     "check_order_quantity": Example({"quantity": 11.0}, {"order_quantity": 10}),
     "check_order_notional": Example({"quantity": 11.0}, {"order_notional": 1000}),
     "check_position_quantity": Example({"quantity": 11.0}, {"position_quantity": 10}),

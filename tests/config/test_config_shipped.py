@@ -36,7 +36,12 @@ def test_shipped_limits_are_those_of_the_risk_page() -> None:
     open_left = [
         key for key, value in msgspec.structs.asdict(limits.default).items() if value is None
     ]
-    assert open_left == ["self_match"]  # Not a limit but a rule, which a firm may want or not.
+    assert open_left == [
+        "price_collar_ticks",  # Of each instrument its own; all of them have one in percent.
+        "price_collar_money",
+        "auction_collar_factor",
+        "self_match",  # Not a limit but a rule, which a firm may want or not.
+    ]
 
 
 def test_shipped_instruments_are_stocks_pairs_and_crypto_with_limits_for_the_stocks() -> None:

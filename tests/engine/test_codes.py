@@ -446,6 +446,8 @@ def test_code_leverage_without_equity_is_infinite_and_freezes_nobody():
 EVERYTHING = LimitsSpec(
     daily_loss=10,
     price_collar_pct=5,
+    price_collar_ticks=5,
+    price_collar_money=5,
     order_quantity=1,
     order_notional=1,
     position_quantity=1,
@@ -465,7 +467,7 @@ ORDER_IN_WORDS = [
     "SLOWED",
     "DAILY_LOSS",
     "PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "STALE_PRICE",
-    "PRICE_COLLAR", "ORDER_QUANTITY", "ORDER_NOTIONAL",
+    "PRICE_COLLAR", "PRICE_COLLAR", "PRICE_COLLAR", "ORDER_QUANTITY", "ORDER_NOTIONAL",
     "POSITION_LIMIT", "POSITION_LIMIT", "GROSS_EXPOSURE", "NET_EXPOSURE", "CURRENCY_EXPOSURE",
     "OPEN_ORDERS", "TURNOVER",
     "CONCENTRATION", "LEVERAGE", "MARGIN", "BUYING_POWER",
