@@ -91,6 +91,7 @@ def _universe(declared: Declared, settings: Settings) -> Universe:
         accounts=tuple(spec.value for spec in declared.specs["account"]),
         limits=_limit_set(declared),
         calendars=_calendars(declared),
+        permissions=settings.permissions,
     )
 
 

@@ -41,6 +41,7 @@ def check_rules(declared: Declared, *, complete: bool) -> Iterator[Problem]:
         yield from _check_groups(declared)
         yield from _check_calendars(declared)
         yield from _check_scopes(declared)
+        yield from _check_permissions(declared)
 
 
 def check_instrument(instrument: InstrumentSpec) -> Iterator[Finding]:
@@ -160,6 +161,28 @@ def _check_scopes(declared: Declared) -> Iterator[Problem]:
             yield entry.problem(finding)
         if symbol and symbol not in known["symbol"]:
             yield entry.problem(_unknown("", "symbol", symbol, known["symbol"]))
+
+
+def _check_permissions(declared: Declared) -> Iterator[Problem]:
+    """Yield rules that name nothing, or nothing that exists."""
+    known = {
+        "account": declared.spec_ids("account"),
+        "group": [FIRM, *declared.spec_ids("group")],
+        "symbol": declared.spec_ids("instrument"),
+    }
+    for key in ("restricted", "permitted"):
+        if key not in declared.values.get("permissions", {}):
+            continue
+        entry, rules = declared.values["permissions"][key]
+        for index, rule in enumerate(rules):
+            if not rule.keys() - {"reason"}:
+                expected = "one of account, group, trader, strategy, symbol, side, order_type"
+                remedy = "Say which orders it is about."
+                yield entry.problem(Finding((key, index), "a rule of no order", expected, remedy))
+            for kind, names in known.items():
+                if kind in rule and rule[kind] not in names:
+                    finding = _unknown(kind, kind, rule[kind], names)
+                    yield entry.problem(finding._replace(path=(key, index, kind)))
 
 
 def _check_limits(declared: Declared) -> Iterator[Problem]:

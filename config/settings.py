@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from riskd.messages import CorrelationSettings, Currency, RiskSettings
+from riskd.messages import CorrelationSettings, Currency, Permissions, RiskSettings
 
 SPAN_MS_MAX = 10**12  # About 31 years: in nanoseconds it still fits a signed 64-bit integer.
 SEGMENT_BYTES_MIN = 2 * 65_536  # A record may hold 64 KiB; a segment holds more than one.
@@ -116,6 +116,7 @@ class Settings(Section, kw_only=True, frozen=True):
     orders: OrdersSettings = OrdersSettings()
     loop: LoopSettings = LoopSettings()
     overload: OverloadSettings = OverloadSettings()
+    permissions: Permissions = Permissions()
 
 
 def risk_settings(settings: Settings) -> RiskSettings:

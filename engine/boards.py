@@ -9,7 +9,7 @@ from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits
 from engine.quotes import QuoteBoard, Rate
 from engine.throttle import Window
-from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, RiskSettings
+from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
 
 
 class GroupPlan:
@@ -49,6 +49,7 @@ class Boards:
         "instruments",
         "limits",
         "limits_version",
+        "permissions",
         "quotes",
         "settings",
         "version",
@@ -63,6 +64,7 @@ class Boards:
         self.breakers = BreakerBoard()
         self.limits = LimitSet()
         self.limits_version = 0
+        self.permissions = Permissions()
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}
@@ -97,6 +99,11 @@ class Boards:
         self.limits_version += 1
         self._limit_groups()
         return True
+
+    def put_permissions(self, permissions: Permissions) -> None:
+        """Put other lists of what may be traded in force."""
+        self.permissions = permissions
+        self.version += 1
 
     def parent_of(self, group: str) -> str:
         """Return the group above one, the firm at last."""

@@ -13,6 +13,7 @@ from engine.ledger import Position
 from engine.limits import Owner, RateLimit, ResolvedLimit
 from engine.margin import MarginTerms, margin_of
 from engine.orders import Order
+from engine.permissions import Ban, Permit
 from engine.quotes import Quote, Rate
 from engine.valuation import Valuation
 from riskd.codes import RejectCode
@@ -50,6 +51,7 @@ class Plan:
     """
 
     __slots__ = (
+        "bans",
         "breaker_keys",
         "cancel_rates",
         "checks",
@@ -64,6 +66,7 @@ class Plan:
         "milli_value",
         "needs_valuation",
         "owner",
+        "permits",
         "position",
         "quote",
         "rates",
@@ -94,6 +97,8 @@ class Plan:
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
         self.cancel_rates: tuple[RateLimit, ...] = ()
         self.refuses_self_match = False
+        self.bans: tuple[Ban, ...] = ()
+        self.permits: tuple[Permit, ...] | None = None  # None: none is needed.
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
         self.is_account_currency = False  # The instrument settles in it: no rate is involved.
 

@@ -61,6 +61,7 @@ from riskd.messages import (
     LimitSet,
     LimitsUpdate,
     MarketState,
+    Permissions,
     Published,
     Reset,
     Result,
@@ -101,6 +102,7 @@ class CoreState(Struct):
     breakers: BreakerBook
     accounts: dict[str, AccountState]
     alerts: AlertBook = field(default_factory=AlertBook)
+    permissions: Permissions = Permissions()
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
 
 
@@ -128,6 +130,7 @@ def state_of(
         breakers=boards.breakers.book,
         accounts={key: account.state for key, account in accounts.items()},
         alerts=alerts,
+        permissions=boards.permissions,
         windows=boards.windows,
     )
 
@@ -150,6 +153,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.limits_version = state.limits_version
     boards.breakers = BreakerBoard(state.breakers)
     boards.windows = state.windows
+    boards.put_permissions(state.permissions)
 
 
 class Core:

@@ -33,6 +33,11 @@ ENFORCED = (
     "auction_collar_factor",
     "orders_per_second",
     "cancels_per_second",
+    "order_to_trade",
+    "cancel_ratio_pct",
+    "ratio_floor",
+    "fills_per_second",
+    "repeated_executions",
     "duplicate_orders",
     "self_match",
 )

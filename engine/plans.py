@@ -19,6 +19,7 @@ from engine.limits import (
     resolve_rates,
 )
 from engine.margin import MarginTerms
+from engine.permissions import bans_of, permits_of
 from riskd.messages import AccountSpec, Scope
 
 
@@ -45,6 +46,8 @@ def build_plan(
         if group in boards.group_limits
     )
     plan.refuses_self_match = refuses_self_match(boards.limits, owner)
+    plan.bans = bans_of(boards.permissions, owner)
+    plan.permits = permits_of(boards.permissions, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)
     plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
     plan.cancel_rates = resolve_rates(boards.limits, owner, CANCEL_RATE)

@@ -92,4 +92,5 @@ def apply_universe(boards: Boards, universe: Universe) -> bool:
     for instrument in universe.instruments:
         boards.put_instrument(instrument)
     boards.put_groups(universe.groups)
+    boards.put_permissions(universe.permissions)
     return boards.put_limits(universe.limits)

@@ -15,6 +15,7 @@ class RejectCode(StrEnum):
     ID_EXPIRED = "ID_EXPIRED"
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+    NOT_PERMITTED = "NOT_PERMITTED"
     KILLED = "KILLED"
     BREAKER_OPEN = "BREAKER_OPEN"
     ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
@@ -85,6 +86,11 @@ CODES: dict[RejectCode, CodeText] = {
     ),
     RejectCode.UNKNOWN_SYMBOL: CodeText(
         1, "No such instrument.", "Add it to the configuration, or with instrument_add."
+    ),
+    RejectCode.NOT_PERMITTED: CodeText(
+        99,
+        "A restricted list forbids the order, or nothing permits it.",
+        "Ask who keeps [permissions] of the configuration; the text names the rule.",
     ),
     RejectCode.KILLED: CodeText(
         99, "An operator stopped all trading of a scope.", "An operator lifts it: riskd unkill."

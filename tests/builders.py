@@ -23,6 +23,7 @@ from riskd.messages import (
     MarginModel,
     OrderReport,
     OrderStatus,
+    Permissions,
     RiskSettings,
     Side,
     Tick,
@@ -135,6 +136,7 @@ def a_universe(
     accounts: tuple[AccountSpec, ...] | None = None,
     instruments: tuple[InstrumentSpec, ...] = INSTRUMENTS,
     settings: RiskSettings | None = None,
+    permissions: Permissions | None = None,
 ) -> Universe:
     """Return everything declared: by default no limits, and A1 and A2 with 1,000,000 USD each."""
     if not isinstance(limits, LimitSet):
@@ -145,6 +147,7 @@ def a_universe(
         instruments=instruments,
         accounts=default if accounts is None else accounts,
         limits=limits,
+        permissions=permissions or Permissions(),
     )
 
 
@@ -155,10 +158,17 @@ def a_core(
     accounts: tuple[AccountSpec, ...] | None = None,
     instruments: tuple[InstrumentSpec, ...] = INSTRUMENTS,
     settings: RiskSettings | None = None,
+    permissions: Permissions | None = None,
 ) -> StampedCore:
     """Return a configured core with fresh quotes (bid, ask); `quotes={}` is a market unseen."""
     stamped = StampedCore()
-    universe = a_universe(limits, accounts=accounts, instruments=instruments, settings=settings)
+    universe = a_universe(
+        limits,
+        accounts=accounts,
+        instruments=instruments,
+        settings=settings,
+        permissions=permissions,
+    )
     stamped.send(Configure(universe=universe))
     for symbol, (bid, ask) in (QUOTES if quotes is None else quotes).items():
         stamped.send(Tick(symbol=symbol, bid=bid, ask=ask))

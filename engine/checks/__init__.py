@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.case import Case, CheckRow, Plan
-from engine.checks import conduct, credit, exposure, group, price, size, state
+from engine.checks import conduct, credit, exposure, group, permission, price, size, state
 from engine.limits import ResolvedLimit, resolve
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, LimitSet
@@ -20,6 +20,12 @@ from riskd.messages import AccountSpec, LimitSet
 Found = TypeVar("Found")
 
 CHECKS: tuple[CheckRow, ...] = (
+    CheckRow(
+        RejectCode.NOT_PERMITTED,
+        permission.check_not_permitted,
+        applies=permission.has_rules,
+        ordinary=True,
+    ),
     CheckRow(RejectCode.KILLED, state.check_killed),
     CheckRow(RejectCode.BREAKER_OPEN, state.check_breaker_open, reducing_passes=True),
     CheckRow(RejectCode.ACCOUNT_FROZEN, state.check_account_frozen),

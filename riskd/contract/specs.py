@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from riskd.contract.base import AccountId, Currency, Name, Part, Symbol, UniqueId
+from riskd.contract.base import (
+    AccountId,
+    Currency,
+    Name,
+    OrderType,
+    Part,
+    Side,
+    Symbol,
+    Text,
+    UniqueId,
+)
 
 Decimal = Annotated[
     str,
@@ -170,6 +180,11 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     auction_collar_factor: Annotated[float, Meta(ge=1)] | None = None
     orders_per_second: CountLimit | None = None
     cancels_per_second: CountLimit | None = None
+    order_to_trade: Limit | None = None
+    cancel_ratio_pct: Limit | None = None
+    ratio_floor: Annotated[int, Meta(ge=0)] | None = None
+    fills_per_second: CountLimit | None = None
+    repeated_executions: CountLimit | None = None
     duplicate_orders: DuplicateOrders | None = None
     self_match: SelfMatch | None = None  # Absent: an account may trade with itself.
 
@@ -212,6 +227,32 @@ class RiskSettings(Part, frozen=True, kw_only=True):
     correlation: CorrelationSettings = CorrelationSettings()
 
 
+class OrderRule(Part, frozen=True, kw_only=True):
+    """Which orders a rule is about: those that match every field it gives."""
+
+    account: AccountId | None = None
+    group: UniqueId | None = None  # Of the account, or above its group.
+    trader: Name | None = None
+    strategy: Name | None = None
+    symbol: Symbol | None = None
+    side: Side | None = None
+    order_type: OrderType | None = None
+    reason: Text = ""
+
+
+class Permissions(Part, frozen=True, kw_only=True):
+    """Who may trade what. A restriction always wins, for reducing orders too; see NOT_PERMITTED.
+
+    An account that `permitted` names, by itself or by a group, trades only what such rules match.
+    """
+
+    default: Literal["allow", "deny"] = "allow"  # Of orders that no permitted rule is about.
+    traders: tuple[Name, ...] | None = None  # All that are known; absent: any name may trade.
+    strategies: tuple[Name, ...] | None = None  # The same.
+    restricted: tuple[OrderRule, ...] = ()  # What is forbidden, whatever permits it.
+    permitted: tuple[OrderRule, ...] = ()  # What may trade where permission is needed.
+
+
 class Universe(Part, frozen=True, kw_only=True):
     """Everything declared: what a start of riskd, or a changed configuration, puts in force."""
 
@@ -221,3 +262,4 @@ class Universe(Part, frozen=True, kw_only=True):
     accounts: tuple[AccountSpec, ...] = ()
     limits: LimitSet = LimitSet()
     calendars: tuple[CalendarSpec, ...] = ()
+    permissions: Permissions = Permissions()

@@ -137,6 +137,7 @@ GLOSSARY: dict[str, str] = {
     "accounts": "Every account.",
     "limits": "Every limit.",
     "calendars": "Every calendar.",
+    "permissions": "Who may trade what.",
     "maintenance_margin": "Fraction of the notional that must be kept. Not used yet.",
     "default": "Limits of every account.",
     "firm": "Limits on the totals of all accounts.",
@@ -175,8 +176,13 @@ GLOSSARY: dict[str, str] = {
     "price_collar_ticks": "The same in ticks; all that are set hold, the tightest decides.",
     "price_collar_money": "The same in money per unit, in the currency of the price.",
     "auction_collar_factor": "In an auction every collar is so many times as wide.",
-    "orders_per_second": "New orders and changes in any second.",
-    "cancels_per_second": "Cancels in any second. Not enforced yet.",
+    "orders_per_second": "New orders and changes in any second, of all accounts of the scope.",
+    "cancels_per_second": "Cancels in any second; more only raises an alert.",
+    "order_to_trade": "Orders, changes and cancels of the day for each of its fills.",
+    "cancel_ratio_pct": "Cancels of the day in percent of its orders.",
+    "ratio_floor": "Messages of the day up to which no ratio is judged.",
+    "fills_per_second": "Fills in any second; past it only reducing orders pass.",
+    "repeated_executions": "Orders of a strategy that were filled since a person looked.",
     "duplicate_orders": "Orders of the same content in a window.",
 }
 

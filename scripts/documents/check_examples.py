@@ -23,6 +23,8 @@ from riskd.messages import (
     MarginModel,
     MarketPhase,
     MarketState,
+    OrderRule,
+    Permissions,
     Reject,
     SelfMatch,
     Side,
@@ -55,6 +57,7 @@ class Example(NamedTuple):
     account: dict[str, Any] = {}
     after_ns: int = 1000  # From what was before to the order.
     group_limits: dict[str, Any] = {}
+    permissions: Permissions = Permissions()
 
 
 def an_order(order_id: str = "o-1", **fields: Any) -> Check:
@@ -77,6 +80,12 @@ def _bought(quantity: float, price: float) -> Fill:
 REPEATS = DuplicateOrders(count=1, window_ms=1000)
 BEFORE = (an_order("o-0"),)
 EXAMPLES: dict[str, Example] = {
+    "check_not_permitted": Example(
+        {},
+        permissions=Permissions(
+            restricted=(OrderRule(symbol="X", side=Side.BUY, reason="insider list"),)
+        ),
+    ),
     "check_killed": Example({}, before=(Kill(scope="firm", reason="drill"),)),
     "check_breaker_open": Example({}, before=(Trip(scope="symbol", scope_id="X"),)),
     "check_account_frozen": Example({}, before=(ActorFailed(account="A1", reason="drill"),)),
@@ -142,6 +151,7 @@ def play(example: Example) -> Verdict:
             account={"A1": LimitsSpec(**example.limits)},
             group={"desk": LimitsSpec(**example.group_limits)},
         ),
+        permissions=example.permissions,
     )
     core = Core()
     stamp = Stamp(0, WALL_NS, WALL_NS)

@@ -82,6 +82,7 @@ def _example(row: CheckRow) -> str:
         "account": example.account,
         "limits": example.limits,
         "group_limits": example.group_limits,
+        "permissions": msgspec.to_builtins(example.permissions),
         "before": [msgspec.to_builtins(message) for message in example.before],
         "order": example.order,
     }

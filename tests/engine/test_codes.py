@@ -24,7 +24,10 @@ from riskd.messages import (
     MarginModel,
     MarketPhase,
     MarketState,
+    OrderRule,
     OrderType,
+    Permissions,
+    Side,
     Tick,
     Trip,
     Unkill,
@@ -463,6 +466,7 @@ EVERYTHING = LimitsSpec(
     orders_per_second=1,
 )
 ORDER_IN_WORDS = [
+    "NOT_PERMITTED",
     "KILLED", "BREAKER_OPEN", "ACCOUNT_FROZEN", "MARKET_CLOSED", "REDUCE_ONLY",
     "SLOWED",
     "DAILY_LOSS",
@@ -476,9 +480,12 @@ ORDER_IN_WORDS = [
 ]  # fmt: skip
 
 
+INSIDER = Permissions(restricted=(OrderRule(symbol="X", side=Side.BUY, reason="insider list"),))
+
+
 def a_hopeless_house(account: AccountSpec = RATED) -> StampedCore:
     """Everything that can be wrong at once is wrong for a buy of X at 200."""
-    house = a_core(EVERYTHING, accounts=(account,))
+    house = a_core(EVERYTHING, accounts=(account,), permissions=INSIDER)
     house.send(LOSS)
     house.send(an_order("first"))  # Takes the only room of the rate, and of this content.
     house.send(an_order("second", quantity=50, price=200.0, stop_loss=1.0))
@@ -532,7 +539,9 @@ def test_e05_all_reasons_are_listed_in_the_documented_order_and_the_first_is_pri
 def test_e05_primary_reason_is_the_next_one_as_each_cause_is_lifted():
     house = a_hopeless_house()
     house.send(Kill(scope="firm"))
-    primaries = [codes_of(house.send(hopeless("p-0")))]
+    primaries = [codes_of(house.send(hopeless("p-00")))]
+    house.core.boards.put_permissions(Permissions())
+    primaries.append(codes_of(house.send(hopeless("p-0"))))
     house.send(Unkill(scope="firm"))
     primaries.append(codes_of(house.send(hopeless("p-1"))))
     house.core.boards.breakers.apply_reset(1)
@@ -544,7 +553,7 @@ def test_e05_primary_reason_is_the_next_one_as_each_cause_is_lifted():
     primaries.append(codes_of(house.send(hopeless("p-5", reduce_only=False))))
     house.core.boards.breakers.apply_reset(2)
     primaries.append(codes_of(house.send(hopeless("p-6", reduce_only=False))))
-    assert [codes[0] for codes in primaries] == ORDER_IN_WORDS[:7]
+    assert [codes[0] for codes in primaries] == ORDER_IN_WORDS[:8]
 
 
 def test_e05_numbers_off_the_grid_come_after_the_loss_and_before_the_age():
