@@ -154,12 +154,14 @@ def _check_list(raw: object, shape: inspect.VarTupleType, path: KeyPath) -> Iter
 
 
 def _check_union(raw: object, shape: inspect.UnionType, path: KeyPath) -> Iterator[Finding]:
-    """Unions here are a number or a table, or nothing: what is written decides which."""
+    """Unions here are a number, a table or a list, or nothing: what is written decides which."""
     fits: Callable[[Shape], bool]
     if isinstance(raw, dict):
         fits = _is_table
     elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
         fits = _is_number
+    elif isinstance(raw, list):
+        fits = _is_list
     else:
         fits = _is_scalar_other
     members = [_bare(kind) for kind in shape.types]
@@ -172,6 +174,10 @@ def _check_union(raw: object, shape: inspect.UnionType, path: KeyPath) -> Iterat
 
 def _is_table(shape: Shape) -> bool:
     return isinstance(shape, (inspect.StructType, inspect.DictType))
+
+
+def _is_list(shape: Shape) -> bool:
+    return isinstance(shape, inspect.VarTupleType)
 
 
 def _is_number(shape: Shape) -> bool:

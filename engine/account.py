@@ -208,6 +208,7 @@ class Account:
         state.day_unrated.clear()
         state.day_turnover.clear()
         state.rolls += 1
+        state.conduct.messages = state.conduct.cancels = state.conduct.fills = 0
         for symbol in state.positions:
             self.membership.touch(symbol)
         return missing

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.ledger import Position
 from engine.money import money_from_number
 from engine.orders import Order, PendingAmend
 from engine.throttle import Window
 from riskd.messages import AccountSpec, Fill
+
+
+class Conduct(Struct):
+    """What an account did, for its ratios and for executions that repeat themselves."""
+
+    messages: int = 0  # Orders, changes and cancels of the day; repeats of an id are none.
+    cancels: int = 0  # Of the day.
+    fills: int = 0  # Of the day.
+    executions: dict[str, int] = {}  # By strategy: orders filled since a person looked.
 
 
 class AccountState(Struct):
@@ -36,6 +45,7 @@ class AccountState(Struct):
     rolls: int = 0  # Days that began for it, so that a bust knows which day it changes.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
+    conduct: Conduct = field(default_factory=Conduct)
     contents: dict[str, list[int]] = {}  # When orders of the same content were sent.
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from engine.account_state import Conduct
 from engine.boards import GroupPlan
 from engine.breakers import BreakerBoard, BreakerState, ScopeKey
 from engine.facts import Missing, Stamp
@@ -57,6 +58,7 @@ class Plan:
         "checks",
         "currency_limits",
         "duplicates",
+        "fill_rates",
         "groups",
         "instrument",
         "is_account_currency",
@@ -96,6 +98,7 @@ class Plan:
         self.duplicates: tuple[DuplicateOrders, ...] = ()
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
         self.cancel_rates: tuple[RateLimit, ...] = ()
+        self.fill_rates: tuple[RateLimit, ...] = ()
         self.refuses_self_match = False
         self.bans: tuple[Ban, ...] = ()
         self.permits: tuple[Permit, ...] | None = None  # None: none is needed.
@@ -111,8 +114,10 @@ class Case:
         "added_lots",
         "breakers",
         "buying",
+        "conduct",
         "currency_missing",
         "day_pnl_money",
+        "fill_overrun",
         "filled_lots",
         "frozen",
         "gross_money",
@@ -172,6 +177,8 @@ class Case:
     is_dearer: bool  # A change to a price at which the same lots are worth more.
     rate_refusal: Overrun | None  # None: every hard rate limit had room and is charged.
     rate_warning: Overrun | None  # The same of those that only warn.
+    fill_overrun: Overrun | None  # None: fills come no faster than they may.
+    conduct: Conduct  # Of the account, this order counted.
     slowed: Slowed | None  # None: no breaker asks for a longer spacing.
     repeat_after_ns: int  # 0: the same content was not sent too often.
     repeated: DuplicateOrders | None  # The limit that says so.

@@ -17,8 +17,13 @@ def charge(account: Account, case: Case) -> None:
 
     A dry run finds the same and charges nothing.
     """
-    plan = case.plan
-    case.rate_refusal = case.rate_warning = case.slowed = None
+    plan, conduct = case.plan, account.state.conduct
+    case.rate_refusal = case.rate_warning = case.slowed = case.fill_overrun = None
+    case.conduct = conduct
+    if not case.order.dry_run:
+        conduct.messages += 1
+    if plan.fill_rates:
+        case.fill_overrun = _fill_overrun(account, case)
     if plan.rates:
         _charge_rates(account, case)
     case.repeated = None
@@ -60,6 +65,19 @@ def _forget_slow(account: Account, case: Case) -> None:
     for name in [name for name in windows if name.startswith(SLOW)]:
         if int(name.removeprefix(SLOW)) not in standing:
             del windows[name]
+
+
+def _fill_overrun(account: Account, case: Case) -> Overrun | None:
+    found = None
+    for name, limit, is_shared in case.plan.fill_rates:
+        windows = account.boards.windows if is_shared else account.state.windows
+        window = windows.get(name)
+        if window is None or not limit.hard:
+            continue
+        after_ns = window.overrun_ns(int(limit.value), SECOND_NS, case.now_steady_ns)
+        if after_ns and (found is None or after_ns > found.retry_after_ns):
+            found = Overrun(limit, after_ns)
+    return found
 
 
 def charge_rates(

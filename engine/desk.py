@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.amend import decide_amend
 from engine.basket import answer_unknown_basket, decide_basket
+from engine.conduct import apply_rearm, note_fill
 from engine.facts import Facts, Raised, Recount, Stamp
 from engine.fills import (
     apply_bust,
@@ -42,6 +43,7 @@ from riskd.messages import (
     FillCorrect,
     OrderRelease,
     OrderReport,
+    Rearm,
     Result,
     Scope,
     SessionRoll,
@@ -65,6 +67,7 @@ AddressedMessage = (
     | OrderRelease
     | AccountUnfreeze
     | SessionRoll
+    | Rearm
     | VerdictVoid
     | ActorFailed
 )
@@ -125,7 +128,7 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
 
 def _answer_operator(
     account: Account,
-    message: OrderRelease | AccountUnfreeze | SessionRoll | ActorFailed,
+    message: OrderRelease | AccountUnfreeze | SessionRoll | Rearm | ActorFailed,
     stamp: Stamp,
     facts: Facts,
 ) -> Answer:
@@ -149,6 +152,9 @@ def _answer_operator(
                 return _refused(message.request_id, f"{account.id}: {missing.what}")
             account.roll_day()
             return _done(message.request_id, {"account": account.id, "seq": stamp.seq})
+        case Rearm():
+            forgotten = apply_rearm(account, message)
+            return _done(message.request_id, {"seq": stamp.seq, "executions": forgotten})
         case ActorFailed():
             freeze(account, message.reason, facts)
             return None
@@ -244,7 +250,10 @@ def _answer_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> An
     if wrong is not None:
         _unusable(account, fill.exec_id, wrong, facts)
         return _malformed(wrong)
-    return _ack(apply_fill(account, fill, stamp, facts), fill.exec_id, stamp)
+    flags = apply_fill(account, fill, stamp, facts)
+    if DUPLICATE not in flags:
+        note_fill(account, fill, stamp, facts)
+    return _ack(flags, fill.exec_id, stamp)
 
 
 def _answer_correct(account: Account, correct: FillCorrect, stamp: Stamp, facts: Facts) -> Answer:

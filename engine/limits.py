@@ -11,6 +11,7 @@ from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Sc
 FIRM = "firm"
 ORDER_RATE = "orders_per_second"
 CANCEL_RATE = "cancels_per_second"
+FILL_RATE = "fills_per_second"
 ENFORCED = (
     "order_quantity",
     "order_notional",
@@ -63,7 +64,7 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
 )
 
 
-ANY_SCOPE_KEYS = ("orders_per_second", "cancels_per_second", "duplicate_orders", "self_match")
+ANY_SCOPE_KEYS = (ORDER_RATE, CANCEL_RATE, FILL_RATE, "duplicate_orders", "self_match")
 
 
 class ResolvedLimit(NamedTuple):

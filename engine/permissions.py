@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.limits import FIRM, Owner
-from riskd.messages import OrderRule, OrderType, Permissions, Scope, Side
+from riskd.messages import OrderRule, OrderType, PermissionDefault, Permissions, Scope, Side
 
 _NAMED = (  # The narrowest first: what a reject names as its scope.
     ("strategy", Scope.STRATEGY),
@@ -54,7 +54,7 @@ def bans_of(permissions: Permissions, owner: Owner) -> tuple[Ban, ...]:
 
 def permits_of(permissions: Permissions, owner: Owner) -> tuple[Permit, ...] | None:
     """Return what is permitted to an owner; None: everything that is not forbidden."""
-    needed = permissions.default == "deny" or any(
+    needed = permissions.default is PermissionDefault.DENY or any(
         rule.account == owner.account or (rule.group is not None and rule.group in owner.groups)
         for rule in permissions.permitted
     )

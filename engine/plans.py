@@ -9,6 +9,7 @@ from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import (
     CANCEL_RATE,
+    FILL_RATE,
     FIRM,
     ORDER_RATE,
     Owner,
@@ -21,6 +22,8 @@ from engine.limits import (
 from engine.margin import MarginTerms
 from engine.permissions import bans_of, permits_of
 from riskd.messages import AccountSpec, Scope
+
+BESIDE = ("concentration_floor", "ratio_floor", "auction_collar_factor")  # Read by other checks.
 
 
 def build_plan(
@@ -50,8 +53,9 @@ def build_plan(
     plan.permits = permits_of(boards.permissions, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)
     plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
+    plan.fill_rates = resolve_rates(boards.limits, owner, FILL_RATE)
     plan.cancel_rates = resolve_rates(boards.limits, owner, CANCEL_RATE)
-    for key in ("concentration_floor", "auction_collar_factor"):
+    for key in BESIDE:
         limit = resolve(boards.limits, owner, key)
         if limit is not None:
             plan.limits[key] = limit

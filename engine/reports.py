@@ -6,7 +6,7 @@ from math import isfinite
 
 from engine.account import Account
 from engine.amend import apply_replaced
-from engine.charges import charge_rates
+from engine.conduct import note_cancel
 from engine.facts import Facts, Raised, Stamp, WakeAt
 from engine.instruments import quantity_invalid
 from engine.orders import DUPLICATE, REPORT_IDS_MAX, Flags, Order, OrderState
@@ -56,7 +56,7 @@ def apply_report(account: Account, report: OrderReport, stamp: Stamp, facts: Fac
         apply_replaced(account, order, report, _leaves_lots(account, order, report))
     elif report.status is OrderStatus.CANCEL_PENDING:
         order.state = OrderState.CANCEL_PENDING
-        _charge_cancel(account, order, stamp, facts)
+        note_cancel(account, order, stamp, facts)
     elif order.state in (OrderState.PENDING, OrderState.SUSPECT):
         order.state = OrderState.ACCEPTED
     return ()
@@ -107,28 +107,6 @@ def _report_of_ended(account: Account, report: OrderReport, facts: Facts) -> Fla
     severity = Severity.HIGH if unknown else Severity.LOW
     facts.append(Raised(severity, flag, f"report_{flag}:{account.id}", text, account.id))
     return (flag,)
-
-
-def _charge_cancel(account: Account, order: Order, stamp: Stamp, facts: Facts) -> None:
-    """Count a cancel that was sent: too many are said, none is ever refused."""
-    check = order.check
-    plan = account.plan(check.symbol, check.strategy, check.trader)
-    assert plan is not None  # The order was judged by it.
-    for limit, _ in charge_rates(account, plan.cancel_rates, stamp.steady_ns):
-        text = f"{limit.scope} {limit.scope_id} cancels more than {limit.value:g} orders a second"
-        cause = f"cancel_rate:{limit.scope}:{limit.scope_id}"
-        facts.append(
-            Raised(
-                Severity.MEDIUM,
-                "cancel_rate",
-                cause,
-                text,
-                account.id,
-                check.symbol,
-                limit.value + 1,
-                limit.value,
-            )
-        )
 
 
 def _leaves_lots(account: Account, order: Order, report: OrderReport) -> int | None:

@@ -6,6 +6,7 @@ from bisect import bisect_right
 
 from msgspec import Struct
 
+NOTES_MAX = 10_000  # Facts counted in one window; a limit above is never passed.
 CONTENTS_MAX = 10_000  # Different contents remembered per account.
 CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
 _HEAD_MAX = 64  # Expired charges kept before the list is cut, so that cutting is rare.
@@ -36,6 +37,21 @@ class Window(Struct):
             charges.append(now_ns)
             return 0
         return charges[-count_max] - horizon_ns if count_max else window_ns
+
+    def note(self, window_ns: int, now_ns: int) -> None:
+        """Count what happened although there may be no room: a fact is not refused.
+
+        Keeps what is in the window, and of that the newest `NOTES_MAX`.
+        """
+        charges = self.charges
+        del charges[: bisect_right(charges, now_ns - window_ns)]
+        charges.append(now_ns)
+        if len(charges) > NOTES_MAX:
+            del charges[0]
+
+    def overrun_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
+        """Return the span until at most `count_max` are in the window again, 0 if so now."""
+        return _wait_ns(self.charges, count_max + 1, window_ns, now_ns)
 
     def wait_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
         """Return the span until there is room, 0 if there is; changes nothing. O(log charges)."""

@@ -44,6 +44,7 @@ class RejectCode(StrEnum):
     RISK_PER_TRADE = "RISK_PER_TRADE"
     SELF_MATCH = "SELF_MATCH"
     DUPLICATE_CONTENT = "DUPLICATE_CONTENT"
+    REPEATED_EXECUTION = "REPEATED_EXECUTION"
     RATE_LIMIT = "RATE_LIMIT"
     GROUP_LIMIT = "GROUP_LIMIT"
     FX_MISSING = "FX_MISSING"
@@ -211,6 +212,11 @@ CODES: dict[RejectCode, CodeText] = {
         6,
         "The same order was sent too often in the window.",
         "Check whether a program sends it by mistake; wait for retry_after_ns otherwise.",
+    ),
+    RejectCode.REPEATED_EXECUTION: CodeText(
+        99,
+        "The strategy executed as often as it may without a person looking.",
+        "A person looks at what it does, then: riskd rearm.",
     ),
     RejectCode.RATE_LIMIT: CodeText(
         99, "Too many orders in the window.", "Wait for retry_after_ns, then use a new id."

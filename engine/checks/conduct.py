@@ -5,9 +5,12 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.case import Case, Overrun, Plan
-from engine.findings import reject_case
+from engine.findings import exceeded, reject_case
+from engine.money import MONEY_SCALE
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject, Side
+
+RATIO_FLOOR = 100  # Messages of a day up to which ratios say nothing, if ratio_floor is absent.
 
 
 def has_self_match_rule(spec: AccountSpec, plan: Plan) -> bool:
@@ -98,10 +101,93 @@ def _overrun(found: Overrun | None) -> Reject | None:
         limit_type=limit.key,
         value=limit.value + 1,
         limit=limit.value,
-        text=f"orders_per_second {limit.value:g} reached, "
+        text=f"{limit.key} {limit.value:g} reached, "
         f"retry after {found.retry_after_ns / 1e6:.3f} ms",
         retry_after_ns=found.retry_after_ns,
     )
+
+
+def check_repeated_execution(case: Case) -> Reject | None:
+    """A strategy executes at most `repeated_executions` times before a person has looked.
+
+    Formula: orders of the strategy that were filled since the last rearm + 1 <=
+    repeated_executions
+    """
+    value, _ = repeated_execution_numbers(case)
+    limit = case.plan.limits["repeated_executions"]
+    if value <= limit.value:
+        return None
+    return exceeded(RejectCode.REPEATED_EXECUTION, limit, value, "executions without a person")
+
+
+def repeated_execution_numbers(case: Case) -> tuple[float, float]:
+    """Return which execution since a person looked it would be, and how many there may be."""
+    count = case.conduct.executions.get(case.plan.owner.strategy, 0)
+    return count + 1.0, case.plan.limits["repeated_executions"].value
+
+
+def has_fill_rate(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether any scope of the order limits how fast it may be filled."""
+    return bool(plan.fill_rates)
+
+
+def check_fill_velocity(case: Case) -> Reject | None:
+    """While more than `fills_per_second` fills are in the last second only what reduces passes.
+
+    Formula: fills of the scope in the last second <= fills_per_second
+    """
+    return _overrun(case.fill_overrun)
+
+
+def check_order_to_trade(case: Case) -> Reject | None:
+    """Past `ratio_floor` messages a day, each fill answers for at most `order_to_trade` of them.
+
+    Formula: (orders + changes + cancels of the day) <= order_to_trade * max(1, fills of the day)
+    """
+    limit, conduct = case.plan.limits["order_to_trade"], case.conduct
+    messages = _messages(case)
+    allowed = limit.money * max(1, conduct.fills)
+    if messages <= _ratio_floor(case) or messages * MONEY_SCALE <= allowed:
+        return None
+    return exceeded(
+        RejectCode.RATE_LIMIT, limit, order_to_trade_numbers(case)[0], "messages for each fill"
+    )
+
+
+def order_to_trade_numbers(case: Case) -> tuple[float, float]:
+    """Return the messages of the day for each of its fills, and their limit."""
+    limit = case.plan.limits["order_to_trade"].value
+    return _messages(case) / max(1, case.conduct.fills), limit
+
+
+def check_cancel_ratio(case: Case) -> Reject | None:
+    """Past `ratio_floor` messages a day, cancels are at most `cancel_ratio_pct` of the rest.
+
+    Formula: cancels of the day <= cancel_ratio_pct / 100 * (orders + changes of the day)
+    """
+    limit, cancels = case.plan.limits["cancel_ratio_pct"], case.conduct.cancels
+    orders = _messages(case) - cancels
+    within = cancels * 100 * MONEY_SCALE <= limit.money * orders
+    if within or orders + cancels <= _ratio_floor(case):
+        return None
+    return exceeded(RejectCode.RATE_LIMIT, limit, cancel_ratio_numbers(case)[0], "%")
+
+
+def cancel_ratio_numbers(case: Case) -> tuple[float, float]:
+    """Return the cancels of the day in percent of its orders and changes, and their limit."""
+    cancels = case.conduct.cancels
+    limit = case.plan.limits["cancel_ratio_pct"].value
+    return cancels * 100 / max(1, _messages(case) - cancels), limit
+
+
+def _messages(case: Case) -> int:
+    """Return the messages of the day, this order counted: a dry run is not charged."""
+    return case.conduct.messages + (1 if case.order.dry_run else 0)
+
+
+def _ratio_floor(case: Case) -> float:
+    floor = case.plan.limits.get("ratio_floor")
+    return RATIO_FLOOR if floor is None else floor.value
 
 
 def check_fx_missing(case: Case) -> Reject | None:

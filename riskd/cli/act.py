@@ -1,4 +1,4 @@
-"""Commands that change what may trade: kill, unkill, trip, reset, unfreeze."""
+"""Commands that change what may trade: kill, unkill, trip, reset, unfreeze, rearm."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from riskd.messages import (
     Breakers,
     ControlMessage,
     Kill,
+    Rearm,
     Reset,
     Status,
     Trip,
@@ -141,6 +142,23 @@ def unfreeze(
     _confirm(ScopeArgument("account", account), "unfreeze", connection, yes=yes)
     request = AccountUnfreeze(account=account, reason=reason)
     return _act(request, f"UNFROZEN account:{account}", connection, json=json)
+
+
+def rearm(
+    account: str,
+    /,
+    *,
+    reason: Reason,
+    strategy: Annotated[str | None, Parameter(help="One strategy; all if absent.")] = None,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Let strategies of ACCOUNT that executed too often go on: a person has looked.
+
+    Example: riskd rearm A1 --strategy opening --reason "fills are as they should be"
+    """
+    request = Rearm(account=account, strategy=strategy, reason=reason)
+    return _act(request, f"REARMED account:{account}", connection, json=json)
 
 
 def _confirm(scope: ScopeArgument, verb: str, connection: Connection, *, yes: bool) -> None:

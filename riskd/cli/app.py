@@ -48,6 +48,7 @@ COMMANDS = (
     ("trip", "riskd.cli.act:trip", ACT, "Open a breaker."),
     ("reset", "riskd.cli.act:reset", ACT, "Close a breaker."),
     ("unfreeze", "riskd.cli.act:unfreeze", ACT, "Let a frozen account trade again."),
+    ("rearm", "riskd.cli.act:rearm", ACT, "Let strategies execute again."),
     ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
     ("example", "riskd.cli.example:app", BUILD, "Print a working example."),
 )

@@ -156,6 +156,14 @@ class AccountUnfreeze(ControlRequest, frozen=True, kw_only=True, tag="account_un
     reason: Text = ""
 
 
+class Rearm(ControlRequest, tag="rearm", frozen=True, kw_only=True):
+    """A person has looked: strategies that REPEATED_EXECUTION stopped may execute again."""
+
+    account: AccountId
+    strategy: Name | None = None  # One; absent: every strategy of the account.
+    reason: Text = ""
+
+
 class SessionRoll(ControlRequest, frozen=True, kw_only=True, tag="session_roll"):
     """Begin a new day for one account or all: day P&L restarts at the present mark."""
 
@@ -229,6 +237,7 @@ ControlCommand = (
     | InstrumentAdd
     | OrderRelease
     | AccountUnfreeze
+    | Rearm
     | SessionRoll
 )
 ControlMessage = ControlQuery | ControlCommand | Stop

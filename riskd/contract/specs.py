@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
@@ -240,13 +240,20 @@ class OrderRule(Part, frozen=True, kw_only=True):
     reason: Text = ""
 
 
+class PermissionDefault(StrEnum):
+    """What becomes of an order that no permitted rule is about."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
 class Permissions(Part, frozen=True, kw_only=True):
     """Who may trade what. A restriction always wins, for reducing orders too; see NOT_PERMITTED.
 
     An account that `permitted` names, by itself or by a group, trades only what such rules match.
     """
 
-    default: Literal["allow", "deny"] = "allow"  # Of orders that no permitted rule is about.
+    default: PermissionDefault = PermissionDefault.ALLOW
     traders: tuple[Name, ...] | None = None  # All that are known; absent: any name may trade.
     strategies: tuple[Name, ...] | None = None  # The same.
     restricted: tuple[OrderRule, ...] = ()  # What is forbidden, whatever permits it.

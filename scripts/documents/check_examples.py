@@ -23,7 +23,9 @@ from riskd.messages import (
     MarginModel,
     MarketPhase,
     MarketState,
+    OrderReport,
     OrderRule,
+    OrderStatus,
     Permissions,
     Reject,
     SelfMatch,
@@ -77,6 +79,27 @@ def _bought(quantity: float, price: float) -> Fill:
     )
 
 
+def _filled(order_id: str) -> Fill:
+    return Fill(
+        exec_id="e-1",
+        account="A1",
+        client_order_id=order_id,
+        symbol="X",
+        side=Side.BUY,
+        quantity=1.0,
+        price=100.0,
+    )
+
+
+def _canceling(order_id: str) -> OrderReport:
+    return OrderReport(
+        account="A1",
+        client_order_id=order_id,
+        status=OrderStatus.CANCEL_PENDING,
+        report_id="r-1",
+    )
+
+
 REPEATS = DuplicateOrders(count=1, window_ms=1000)
 BEFORE = (an_order("o-0"),)
 EXAMPLES: dict[str, Example] = {
@@ -124,6 +147,18 @@ EXAMPLES: dict[str, Example] = {
     ),
     "check_self_match": Example({"side": Side.SELL}, {"self_match": SelfMatch.REJECT}, BEFORE),
     "check_duplicate_content": Example({}, {"duplicate_orders": REPEATS}, BEFORE),
+    "check_repeated_execution": Example(
+        {"strategy": "mm"},
+        {"repeated_executions": 1},
+        (an_order("o-0", strategy="mm"), _filled("o-0")),
+    ),
+    "check_fill_velocity": Example({}, {"fills_per_second": 0}, (an_order("o-0"), _filled("o-0"))),
+    "check_order_to_trade": Example({}, {"order_to_trade": 1, "ratio_floor": 1}, BEFORE),
+    "check_cancel_ratio": Example(
+        {"price": 99.0},
+        {"cancel_ratio_pct": 40, "ratio_floor": 0},
+        (*BEFORE, _canceling("o-0")),
+    ),
     "check_rate_limit": Example({"price": 99.0}, {"orders_per_second": 1}, BEFORE),
     "check_rate_warning": Example(
         {"price": 99.0}, {"orders_per_second": LimitValue(value=1, hard=False)}, BEFORE

@@ -18,6 +18,9 @@ from riskd.messages import (
     LimitsSpec,
     LimitValue,
     MarginModel,
+    OrderRule,
+    OrderType,
+    Side,
     Universe,
 )
 
@@ -336,3 +339,17 @@ def test_load_inverse_grid_is_not_judged(tmp_path: Path) -> None:
     )
 
     assert len(loaded(tmp_path, text).universe.instruments) == 1
+
+
+def test_permissions_are_read_with_their_rules(tmp_path):
+    path = tmp_path / "riskd.toml"
+    path.write_text(
+        '[permissions]\ndefault = "deny"\nstrategies = ["mm"]\n'
+        '[[permissions.restricted]]\nside = "sell"\nreason = "no shorts"\n'
+        '[[permissions.permitted]]\naccount = "A1"\norder_type = "limit"\n'
+        '[[account]]\nid = "A1"\n'
+    )
+    found = load(path, {}).universe.permissions
+    assert (found.default, found.strategies, found.traders) == ("deny", ("mm",), None)
+    assert found.restricted == (OrderRule(side=Side.SELL, reason="no shorts"),)
+    assert found.permitted == (OrderRule(account="A1", order_type=OrderType.LIMIT),)

@@ -40,7 +40,12 @@ def test_shipped_limits_are_those_of_the_risk_page() -> None:
         "price_collar_ticks",  # Of each instrument its own; all of them have one in percent.
         "price_collar_money",
         "auction_collar_factor",
-        "self_match",  # Not a limit but a rule, which a firm may want or not.
+        "order_to_trade",  # No limits of risk but rules of conduct, which a firm may want or not.
+        "cancel_ratio_pct",
+        "ratio_floor",
+        "fills_per_second",
+        "repeated_executions",
+        "self_match",
     ]
 
 

@@ -464,6 +464,11 @@ EVERYTHING = LimitsSpec(
     risk_per_trade_pct=0.01,
     duplicate_orders=DuplicateOrders(count=1, window_ms=10_000),
     orders_per_second=1,
+    fills_per_second=0,
+    order_to_trade=0.01,
+    cancel_ratio_pct=0.01,
+    ratio_floor=0,
+    repeated_executions=0,
 )
 ORDER_IN_WORDS = [
     "NOT_PERMITTED",
@@ -475,7 +480,8 @@ ORDER_IN_WORDS = [
     "POSITION_LIMIT", "POSITION_LIMIT", "GROSS_EXPOSURE", "NET_EXPOSURE", "CURRENCY_EXPOSURE",
     "OPEN_ORDERS", "TURNOVER",
     "CONCENTRATION", "LEVERAGE", "MARGIN", "BUYING_POWER",
-    "RISK_PER_TRADE", "SELF_MATCH", "DUPLICATE_CONTENT", "RATE_LIMIT",
+    "RISK_PER_TRADE", "SELF_MATCH", "DUPLICATE_CONTENT", "REPEATED_EXECUTION", "RATE_LIMIT",
+    "RATE_LIMIT", "RATE_LIMIT", "RATE_LIMIT",
     "GROUP_LIMIT", "FX_MISSING", "DEADLINE",
 ]  # fmt: skip
 
@@ -521,6 +527,8 @@ def test_e05_all_reasons_are_listed_in_the_documented_order_and_the_first_is_pri
     house.elapse(900 * MS)
     house.elapse(5 * SECOND)
     house.send(an_order("room", quantity=50, price=200.0, stop_loss=1.0))  # Charges again.
+    house.send(a_fill("e-2", "buy", 1, 110.0))
+    house.account().conduct.cancels = 1
     told = codes_of(house.send(hopeless("all", explain=True)))
     margin = "MARGIN" if account.margin_model is MarginModel.RATE else "BUYING_POWER"
     absent = {"PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "FX_MISSING"}

@@ -13,6 +13,7 @@ from riskd.messages import (
     LimitSet,
     OrderRule,
     OrderType,
+    PermissionDefault,
     Permissions,
     Side,
     Tick,
@@ -78,7 +79,7 @@ def test_restricted_order_is_refused_and_one_that_differs_passes(rule, about, ot
 
 @pytest.mark.parametrize(("rule", "about", "other"), RULES)
 def test_order_passes_only_as_permitted_where_permission_is_needed(rule, about, other):
-    house = a_house(default="deny", permitted=(OrderRule(**rule),))
+    house = a_house(default=PermissionDefault.DENY, permitted=(OrderRule(**rule),))
     assert codes_of(house.send(an_order("o-1", **about))) == []
     refused = house.send(an_order("o-2", **(about | other)))
     assert codes_of(refused) == ["NOT_PERMITTED"]

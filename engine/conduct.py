@@ -1,0 +1,79 @@
+"""Conduct: what an account's fills and cancels say of how it trades, counted and told."""
+
+from __future__ import annotations
+
+from engine.account import Account
+from engine.charges import SECOND_NS, charge_rates
+from engine.facts import Facts, Raised, Stamp
+from engine.limits import ResolvedLimit
+from engine.orders import Order
+from engine.throttle import Window
+from riskd.messages import Fill, Rearm, Severity
+
+STRATEGIES_MAX = 10_000  # Counted per account; those of one more are not.
+
+
+def note_cancel(account: Account, order: Order, stamp: Stamp, facts: Facts) -> None:
+    """Count a cancel that was sent: too many are said, none is ever refused."""
+    conduct, check = account.state.conduct, order.check
+    conduct.messages += 1
+    conduct.cancels += 1
+    plan = account.plan(check.symbol, check.strategy, check.trader)
+    assert plan is not None  # The order was judged by it.
+    for limit, _ in charge_rates(account, plan.cancel_rates, stamp.steady_ns):
+        text = f"{limit.scope} {limit.scope_id} cancels more than {limit.value:g} orders a second"
+        facts.append(_raised("cancel_rate", account, limit, text, limit.value + 1))
+
+
+def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
+    """Count a fill that was booked: its velocity, and the first of an order as an execution."""
+    account.state.conduct.fills += 1
+    root = account.root_id(fill.client_order_id) if fill.client_order_id is not None else ""
+    order = account.state.orders.get(root) or account.state.finished.get(root)
+    if order is not None:
+        strategy, trader = order.check.strategy, order.check.trader
+    else:
+        strategy, trader = fill.strategy or "", ""
+    plan = account.plan(fill.symbol, strategy, trader)
+    assert plan is not None  # It was booked, so the symbol is known.
+    for name, limit, is_shared in plan.fill_rates:
+        windows = account.boards.windows if is_shared else account.state.windows
+        window = windows.setdefault(name, Window())
+        window.note(SECOND_NS, stamp.steady_ns)
+        if window.overrun_ns(int(limit.value), SECOND_NS, stamp.steady_ns):
+            named = f"{limit.scope} {limit.scope_id}"
+            text = f"{named} is filled more than {limit.value:g} times a second"
+            facts.append(_raised("fill_velocity", account, limit, text, limit.value + 1))
+    repeated = plan.limits.get("repeated_executions")
+    first = order is not None and order.filled_lots == plan.instrument.lots(fill.quantity)
+    if repeated is not None and first:
+        _note_execution(account, strategy, repeated, facts)
+
+
+def apply_rearm(account: Account, rearm: Rearm) -> int:
+    """Let strategies execute again, one or all; return how many executions were forgotten."""
+    executions = account.state.conduct.executions
+    if rearm.strategy is not None:
+        return executions.pop(rearm.strategy, 0)
+    forgotten = sum(executions.values())
+    executions.clear()
+    return forgotten
+
+
+def _note_execution(account: Account, strategy: str, limit: ResolvedLimit, facts: Facts) -> None:
+    executions = account.state.conduct.executions
+    if strategy not in executions and len(executions) >= STRATEGIES_MAX:
+        return
+    count = executions[strategy] = executions.get(strategy, 0) + 1
+    if count == limit.value:
+        named = f"strategy {strategy}" if strategy else "orders without a strategy"
+        text = f"{named} executed {count} times without a person looking; riskd rearm lets it go on"
+        facts.append(_raised("repeated_execution", account, limit, text, float(count)))
+
+
+def _raised(
+    alert_type: str, account: Account, limit: ResolvedLimit, text: str, value: float
+) -> Raised:
+    severity = Severity.MEDIUM if alert_type == "cancel_rate" else Severity.HIGH
+    cause = f"{alert_type}:{account.id}:{limit.scope}:{limit.scope_id}"
+    return Raised(severity, alert_type, cause, text, account.id, None, value, limit.value)

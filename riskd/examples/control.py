@@ -1,0 +1,62 @@
+"""Examples of the control port, and of what riskd writes to its journal by itself."""
+
+from __future__ import annotations
+
+from riskd import messages as m
+from riskd.examples.moment import AT_NS, SECOND_NS
+
+_AAPL = m.InstrumentSpec(
+    symbol="AAPL",
+    currency="USD",
+    initial_margin=0.5,
+    maintenance_margin=0.25,
+    calendar="XNYS",
+)
+_A1 = m.AccountSpec(id="A1", group="desk-1", balance=100_000.0, calendar="XNYS")
+
+CONTROL = (
+    m.Status(request_id="c-1"),
+    m.Accounts(),
+    m.AccountRequest(account="A1"),
+    m.Instruments(request_id="c-8"),
+    m.Positions(account="A1"),
+    m.Orders(account="A1"),
+    m.Limits(scope="account:A1"),
+    m.Alerts(since=40, severity=m.Severity.HIGH),
+    m.Breakers(),
+    m.VerdictRequest(account="A1", client_order_id="o-2"),
+    m.Metrics(),
+    m.Kill(scope="account", scope_id="A1", reason="The feed looks wrong."),
+    m.Unkill(scope="account", scope_id="A1", reason="The feed is right again."),
+    m.Trip(
+        scope="symbol",
+        scope_id="AAPL",
+        action="reduce_only",
+        reason="A split is due.",
+        until_ns=AT_NS + 3600 * SECOND_NS,
+    ),
+    m.Reset(breaker_id=3, reason="The split is done."),
+    m.AccountAdd(account=_A1, request_id="c-2"),
+    m.InstrumentAdd(instrument=_AAPL),
+    m.OrderRelease(account="A1", client_order_id="o-1", reason="The venue never had it."),
+    m.AccountUnfreeze(account="A1", reason="Its books were compared with the broker's."),
+    m.Rearm(account="A1", strategy="opening", reason="It fills at the prices it should."),
+    m.SessionRoll(account="A1"),
+    m.Stop(drain=False),
+    m.Result(ok=True, data={"account": "A1", "killed": True}, request_id="c-1"),
+)
+
+JOURNAL = (
+    m.Configure(
+        universe=m.Universe(
+            instruments=(_AAPL,),
+            groups=(m.GroupSpec(id="desk-1"),),
+            accounts=(_A1,),
+            limits=m.LimitSet(default=m.LimitsSpec(order_notional=250_000.0, open_orders=100)),
+        )
+    ),
+    m.Elapse(),
+    m.DayBegan(calendar="XNYS", day="2026-11-20"),
+    m.VerdictVoid(account="A1", client_order_id="o-1"),
+    m.ActorFailed(account="A1", reason="AssertionError in the ledger."),
+)
