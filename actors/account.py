@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.inputs import Input, RaisedAt, Ref
+from actors.inputs import Input, RaisedAt, Ref, SessionFactAt
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer
-from engine.facts import Facts, GroupMoved, Raised, Stamp, WakeAt, Watched
+from engine.facts import (
+    Certified,
+    Facts,
+    GroupMoved,
+    Instructed,
+    Raised,
+    Stamp,
+    WakeAt,
+    Watched,
+)
 
 
 class AccountActor(LoopActor):
@@ -23,6 +32,7 @@ class AccountActor(LoopActor):
         *,
         alerts: Ref,
         clock: Ref,
+        sessions: Ref,
         groups: Mapping[str, Ref],
         market: Ref,
         run_queue: RunQueue,
@@ -31,6 +41,7 @@ class AccountActor(LoopActor):
         self.account = account
         self._alerts = alerts
         self._clock = clock
+        self._sessions = sessions
         self._groups = groups
         self._market = market
 
@@ -56,3 +67,5 @@ class AccountActor(LoopActor):
                     self._groups[fact.group].tell(fact)
                 case Watched():
                     self._market.tell(fact)
+                case Instructed() | Certified():
+                    self._sessions.tell(SessionFactAt(fact, stamp))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.inputs import Publish, RaisedAt
 from actors.runtime import LoopActor, RunQueue
 from engine.alerts import AlertBook, topic_of
+from engine.facts import Posted
 
 
 class AlertActor(LoopActor):
@@ -15,8 +16,11 @@ class AlertActor(LoopActor):
         self._book = book
         self._publish = publish
 
-    def on_receive(self, message: RaisedAt) -> None:
-        """Count one cause."""
+    def on_receive(self, message: RaisedAt | Posted) -> None:
+        """Count one cause, or publish what others ask for, in its turn."""
+        if isinstance(message, Posted):
+            self._publish(message.topic, message.message)
+            return
         alert = self._book.apply(message.raised, message.stamp)
         if alert is not None:
             self._publish(topic_of(alert), alert)

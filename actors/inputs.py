@@ -11,8 +11,8 @@ from pykka import ActorRef
 from engine.core import BY_LOCAL
 from engine.core import Input as Message
 from engine.desk import Answer
-from engine.facts import Raised, Stamp
-from riskd.messages import Published
+from engine.facts import Certified, Instructed, Raised, Stamp
+from riskd.messages import OrdersPush, Published
 
 __all__ = [
     "BY_LOCAL",
@@ -22,12 +22,15 @@ __all__ = [
     "RaisedAt",
     "Ref",
     "Reply",
+    "Say",
+    "SessionFactAt",
     "WakeAccounts",
 ]
 
 Ref = ActorRef[Any]
 Reply = Callable[[Answer], None]
 Publish = Callable[[str, Published], None]
+Say = Callable[[int, OrdersPush], None]  # To a gateway, by its session.
 
 
 class Input(Struct, frozen=True):
@@ -46,6 +49,13 @@ class RaisedAt(Struct, frozen=True):
     """A cause for an alert with the stamp of the input that made it."""
 
     raised: Raised
+    stamp: Stamp
+
+
+class SessionFactAt(Struct, frozen=True):
+    """What an account asks of a gateway, with the stamp of the input that made it."""
+
+    fact: Instructed | Certified
     stamp: Stamp
 
 

@@ -9,6 +9,8 @@ from actors.inputs import Input, Message, Reply
 from actors.system import System
 from engine.facts import Stamp
 
+SESSION_BYTES = 8
+
 
 class Source(IntEnum):
     """Which port an input came through: it tells a replay how to decode the bytes."""
@@ -17,6 +19,7 @@ class Source(IntEnum):
     TICKS = 1
     CONTROL = 2
     INTERNAL = 3
+    SESSION = 4  # The orders port, from a gateway with a session: its number comes first.
 
 
 class Journal(Protocol):
@@ -46,27 +49,36 @@ class Sequencer:
         self.seq = seq
 
     def admit(
-        self, message: Message, raw: bytes, source: Source, reply: Reply | None = None
+        self,
+        message: Message,
+        raw: bytes,
+        source: Source,
+        reply: Reply | None = None,
+        session: int = 0,
     ) -> int:
         """Take one input and everything it causes; return its seq.
 
         Raises what the journal raises; then nothing has happened.
         """
+        if session:
+            source, raw = Source.SESSION, session.to_bytes(SESSION_BYTES) + raw
         seq = self.seq + 1
         recv_ns, steady_ns = self._clock.wall_ns(), self._clock.steady_ns()
         self._journal.append(seq, recv_ns, steady_ns, source, raw)
         self.seq = seq
-        self._system.dispatch(Input(message, Stamp(seq, recv_ns, steady_ns), reply))
+        self._system.dispatch(Input(message, Stamp(seq, recv_ns, steady_ns, session), reply))
         return seq
 
-    def look(self, message: Message, reply: Reply) -> None:
+    def look(self, message: Message, reply: Reply, session: int = 0) -> None:
         """Answer what changes nothing (a dry run): stamped with the last seq, not journalled."""
-        stamp = Stamp(self.seq, self._clock.wall_ns(), self._clock.steady_ns())
+        stamp = Stamp(self.seq, self._clock.wall_ns(), self._clock.steady_ns(), session)
         last = self._system.last
         self._system.dispatch(Input(message, stamp, reply))
         self._system.last = last
 
 
-def replayed(message: Message, seq: int, recv_ns: int, steady_ns: int) -> Input:
-    """Return the input of a journal record."""
-    return Input(message, Stamp(seq, recv_ns, steady_ns))
+def sent_in(source: int, raw: bytes) -> tuple[int, int, bytes]:
+    """Return port, session and bytes as received of a journal record's source and bytes."""
+    if source == Source.SESSION:
+        return Source.ORDERS, int.from_bytes(raw[:SESSION_BYTES]), raw[SESSION_BYTES:]
+    return source, 0, raw

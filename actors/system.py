@@ -9,15 +9,17 @@ from actors.alerts import AlertActor
 from actors.circuit_breaker import CircuitBreakerActor
 from actors.clock import ClockActor
 from actors.group import ClearGroup, GroupActor
-from actors.inputs import Input, Publish, RaisedAt, Ref, WakeAccounts
+from actors.inputs import Input, Publish, RaisedAt, Ref, Say, WakeAccounts
 from actors.limits import LimitsActor, RollCall
 from actors.market_data import MarketDataActor
 from actors.runtime import ActorFault, RunQueue
+from actors.sessions import SessionActor
 from actors.supervisor import Supervisor
 from engine.account import Account
 from engine.alerts import AlertBook
 from engine.boards import Boards
-from engine.core import CoreState, state_of
+from engine.core import earliest
+from engine.core_state import CoreState, state_of
 from engine.desk import (
     AddressedMessage,
     Answer,
@@ -25,6 +27,7 @@ from engine.desk import (
     answer_unknown,
 )
 from engine.facts import Recount, Stamp
+from engine.sessions import SessionDesk
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.timers import Timers
 from riskd.messages import (
@@ -34,10 +37,14 @@ from riskd.messages import (
     DayBegan,
     Elapse,
     Fill,
+    Hello,
+    InstructionReport,
     InstrumentAdd,
     Kill,
     MarketState,
     Reset,
+    Resynced,
+    SessionLost,
     SessionRoll,
     Tick,
     Ticks,
@@ -54,13 +61,14 @@ class System:
         run_queue: RunQueue,
         *,
         publish: Publish,
+        say: Say,
         failed: Callable[[str, str], None],
         fatal: Callable[[ActorFault], None],
     ) -> None:
         """Start every actor but the accounts. Call on the loop's thread.
 
-        `failed` takes the account and reason of a freeze that must be journalled, `fatal` a fault
-        that the process cannot survive.
+        `say` writes to a gateway, `failed` takes the account and reason of a freeze that must be
+        journalled, `fatal` a fault that the process cannot survive.
         """
         self.run_queue = run_queue
         self.boards = Boards()
@@ -88,6 +96,10 @@ class System:
         self._market: Ref = MarketDataActor.start(
             self.boards.quotes, self.tick_counts, alerts=self._alerts, run_queue=run_queue
         )
+        self.sessions = SessionDesk(self.boards, self.accounts)
+        self._sessions: Ref = SessionActor.start(
+            self.sessions, self._refs, alerts=self._alerts, say=say, run_queue=run_queue
+        )
         self._routes = self._start_writers(publish)
         suspense = self.accounts[SUSPENSE] = Account(AccountSpec(id=SUSPENSE), self.boards)
         self._start_account(suspense)
@@ -107,8 +119,10 @@ class System:
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-        instants = (self.timers.next_ns(), self.boards.breakers.due_steady_ns())
-        return min((ns for ns in instants if ns is not None), default=None)
+        boards = self.boards
+        return earliest(
+            self.timers.next_ns(), boards.breakers.due_steady_ns(), boards.outbox.due_steady_ns()
+        )
 
     def state(self) -> CoreState:
         """Return the state as one tree. Call between inputs."""
@@ -127,6 +141,8 @@ class System:
         routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), self._market)
         routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), self._breakers)
         routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd), limits)
+        asked = (Hello, Resynced, InstructionReport, SessionLost)
+        routes |= dict.fromkeys(asked, self._sessions)
         return routes
 
     def _dispatch_other(self, message: Input) -> None:
@@ -136,6 +152,7 @@ class System:
             ref.tell(message)
         elif isinstance(asked, Elapse):
             self._breakers.tell(WakeAccounts(message.stamp))
+            self._sessions.tell(WakeAccounts(message.stamp))
             self._clock.tell(WakeAccounts(message.stamp))
         elif isinstance(asked, DayBegan):
             for key, account_ref in self._refs.items():
@@ -179,6 +196,7 @@ class System:
             account,
             alerts=self._alerts,
             clock=self._clock,
+            sessions=self._sessions,
             groups=self._groups,
             market=self._market,
             run_queue=self.run_queue,

@@ -89,6 +89,13 @@ class OrdersSettings(Section, kw_only=True, frozen=True):
     reservation_ms: SpanMs = 30_000  # Without news for this long a reservation is suspect.
 
 
+class SessionsSettings(Section, kw_only=True, frozen=True):
+    """What is asked of gateways that say hello."""
+
+    heartbeat_ms: Annotated[int, Meta(ge=10, le=3_600_000)] = 1000  # Three without a word: lost.
+    instruction_ms: SpanMs = 5000  # A gateway that has not done an instruction by then is late.
+
+
 class LoopSettings(Section, kw_only=True, frozen=True):
     """How the event loop waits."""
 
@@ -114,6 +121,7 @@ class Settings(Section, kw_only=True, frozen=True):
     prices: PricesSettings = PricesSettings()
     correlation: CorrelationSettings = CorrelationSettings()
     orders: OrdersSettings = OrdersSettings()
+    sessions: SessionsSettings = SessionsSettings()
     loop: LoopSettings = LoopSettings()
     overload: OverloadSettings = OverloadSettings()
     permissions: Permissions = Permissions()
@@ -131,6 +139,8 @@ def risk_settings(settings: Settings) -> RiskSettings:
         slippage_bps=settings.prices.slippage_bps,
         reservation_ms=settings.orders.reservation_ms,
         fx_pivot=settings.prices.fx_pivot,
+        heartbeat_ms=settings.sessions.heartbeat_ms,
+        instruction_ms=settings.sessions.instruction_ms,
         durability=2 if settings.journal.sync is JournalSync.ALWAYS else 1,
         correlation=settings.correlation,
     )

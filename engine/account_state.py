@@ -38,6 +38,7 @@ class AccountState(Struct):
     windows: dict[str, Window] = {}
     unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
     frozen: str = ""  # Why; empty while it may trade.
+    approved_seq: int = 0  # Of the newest approval.
     day: str = ""  # The calendar day that has begun for it.
     day_open_money: int | None = None  # Equity when it began; None until marks and rates are known.
     day_transfers_money: int = 0  # Since then.

@@ -65,6 +65,7 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     account.state.amended[_identity(amend)] = pending
     if amend.new_client_order_id is not None:
         account.state.aliases[amend.new_client_order_id] = root
+    account.state.approved_seq = stamp.seq
     order.amends.append(pending)
     account.set_leaves(order, order.reachable_lots())
     return verdict

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from engine.breakers import BreakerBoard
 from engine.facts import GroupMoved, Missing
+from engine.gateways import SessionBook
 from engine.groups import GroupTotal, GroupWorth, turnover_of, worth_of
 from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits
+from engine.outbox import Outbox
 from engine.quotes import QuoteBoard, Rate
 from engine.throttle import Window
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
@@ -49,8 +51,10 @@ class Boards:
         "instruments",
         "limits",
         "limits_version",
+        "outbox",
         "permissions",
         "quotes",
+        "sessions",
         "settings",
         "version",
         "windows",
@@ -62,6 +66,8 @@ class Boards:
         self.groups: dict[str, GroupSpec] = {}
         self.quotes = QuoteBoard(self.settings)
         self.breakers = BreakerBoard()
+        self.sessions = SessionBook()
+        self.outbox = Outbox()
         self.limits = LimitSet()
         self.limits_version = 0
         self.permissions = Permissions()

@@ -150,6 +150,7 @@ class Case:
         "symbol_money",
         "told_reference",
         "turnover_money",
+        "unsynced",
         "upper_money",
         "valuation",
         "value_milliticks",
@@ -185,6 +186,7 @@ class Case:
     turnover_money: int | None  # Traded today and working, without this order; None: not known.
     currency_missing: Missing | None  # Set by the check of currency exposure.
     frozen: str  # Why the account is frozen; empty if it is not.
+    unsynced: str  # The gateway that must resynchronise first; empty if it need not.
     valuation: Valuation  # Of the marks of now, where a limit needs it.
     missing: Missing | None  # Why the valuation is not of now.
     day_pnl_money: int

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from msgspec import Struct, field
-
 from engine.account import Account
-from engine.account_state import AccountState
 from engine.alerts import AlertBook, topic_of
 from engine.boards import Boards
-from engine.breakers import BreakerBoard, BreakerBook
-from engine.correlation import CorrelationState
+from engine.core_state import CoreState, restore_boards, state_of
 from engine.desk import (
     AccountMessage,
     AddressedMessage,
@@ -25,20 +21,24 @@ from engine.desk import (
     answer_unknown,
 )
 from engine.facts import (
+    Certified,
     Facts,
     GroupMoved,
+    Instructed,
     LimitsChanged,
+    Posted,
     Raised,
     Recount,
+    Said,
     Stamp,
+    Told,
     WakeAt,
     Watched,
 )
 from engine.market import apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
-from engine.quotes import Quote
+from engine.sessions import SessionDesk, SessionMessage
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
-from engine.throttle import Window
 from engine.timers import Timers
 from engine.universe import (
     account_conflict,
@@ -54,18 +54,17 @@ from riskd.messages import (
     Elapse,
     Error,
     Fill,
-    GroupSpec,
+    Hello,
+    InstructionReport,
     InstrumentAdd,
-    InstrumentSpec,
     Kill,
-    LimitSet,
     LimitsUpdate,
     MarketState,
-    Permissions,
     Published,
     Reset,
     Result,
-    RiskSettings,
+    Resynced,
+    SessionLost,
     SessionRoll,
     Tick,
     Ticks,
@@ -77,6 +76,7 @@ from riskd.messages import (
 BY_LOCAL = "local operator"
 Input = (
     AddressedMessage
+    | SessionMessage
     | TicksMessage
     | BreakerCommand
     | Configure
@@ -87,25 +87,6 @@ Input = (
 )
 
 
-class CoreState(Struct):
-    """All that must not be forgotten, as one tree: its canonical bytes are snapshot and digest."""
-
-    seq: int
-    steady_ns: int
-    settings: RiskSettings
-    instruments: list[InstrumentSpec]
-    groups: dict[str, GroupSpec]
-    limits: LimitSet
-    limits_version: int
-    quotes: dict[str, Quote]
-    correlations: CorrelationState
-    breakers: BreakerBook
-    accounts: dict[str, AccountState]
-    alerts: AlertBook = field(default_factory=AlertBook)
-    permissions: Permissions = Permissions()
-    windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
-
-
 class Topical(NamedTuple):
     """Something to publish and where."""
 
@@ -113,47 +94,14 @@ class Topical(NamedTuple):
     message: Published
 
 
-def state_of(
-    boards: Boards, accounts: dict[str, Account], alerts: AlertBook, stamp: Stamp
-) -> CoreState:
-    """Return a state as one tree that shares its leaves with the engine it was taken from."""
-    return CoreState(
-        seq=stamp.seq,
-        steady_ns=stamp.steady_ns,
-        settings=boards.settings,
-        instruments=[instrument.spec for instrument in boards.instruments.values()],
-        groups=boards.groups,
-        limits=boards.limits,
-        limits_version=boards.limits_version,
-        quotes=boards.quotes.quotes,
-        correlations=boards.quotes.correlations.state,
-        breakers=boards.breakers.book,
-        accounts={key: account.state for key, account in accounts.items()},
-        alerts=alerts,
-        permissions=boards.permissions,
-        windows=boards.windows,
-    )
+def earliest(*instants: int | None) -> int | None:
+    """Return the first of the instants there are, None if there is none."""
+    return min((ns for ns in instants if ns is not None), default=None)
 
 
 def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:
     """Return what is published when another limit set is in force."""
     return LimitsUpdate(limits_version=limits_version, seq=stamp.seq, at_ns=stamp.recv_ns)
-
-
-def restore_boards(boards: Boards, state: CoreState) -> None:
-    """Make fresh boards what `state` says."""
-    boards.put_settings(state.settings)
-    for spec in state.instruments:
-        boards.put_instrument(spec)
-    for symbol, quote in state.quotes.items():
-        boards.quotes.quotes[symbol] = quote
-    boards.quotes.correlations.restore(state.correlations)
-    boards.put_groups(tuple(state.groups.values()))
-    boards.put_limits(state.limits)
-    boards.limits_version = state.limits_version
-    boards.breakers = BreakerBoard(state.breakers)
-    boards.windows = state.windows
-    boards.put_permissions(state.permissions)
 
 
 class Core:
@@ -162,31 +110,36 @@ class Core:
     def __init__(self) -> None:
         self.boards = Boards()
         self.accounts: dict[str, Account] = {}
+        self.sessions = SessionDesk(self.boards, self.accounts)
         self.alerts = AlertBook()
         self.timers = Timers()
         self.tick_counts: dict[str, int] = {}
         self.stamp = Stamp(0, 0, 0)
         self.published: list[Topical] = []
+        self.said: list[Said] = []  # To gateways.
         self._fault_facts: Facts = []  # Of this input's faults: said last, as the supervisor does.
         self._open(AccountSpec(id=SUSPENSE))
 
     def apply(self, message: Input, stamp: Stamp, by: str = BY_LOCAL) -> Answer:
         """Apply one input and everything it causes; return its answer.
 
-        What it published is in `published` until the next input.
+        What it published is in `published`, what it says to gateways in `said`, until the next.
         """
         self.stamp = stamp
-        self.published = []
+        self.published, self.said = [], []
         facts: Facts = []
         self._fault_facts = []
         reply = self._route(message, stamp, by, facts)
-        self._settle([*facts, *self._fault_facts], stamp)
+        self._settle(facts, stamp)
+        self._settle(self._fault_facts, stamp)
         return reply
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-        instants = (self.timers.next_ns(), self.boards.breakers.due_steady_ns())
-        return min((ns for ns in instants if ns is not None), default=None)
+        boards = self.boards
+        return earliest(
+            self.timers.next_ns(), boards.breakers.due_steady_ns(), boards.outbox.due_steady_ns()
+        )
 
     def state(self) -> CoreState:
         """Return the state as one tree that shares its leaves with the engine."""
@@ -200,6 +153,7 @@ class Core:
         self.accounts = {
             key: Account(held.spec, self.boards, held) for key, held in state.accounts.items()
         }
+        self.sessions = SessionDesk(self.boards, self.accounts)
         facts: Facts = []
         self._recount(self.stamp, facts)
         self._settle(facts, self.stamp)
@@ -232,6 +186,7 @@ class Core:
             case Elapse():
                 for event in apply_expiry(self.boards.breakers, stamp, facts):
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
+                self.sessions.elapse(stamp, facts)
                 for key in self.timers.take_due(stamp.steady_ns):
                     self._at_desk(self.accounts[key], message, stamp, facts)
                 return None
@@ -242,6 +197,8 @@ class Core:
                 return None
             case SessionRoll() if message.account is None:
                 return self._roll_all(message, stamp, facts)
+            case Hello() | Resynced() | InstructionReport() | SessionLost():
+                return self.sessions.answer(message, stamp, facts)
             case _:
                 return self._of_account(message, stamp, facts)
 
@@ -303,7 +260,7 @@ class Core:
         return Result(ok=not skipped, data=shown, request_id=message.request_id)
 
     def _settle(self, facts: Facts, stamp: Stamp) -> None:
-        for fact in facts:
+        for fact in facts:  # They may cause further ones, which go last.
             match fact:
                 case Raised():
                     alert = self.alerts.apply(fact, stamp)
@@ -317,6 +274,14 @@ class Core:
                     self.boards.quotes.watch(fact)
                 case LimitsChanged():
                     self._publish("limits", limits_update(fact.limits_version, stamp))
+                case Told():
+                    self._at_desk(self.accounts[fact.account], fact.message, stamp, facts)
+                case Instructed() | Certified():
+                    self.sessions.settle(fact, stamp, facts)
+                case Posted():
+                    self._publish(fact.topic, fact.message)
+                case Said():
+                    self.said.append(fact)
 
     def _publish(self, topic: str, message: Published) -> None:
         self.published.append(Topical(topic, message))

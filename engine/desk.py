@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.amend import decide_amend
 from engine.basket import answer_unknown_basket, decide_basket
+from engine.cancels import cancel_lost
 from engine.conduct import apply_rearm, note_fill
-from engine.facts import Facts, Raised, Recount, Stamp
+from engine.facts import Distrusted, Facts, Raised, Recount, SessionEnded, Stamp
 from engine.fills import (
     apply_bust,
     apply_correct,
@@ -51,6 +52,7 @@ from riskd.messages import (
     Transfer,
     Verdict,
     VerdictVoid,
+    Welcome,
 )
 
 UNBOOKED_MAX = 1000  # Fills of unknown symbols kept per account until the symbol is added.
@@ -71,8 +73,8 @@ AddressedMessage = (
     | VerdictVoid
     | ActorFailed
 )
-AccountMessage = AddressedMessage | Elapse | DayBegan | Recount
-Answer = Verdict | BasketVerdict | Ack | Error | Result | None
+AccountMessage = AddressedMessage | Elapse | DayBegan | Recount | SessionEnded | Distrusted
+Answer = Verdict | BasketVerdict | Ack | Error | Result | Welcome | None
 
 
 def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
@@ -121,6 +123,12 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             return None
         case Recount():
             account.membership.recount(list(account.state.positions))
+            return None
+        case SessionEnded():
+            cancel_lost(account, message, facts)
+            return None
+        case Distrusted():
+            freeze(account, message.reason, facts)
             return None
         case _:
             return _answer_operator(account, message, stamp, facts)

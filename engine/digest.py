@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from engine.core import CoreState
+from engine.core_state import CoreState
 from engine.ledger import Books
 
 DIGEST_BYTES = 16

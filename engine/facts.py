@@ -7,7 +7,14 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from riskd.codes import RejectCode
-from riskd.messages import Severity
+from riskd.messages import (
+    Certificate,
+    Instruction,
+    InstructionAction,
+    OrdersPush,
+    Severity,
+    Side,
+)
 
 
 class Stamp(NamedTuple):
@@ -16,6 +23,7 @@ class Stamp(NamedTuple):
     seq: int
     recv_ns: int  # Wall clock, UTC.
     steady_ns: int  # Never goes backwards; goes on over restarts. Durations use it.
+    session: int = 0  # The session of the gateway that sent it; 0: of none.
 
 
 class Missing(NamedTuple):
@@ -27,6 +35,20 @@ class Missing(NamedTuple):
 
 class Recount(Struct, frozen=True):
     """Ask an account to tell its groups anew all that it could come to."""
+
+
+class SessionEnded(Struct, frozen=True):
+    """Tell an account that a session is lost, so that its orders are cancelled that must be."""
+
+    session: int
+    gateway: str
+    cancels: bool  # Orders that do not say it themselves.
+
+
+class Distrusted(Struct, frozen=True):
+    """Tell an account that its books may lack something: it is frozen."""
+
+    reason: str
 
 
 class Raised(Struct, frozen=True):
@@ -76,5 +98,48 @@ class Watched(Struct, frozen=True):
     after: int
 
 
-Fact = Raised | WakeAt | GroupMoved | LimitsChanged | Watched
+class Told(Struct, frozen=True):
+    """Something that an account must take notice of."""
+
+    account: str
+    message: SessionEnded | Distrusted
+
+
+class Instructed(Struct, frozen=True):
+    """A rule asks that a gateway does something; the outbox numbers it and sees that it is done."""
+
+    account: str
+    action: InstructionAction
+    response_id: str  # What it is a part of.
+    gateway: str = ""  # That sent the order it is about: it is asked first.
+    client_order_id: str | None = None
+    symbol: str | None = None
+    side: Side | None = None
+    quantity: float | None = None
+    price: float | None = None
+
+
+class Certified(Struct, frozen=True):
+    """A working order reduces less than it was certified to."""
+
+    session: int  # That sent the order; 0: none did.
+    certificate: Certificate
+
+
+class Said(Struct, frozen=True):
+    """Something to write to a gateway's session."""
+
+    session: int
+    message: OrdersPush
+
+
+class Posted(Struct, frozen=True):
+    """Something to publish."""
+
+    topic: str
+    message: Instruction | Certificate
+
+
+SessionFact = Instructed | Certified | Said | Posted | Told
+Fact = Raised | WakeAt | GroupMoved | LimitsChanged | Watched | SessionFact
 Facts = list[Fact]

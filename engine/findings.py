@@ -30,10 +30,15 @@ def exceeded(code: RejectCode, limit: ResolvedLimit, value: float, unit: str) ->
         scope=limit.scope,
         scope_id=limit.scope_id,
         limit_type=limit.key,
-        value=value,
+        value=tellable(value),
         limit=limit.value,
         text=f"{limit.key} {shown(value)} > {shown(limit.value)} {unit}".rstrip(),
     )
+
+
+def tellable(value: float) -> float | None:
+    """Return a number as a verdict tells it: infinity has none, and none would survive JSON."""
+    return value if isfinite(value) else None
 
 
 def shown(number: float) -> str:

@@ -26,6 +26,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.now_steady_ns = stamp.steady_ns
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen = state.frozen
+    case.unsynced = boards.sessions.unsynced(stamp.session) if stamp.session else ""
     case.working = state.orders
     case.is_dearer = False
     case.open_count, case.own_lots, case.filled_lots = len(state.orders), 0, 0
@@ -62,10 +63,10 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.lots = lots
     if not case.breakers.quiet and not case.reducing:
         charge_slow(account, case)
-    return _is_unusual(case, frozen=state.frozen != "")
+    return _is_unusual(case)
 
 
-def _is_unusual(case: Case, *, frozen: bool) -> bool:
+def _is_unusual(case: Case) -> bool:
     """Return whether a check other than the ordinary ones could fail."""
     order, plan = case.order, case.plan
     return (
@@ -82,7 +83,8 @@ def _is_unusual(case: Case, *, frozen: bool) -> bool:
         or case.missing is not None
         or case.account_rate is None
         or not case.breakers.quiet
-        or frozen
+        or case.frozen != ""
+        or case.unsynced != ""
         or order.deadline_ns is not None
         or order.reduce_only
         or order.close_position

@@ -53,10 +53,15 @@ class Order(Struct):
     until_steady_ns: int = 0
     report_ids: list[str] = []
     amends: list[PendingAmend] = []  # In flight, oldest first.
+    session: int = 0  # Of the gateway that sent it; 0: of none.
 
     def most_lots(self) -> int:
         """Return the most that may be filled in all, whatever of its changes the venue takes."""
         return max(self.lots, max((amend.lots for amend in self.amends), default=0))
+
+    def newest_seq(self) -> int:
+        """Return the seq of the newest approval of it or of a change in flight."""
+        return self.amends[-1].verdict.seq if self.amends else self.verdict.seq
 
     def reachable_lots(self) -> int:
         """Return the most that may still be filled."""

@@ -8,7 +8,7 @@ from engine.account import Account
 from engine.case import Case, CheckRow, Reference
 from engine.checks.price import reference_of
 from engine.facts import Facts, Stamp, WakeAt
-from engine.findings import reject
+from engine.findings import reject, tellable
 from engine.headroom import largest_passing
 from engine.instruments import Instrument
 from engine.lookup import is_finite, prepare, value_invalid
@@ -128,8 +128,10 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
         lots=case.lots,
         value_milliticks=case.value_milliticks,
         until_steady_ns=until_ns,
+        session=stamp.session,
     )
     state = account.state
+    state.approved_seq = stamp.seq
     if not state.pending:
         facts.append(WakeAt(order.account, until_ns))
     else:  # Deadlines stay in order, also after a configuration that shortened them.
@@ -219,7 +221,7 @@ def explained(case: Case) -> dict[str, object]:
         case.place(0)  # The room there is before this order.
         numbers = binding.numbers(case) if binding.numbers is not None else None
         if numbers is not None:
-            told["headroom"] = numbers[1] - numbers[0]
+            told["headroom"] = tellable(numbers[1] - numbers[0])
     case.place(lots)
     return told
 
@@ -255,6 +257,6 @@ def _result(row: CheckRow, case: Case) -> CheckResult:
     numbers = row.numbers(case) if row.numbers is not None else None
     if numbers is None:
         return CheckResult(code=row.code, passed=passed)
-    value, limit = numbers
-    used = value / limit if limit else None
+    value, limit = tellable(numbers[0]), numbers[1]
+    used = value / limit if limit and value is not None else None
     return CheckResult(code=row.code, passed=passed, value=value, limit=limit, utilization=used)

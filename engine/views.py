@@ -210,6 +210,34 @@ def breakers_view(boards: Boards) -> list[Shown]:
     ]
 
 
+def sessions_view(boards: Boards, accounts: dict[str, Account]) -> list[Shown]:
+    """Return every session that is remembered with what its orders have working, oldest first."""
+    working: dict[int, int] = {}
+    for account in accounts.values():
+        for order in account.state.orders.values():
+            working[order.session] = working.get(order.session, 0) + 1
+    given: dict[int, int] = {}
+    for entry in boards.outbox.outstanding.values():
+        given[entry.session] = given.get(entry.session, 0) + 1
+    return [
+        {
+            "session": number,
+            "gateway": session.gateway,
+            "alive": session.lost_ns is None,
+            "accounts": list(session.accounts),
+            "executes_responses": session.executes_responses,
+            "cancel_on_disconnect": session.cancel_on_disconnect,
+            "must_resync": session.must_resync,
+            "working_orders": working.get(number, 0),
+            "instructions": given.get(number, 0),
+            "opened_ns": session.opened_ns,
+            "lost_ns": session.lost_ns,
+            "lost_reason": session.lost_reason,
+        }
+        for number, session in boards.sessions.sessions.items()
+    ]
+
+
 def alerts_view(book: AlertBook, asked: Alerts) -> list[Alert]:
     """Return the newest alerts that match, the latest last."""
     found = [

@@ -13,6 +13,7 @@ from riskd.messages import (
     InternalMessage,
     Message,
     OrdersAnswer,
+    OrdersPush,
     OrdersRequest,
     Published,
     Result,
@@ -45,6 +46,7 @@ class Codec(Generic[T]):
 
 orders_codec: Codec[OrdersRequest] = Codec(OrdersRequest)
 answers_codec: Codec[OrdersAnswer] = Codec(OrdersAnswer)
+session_codec: Codec[OrdersAnswer | OrdersPush] = Codec(OrdersAnswer | OrdersPush)
 ticks_codec: Codec[TicksMessage] = Codec(TicksMessage)
 control_codec: Codec[ControlMessage] = Codec(ControlMessage)
 control_answers_codec: Codec[Result | Error] = Codec(Result | Error)

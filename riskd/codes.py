@@ -48,6 +48,7 @@ class RejectCode(StrEnum):
     RATE_LIMIT = "RATE_LIMIT"
     GROUP_LIMIT = "GROUP_LIMIT"
     FX_MISSING = "FX_MISSING"
+    UNRECONCILED = "UNRECONCILED"
     OVERLOADED = "OVERLOADED"
     DEADLINE = "DEADLINE"
     INTERNAL_FAULT = "INTERNAL_FAULT"
@@ -228,6 +229,11 @@ CODES: dict[RejectCode, CodeText] = {
     ),
     RejectCode.FX_MISSING: CodeText(
         99, "An exchange rate that the order needs is not known.", "Check the feed of the pair."
+    ),
+    RejectCode.UNRECONCILED: CodeText(
+        99,
+        "The gateway's or the venue's view of the account may differ from riskd's.",
+        "A gateway sends resync, reports what has ended, then sends resynced.",
     ),
     RejectCode.OVERLOADED: CodeText(
         99, "riskd has more waiting than it may hold.", "Wait, then send the same order again."

@@ -7,5 +7,6 @@ from riskd.contract.alerts import *
 from riskd.contract.base import *
 from riskd.contract.control import *
 from riskd.contract.orders import *
+from riskd.contract.sessions import *
 from riskd.contract.specs import *
 from riskd.contract.ticks import *

@@ -22,6 +22,7 @@ from riskd.messages import (
     LimitsSpec,
     MarginModel,
     OrderReport,
+    OrdersPush,
     OrderStatus,
     Permissions,
     RiskSettings,
@@ -80,11 +81,13 @@ class StampedCore:
         self.stamp = Stamp(0, WALL_NS, STEADY_NS)
         self.inputs: list[tuple[Input, Stamp]] = []
         self.published: list[Topical] = []
+        self.said: list[tuple[int, OrdersPush]] = []
 
-    def send(self, message: Input, after_ns: int = 1000) -> Any:
-        """Apply one input and return its answer."""
-        seq, recv_ns, steady_ns = self.stamp
-        return self.send_at(message, Stamp(seq + 1, recv_ns + after_ns, steady_ns + after_ns))
+    def send(self, message: Input, after_ns: int = 1000, session: int = 0) -> Any:
+        """Apply one input, of a gateway's session if one is given, and return its answer."""
+        seq, recv_ns, steady_ns, _ = self.stamp
+        stamp = Stamp(seq + 1, recv_ns + after_ns, steady_ns + after_ns, session)
+        return self.send_at(message, stamp)
 
     def send_at(self, message: Input, stamp: Stamp) -> Any:
         """Apply one input with this stamp and return its answer."""
@@ -92,6 +95,7 @@ class StampedCore:
         self.inputs.append((message, stamp))
         answer = self.core.apply(message, stamp)
         self.published += self.core.published
+        self.said += [(said.session, said.message) for said in self.core.said]
         return answer
 
     def send_all(self, *messages: Input) -> list[Any]:

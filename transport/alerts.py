@@ -20,6 +20,8 @@ TOPIC_CLASSES = (
     "position",
     "limits",
     "heartbeat",
+    "response",
+    "certificate",
 )
 TOPIC_BYTES_MAX = 200
 TOPICS_MAX = 10_000  # Different subscriptions at once; one more is not admitted.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import perf_counter_ns
 from typing import Protocol
 
@@ -20,15 +20,20 @@ from riskd.messages import (
     BasketVerdict,
     Check,
     Error,
+    Hello,
     Message,
     OrdersInput,
     Ping,
     Pong,
+    Resync,
     Scope,
     Verdict,
+    Welcome,
+    WorkingOrders,
 )
 from transport.latency import Latency
-from transport.router import Request, Router, decode_request
+from transport.router import DEALER, Request, Router, decode_request
+from transport.sessions import Links
 from transport.sockets import ORDERS_BYTES_MAX
 
 Reply = Callable[[Answer], None]
@@ -37,11 +42,14 @@ Reply = Callable[[Answer], None]
 class Door(Protocol):
     """What the orders port needs of the house behind it."""
 
-    def admit(self, message: OrdersInput, raw: bytes, reply: Reply) -> int:
+    def admit(self, message: OrdersInput, raw: bytes, reply: Reply, session: int) -> int:
         """Take one input and return its seq; `reply` has been called when this returns."""
 
-    def look(self, message: Check, reply: Reply) -> None:
+    def look(self, message: Check, reply: Reply, session: int) -> None:
         """Answer a dry run."""
+
+    def working_orders(self, session: int, request_id: str | None) -> WorkingOrders | Error:
+        """Return what works of a session's accounts."""
 
     def void(self, verdict: Verdict) -> None:
         """Take back an approval that would leave after its deadline."""
@@ -75,8 +83,12 @@ class OrdersPort:
         on_verdict: Callable[[Check, Verdict], None],
     ) -> None:
         """Serve `socket`. With `holds_for_sync` answers wait for `release` of their seq."""
+        self.links = Links()
         self.router = Router(
-            socket, payload_bytes_max=ORDERS_BYTES_MAX, on_request=self._on_request
+            socket,
+            payload_bytes_max=ORDERS_BYTES_MAX,
+            on_request=self._on_request,
+            on_gone=self.links.gone,
         )
         self.latency = Latency()
         self.watched = False  # Somebody subscribed to verdicts.
@@ -101,31 +113,69 @@ class OrdersPort:
 
     def _on_request(self, request: Request) -> None:
         begun_ns = perf_counter_ns()
+        session = self.links.heard(request.peer)
         message = decode_request(orders_codec, self.router, request)
         if message is None:
             return
         if type(message) is Check:
-            self._judge(message, request)
+            self._judge(message, request, session)
             self.latency.add(perf_counter_ns() - begun_ns)
         elif isinstance(message, Ping):
-            self._pong(message, request)
+            self.router.answer(request, self._pong(session, message.request_id))
+        elif isinstance(message, Hello):
+            self._greet(message, request, session)
+        elif isinstance(message, Resync):
+            self.router.answer(request, self._door.working_orders(session, message.request_id))
         else:
-            self._admit(message, request)
+            self._admit(message, request, session)
 
-    def _judge(self, check: Check, request: Request) -> None:
+    def say(self, session: int, message: Message) -> None:
+        """Write to a gateway unasked, if it is one that can be; `flush` sends it."""
+        request = self.links.request_of(session)
+        if request is not None:
+            self._send(request, message, self._door.last_seq)
+
+    def beat(self, standing: Iterable[int]) -> list[tuple[int, str]]:
+        """Send gateways their heartbeat; return the sessions that are lost now, and why."""
+        for session, request in self.links.writable():
+            self.router.answer(request, self._pong(session, None))
+        self.router.flush()
+        return self.links.beat(standing)
+
+    def _greet(self, hello: Hello, request: Request, session: int) -> None:
+        if hello.executes_responses and request.envelope != DEALER:
+            text = "a REQ cannot be sent instructions: say hello from a DEALER, in one frame"
+            error = Error(
+                code="refused",
+                text=text,
+                field="$.executes_responses",
+                request_id=hello.request_id,
+            )
+            self.router.refuse(request, error)
+            return
+
+        def welcome(answer: Answer) -> None:
+            if isinstance(answer, Welcome):
+                self.links.open(answer.session, request)
+            self._send(request, answer, self._door.last_seq)
+
+        if not self._door.admit(hello, request.payload, welcome, session):
+            self._not_taken(hello, request)
+
+    def _judge(self, check: Check, request: Request, session: int) -> None:
         door = self._door
         if check.dry_run:
-            door.look(check, lambda answer: self._send(request, answer, 0))
+            door.look(check, lambda answer: self._send(request, answer, 0), session)
             return
         if len(self._held) >= self._held_max:
             text = "too many verdicts wait for the journal"
             self.router.answer(request, self._refused(check, RejectCode.OVERLOADED, text))
             return
-        self._admit(check, request)
+        self._admit(check, request, session)
 
-    def _admit(self, message: OrdersInput, request: Request) -> None:
+    def _admit(self, message: OrdersInput, request: Request, session: int) -> None:
         answered: list[Answer] = []
-        seq = self._door.admit(message, request.payload, answered.append)
+        seq = self._door.admit(message, request.payload, answered.append, session)
         if not seq:
             self._not_taken(message, request)
         for answer in answered:
@@ -140,7 +190,7 @@ class OrdersPort:
             for check, verdict in zip(message.orders, answer.verdicts, strict=True):
                 self._on_verdict(check, verdict)
 
-    def _send(self, request: Request, answer: Answer, seq: int) -> None:
+    def _send(self, request: Request, answer: Answer | Message, seq: int) -> None:
         assert answer is not None  # Every message of this port has an answer.
         if self._holds and seq:
             self._held.append((seq, request, answer))
@@ -175,12 +225,12 @@ class OrdersPort:
         found = reject(code, text, Scope.FIRM, "firm")
         return denied(check, Stamp(0, self._door.now_ns(), 0), (found,), 0)
 
-    def _pong(self, ping: Ping, request: Request) -> None:
+    def _pong(self, session: int, request_id: str | None) -> Pong:
         door = self._door
-        pong = Pong(
+        return Pong(
             server_ns=door.now_ns(),
             last_seq=door.last_seq,
             state=door.state,
-            request_id=ping.request_id,
+            request_id=request_id,
+            session=session or None,
         )
-        self.router.answer(request, pong)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from actors.inputs import Message
-from actors.sequencer import Sequencer, Source, replayed
+from actors.inputs import Input, Message
+from actors.sequencer import Sequencer, Source, sent_in
 from actors.system import System
 from engine.desk import Answer
+from engine.facts import Stamp
 from riskd.codec import (
     control_codec,
     encode_msgpack,
@@ -26,10 +27,12 @@ from riskd.messages import (
     Error,
     InternalMessage,
     OrdersInput,
+    SessionLost,
     TicksMessage,
     Universe,
     Verdict,
     VerdictVoid,
+    WorkingOrders,
 )
 from transport.clock import Clock
 from transport.days import Days
@@ -72,9 +75,9 @@ class Door:
         """Return the wall clock."""
         return self._clock.wall_ns()
 
-    def admit(self, message: OrdersInput, raw: bytes, reply: Reply) -> int:
+    def admit(self, message: OrdersInput, raw: bytes, reply: Reply, session: int = 0) -> int:
         """Take an input of the orders port; return its seq, 0 if it could not be journalled."""
-        return self._admit(message, raw, Source.ORDERS, reply)
+        return self._admit(message, raw, Source.ORDERS, reply, session)
 
     def admit_ticks(self, message: TicksMessage, raw: bytes) -> None:
         """Take market data."""
@@ -86,9 +89,17 @@ class Door:
             text = f"not taken: {self.refusal}"
             reply(Error(code="internal", text=text, request_id=message.request_id))
 
-    def look(self, message: Check, reply: Reply) -> None:
+    def look(self, message: Check, reply: Reply, session: int = 0) -> None:
         """Answer a dry run."""
-        self._sequencer.look(message, reply)
+        self._sequencer.look(message, reply, session)
+
+    def working_orders(self, session: int, request_id: str | None) -> WorkingOrders | Error:
+        """Return what works of a session's accounts."""
+        return self._system.sessions.working_orders(session, self.last_seq, request_id)
+
+    def lose(self, session: int, reason: str) -> None:
+        """Journal that a session is lost, and do what follows from it."""
+        self.inject(SessionLost(session=session, reason=reason))
 
     def void(self, verdict: Verdict) -> None:
         """Take back an approval that would leave after its deadline."""
@@ -127,17 +138,26 @@ class Door:
         """Fold the journal into the system; return how many records there were."""
         count = 0
         for seq, recv_ns, steady_ns, source, raw in self._journal.replay():
-            message = _CODECS[source].decode(raw)
+            port, session, sent = sent_in(source, raw)
+            message = _CODECS[port].decode(sent)
             if isinstance(message, ActorFailed) and message in self._failures:
                 self._failures.remove(message)  # The fault came again, and so did its freeze.
-            self._system.dispatch(replayed(message, seq, recv_ns, steady_ns))
+            stamp = Stamp(seq, recv_ns, steady_ns, session)
+            self._system.dispatch(Input(message, stamp))
             count += 1
         self._journal_failures()
         return count
 
-    def _admit(self, message: Message, raw: bytes, source: Source, reply: Reply | None) -> int:
+    def _admit(
+        self,
+        message: Message,
+        raw: bytes,
+        source: Source,
+        reply: Reply | None,
+        session: int = 0,
+    ) -> int:
         try:
-            seq = self._sequencer.admit(message, raw, source, reply)
+            seq = self._sequencer.admit(message, raw, source, reply, session)
         except (JournalFull, JournalFailed) as error:
             self.refusal = str(error)
             self.refused += 1

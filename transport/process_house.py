@@ -21,6 +21,7 @@ from riskd import __version__
 from riskd.messages import (
     Check,
     Heartbeat,
+    Message,
     Published,
     Severity,
     Stop,
@@ -59,6 +60,7 @@ class House:
         self.system = System(
             self._run_queue,
             publish=self._publish,
+            say=self._say_to,
             failed=self._on_account_failed,
             fatal=self._on_fatal,
         )
@@ -98,6 +100,7 @@ class House:
         self._every("due", DUE_S, self.door.elapse_if_due)
         self._every("days", DAYS_S, self.door.begin_days)
         self._every("heartbeat", publish.heartbeat_ms / 1000, self._beat)
+        self._every("sessions", self.settings.sessions.heartbeat_ms / 1000, self._beat_sessions)
         self._every("publish", publish.publish_ms / 1000, self._publish_state)
         return self.ports
 
@@ -134,6 +137,24 @@ class House:
         if self.ports is not None:
             self.ports.alerts.publish(topic, message)
             self._poller.poke(self.ports.alerts)
+
+    def _say_to(self, session: int, message: Message) -> None:
+        if self.ports is not None:
+            self.ports.orders.say(session, message)
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Send what was written to gateways unasked, whatever caused it."""
+        if self.ports is not None:
+            self.ports.orders.router.flush()
+            self._poller.poke(self.ports.orders.router)
+
+    def _beat_sessions(self) -> None:
+        assert self.ports is not None
+        standing = [session.number for session in self.system.boards.sessions.standing()]
+        for number, reason in self.ports.orders.beat(standing):
+            self.door.lose(number, reason)
+        self._poller.poke(self.ports.orders.router)
 
     def _publish_verdict(self, check: Check, verdict: Verdict) -> None:
         event = VerdictEvent(

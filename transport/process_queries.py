@@ -17,6 +17,7 @@ from engine.views import (
     limits_view,
     orders_view,
     positions_view,
+    sessions_view,
     verdict_view,
 )
 from riskd.messages import (
@@ -32,6 +33,7 @@ from riskd.messages import (
     Orders,
     Positions,
     Result,
+    Sessions,
     Status,
     VerdictRequest,
 )
@@ -88,6 +90,8 @@ class Queries:
                 return limits_view(boards, query.scope)
             case Breakers():
                 return breakers_view(boards)
+            case Sessions():
+                return sessions_view(boards, accounts)
             case Alerts():
                 return alerts_view(system.alert_book, query)
             case VerdictRequest():

@@ -43,8 +43,11 @@ class Router(Reader):
         *,
         payload_bytes_max: int,
         on_request: Callable[[Request], None],
+        on_gone: Callable[[bytes], None] | None = None,
     ) -> None:
+        """Read `socket`; `on_gone` is told of a peer whose connection was found to be no more."""
         super().__init__(socket)
+        self._on_gone = on_gone
         self.counts: Counter[str] = Counter()
         self._payload_bytes_max = payload_bytes_max
         self._on_request = on_request
@@ -73,6 +76,8 @@ class Router(Reader):
             except zmq.ZMQError as error:
                 gone = error.errno == zmq.EHOSTUNREACH
                 self.counts["answers_unroutable" if gone else "answers_dropped"] += 1
+                if gone and self._on_gone is not None:
+                    self._on_gone(request.peer)
         answers.clear()
 
     def _flush(self) -> None:

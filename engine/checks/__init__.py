@@ -265,6 +265,7 @@ CHECKS: tuple[CheckRow, ...] = (
         warns=True,
     ),
     CheckRow(RejectCode.FX_MISSING, conduct.check_fx_missing, reducing_passes=True),
+    CheckRow(RejectCode.UNRECONCILED, state.check_unsynced),
     CheckRow(RejectCode.DEADLINE, state.check_deadline),
 )
 

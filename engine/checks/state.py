@@ -72,6 +72,17 @@ def check_slowed(case: Case) -> Reject | None:
     return replace(found, text=text, retry_after_ns=slowed.retry_after_ns)
 
 
+def check_unsynced(case: Case) -> Reject | None:
+    """A gateway that may not know what works of its accounts must resynchronise first.
+
+    Formula: since its `hello`, the session has sent `resynced`, or `must_resync` was false
+    """
+    if not case.unsynced:
+        return None
+    text = f"gateway {case.unsynced} must resynchronise first: send resync, then resynced"
+    return reject_case(case, RejectCode.UNRECONCILED, text)
+
+
 def check_deadline(case: Case) -> Reject | None:
     """A verdict later than the order's deadline is a denial.
 

@@ -26,7 +26,9 @@ from riskd.gaps import Gap
 from riskd.messages import (
     Alert,
     Breaker,
+    Certificate,
     Heartbeat,
+    Instruction,
     LimitsUpdate,
     PnlUpdate,
     PositionUpdate,
@@ -162,6 +164,8 @@ def line_of(message: Published) -> str:
                 f"({span(message.mark_age_ns)} old)  "
                 f"unrealized {money(message.unrealized, message.currency)}"
             )
+        case Instruction() | Certificate():
+            return _order_line(message)
         case LimitsUpdate():
             return f"LIMITS    v{message.limits_version}  seq {message.seq:,}"
         case Heartbeat():
@@ -172,6 +176,16 @@ def line_of(message: Published) -> str:
             )
         case unprinted:
             assert_never(unprinted)
+
+
+def _order_line(message: Instruction | Certificate) -> str:
+    if isinstance(message, Certificate):
+        left = f"certified {number(message.quantity)}" if message.quantity else "revoked"
+        name = f"{message.account}  {message.client_order_id}"
+        return f"CERTIFICATE  {name}  {left}  {message.reason}"
+    order = message.client_order_id or message.symbol or "all"
+    size = "" if message.quantity is None else f"  {message.side} {number(message.quantity)}"
+    return f"INSTRUCTION  {message.account}  {message.action} {order}{size}"
 
 
 def _verdict_line(message: VerdictEvent) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riskd.contract.base import Answer, Severity, Side
 from riskd.contract.orders import Reject
+from riskd.contract.sessions import Certificate, Instruction
 
 
 class Alert(Answer, frozen=True, kw_only=True, tag="alert"):
@@ -123,4 +124,14 @@ class Heartbeat(Answer, frozen=True, kw_only=True, tag="heartbeat"):
     pub_seq: int = 0
 
 
-Published = Alert | Breaker | VerdictEvent | PnlUpdate | PositionUpdate | LimitsUpdate | Heartbeat
+Published = (
+    Alert
+    | Breaker
+    | VerdictEvent
+    | PnlUpdate
+    | PositionUpdate
+    | LimitsUpdate
+    | Heartbeat
+    | Instruction
+    | Certificate
+)

@@ -82,6 +82,10 @@ class Breakers(ControlRequest, frozen=True, kw_only=True, tag="breakers"):
     """Every breaker and kill in force."""
 
 
+class Sessions(ControlRequest, frozen=True, kw_only=True, tag="sessions"):
+    """Every session of a gateway that stands, and the last ones that were lost."""
+
+
 class VerdictRequest(ControlRequest, frozen=True, kw_only=True, tag="verdict"):
     """Why: the remembered verdict of an order."""
 
@@ -207,6 +211,13 @@ class ActorFailed(Message, frozen=True, kw_only=True, tag="actor_failed"):
     reason: Text = ""
 
 
+class SessionLost(Message, frozen=True, kw_only=True, tag="session_lost"):
+    """A gateway's session was lost. Written to the journal by riskd itself."""
+
+    session: Count  # The seq of the hello that opened it.
+    reason: Text = ""
+
+
 class Result(Answer, frozen=True, kw_only=True, tag="result"):
     """The answer to a control request that could be carried out."""
 
@@ -225,6 +236,7 @@ ControlQuery = (
     | Limits
     | Alerts
     | Breakers
+    | Sessions
     | VerdictRequest
     | Metrics
 )
@@ -241,7 +253,7 @@ ControlCommand = (
     | SessionRoll
 )
 ControlMessage = ControlQuery | ControlCommand | Stop
-InternalMessage = Configure | Elapse | DayBegan | VerdictVoid | ActorFailed
+InternalMessage = Configure | Elapse | DayBegan | VerdictVoid | ActorFailed | SessionLost
 ControlAnswer = Result | Error
 ScopeName = Scope
 PartBase = Part

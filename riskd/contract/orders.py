@@ -23,6 +23,7 @@ from riskd.contract.base import (
     TimeInForce,
     UniqueId,
 )
+from riskd.contract.sessions import Resync, SessionAnswer, SessionInput
 
 BASKET_ORDERS_MAX = 1000
 
@@ -52,6 +53,7 @@ class Check(Message, frozen=True, kw_only=True, tag="check"):
     stop_loss: float | None = None
     take_profit: float | None = None
     deadline_ns: InstantNs | None = None  # A verdict that is later than this instant is a denial.
+    cancel_on_disconnect: bool | None = None  # Absent: as its session says, but gtc and gtd stay.
     dry_run: bool = False  # Same answer, nothing reserved, nothing remembered.
     explain: bool = False  # Also list every check with its numbers.
     request_id: OrderId | None = None
@@ -157,8 +159,10 @@ class Ping(Message, frozen=True, kw_only=True, tag="ping"):
     request_id: OrderId | None = None
 
 
-OrdersInput = Check | Amend | Basket | OrderReport | Fill | FillBust | FillCorrect | Transfer
-OrdersRequest = OrdersInput | Ping
+OrdersInput = (
+    Check | Amend | Basket | OrderReport | Fill | FillBust | FillCorrect | Transfer | SessionInput
+)
+OrdersRequest = OrdersInput | Resync | Ping
 
 
 class Reject(Part, frozen=True, kw_only=True):
@@ -237,25 +241,26 @@ class BasketVerdict(Answer, tag="basket_verdict", frozen=True, kw_only=True):
 
 
 class Ack(Answer, frozen=True, kw_only=True, tag="ack"):
-    """The one answer to a report, a fill, a bust, a correction or a transfer.
+    """The one answer to a report, a fill, a bust, a correction, a transfer or a `resynced`.
 
     Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
-    off_tick, conflict, mismatch, already_terminal, not_busted.
+    off_tick, conflict, mismatch, already_terminal, not_busted, unknown_instruction.
     """
 
     seq: int
-    ref: str  # The report_id, exec_id or transfer_id.
+    ref: str  # The report_id, exec_id, transfer_id or instruction_id; of `resynced` its seq.
     duplicate: bool
     flags: tuple[str, ...]
 
 
 class Pong(Answer, frozen=True, kw_only=True, tag="pong"):
-    """The answer to `ping`."""
+    """The answer to `ping`; sent unasked, as a heartbeat, to a DEALER that has a session."""
 
     server_ns: int
     last_seq: int
     state: str  # active, killed, stopping.
     request_id: str | None = None
+    session: int | None = None  # Of this connection; absent: none stands, say hello (again).
 
 
 ErrorCode = Literal[
@@ -279,5 +284,5 @@ class Error(Answer, frozen=True, kw_only=True, tag="error"):
     request_id: str | None = None
 
 
-OrdersAnswer = Verdict | BasketVerdict | Ack | Pong | Error
+OrdersAnswer = Verdict | BasketVerdict | Ack | Pong | Error | SessionAnswer
 Seq = Count

@@ -8,17 +8,22 @@ from __future__ import annotations
 from msgspec import Struct
 
 from riskd import messages as m
+from riskd.examples import sessions
 from riskd.examples.control import CONTROL, JOURNAL
 from riskd.examples.orders import ANSWERS, ORDERS, TICKS
 from riskd.examples.published import PUBLISHED
 
 EXAMPLES: tuple[m.Message, ...] = (
     *ORDERS,
+    *sessions.REQUESTS,
     *ANSWERS,
+    *sessions.ANSWERS,
+    *sessions.UNASKED,
     *TICKS,
     *PUBLISHED,
     *CONTROL,
     *JOURNAL,
+    *sessions.JOURNAL,
 )
 _BY_TYPE: dict[type[Struct], m.Message] = {type(example): example for example in EXAMPLES}
 

@@ -24,6 +24,7 @@ CONTROL = (
     m.Limits(scope="account:A1"),
     m.Alerts(since=40, severity=m.Severity.HIGH),
     m.Breakers(),
+    m.Sessions(request_id="c-9"),
     m.VerdictRequest(account="A1", client_order_id="o-2"),
     m.Metrics(),
     m.Kill(scope="account", scope_id="A1", reason="The feed looks wrong."),

@@ -37,6 +37,13 @@ SECTIONS = (
         messages.OrdersAnswer,
     ),
     Section(
+        "Orders port: unasked",
+        "To a gateway that is a DEALER and said `hello` in one frame, as one frame in the encoding "
+        "of its hello; `pong` comes so too, as a heartbeat. Published as well, see the alerts "
+        "port.",
+        messages.OrdersPush,
+    ),
+    Section(
         "Ticks port",
         "Market data. Nothing is answered; what cannot be taken is counted and left out.",
         messages.TicksMessage,

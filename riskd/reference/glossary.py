@@ -19,6 +19,7 @@ GLOSSARY: dict[str, str] = {
     "transfer_id": "Unique per account; a repeat changes nothing.",
     "reservation_id": "What the approval reserved: the id of the order.",
     "breaker_id": "Number of the breaker, to reset it by.",
+    "instruction_id": "riskd's id of the instruction; it is carried out once.",
     "alert_id": "Number of the alert, rising.",
     "strategy": "What sent it; limits may be set for a strategy.",
     "trader": "Who sent it; limits may be set for a trader.",

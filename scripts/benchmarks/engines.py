@@ -132,7 +132,7 @@ class LiveEngine:
 
 def start_system(run_queue: RunQueue) -> System:
     """Return the actors on a queue; a fault of any of them ends the benchmark."""
-    return System(run_queue, publish=_unheard, failed=_stop, fatal=_stop)
+    return System(run_queue, publish=_unheard, say=_unsaid, failed=_stop, fatal=_stop)
 
 
 def stop_system(run_queue: RunQueue) -> None:
@@ -160,6 +160,10 @@ def _told(answered: Answer) -> Message:
 
 def _unheard(topic: str, message: object) -> None:
     """Publish to nobody."""
+
+
+def _unsaid(session: int, message: object) -> None:
+    """Say it to no gateway."""
 
 
 def _stop(*what: object) -> NoReturn:

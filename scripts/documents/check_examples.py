@@ -14,6 +14,7 @@ from riskd.messages import (
     DuplicateOrders,
     Fill,
     GroupSpec,
+    Hello,
     InstrumentKind,
     InstrumentSpec,
     Kill,
@@ -60,6 +61,7 @@ class Example(NamedTuple):
     after_ns: int = 1000  # From what was before to the order.
     group_limits: dict[str, Any] = {}
     permissions: Permissions = Permissions()
+    in_session: bool = False  # Of the hello that comes last before it.
 
 
 def an_order(order_id: str = "o-1", **fields: Any) -> Check:
@@ -168,6 +170,9 @@ EXAMPLES: dict[str, Example] = {
         {"quantity": 11.0}, group_limits={"gross_exposure": LimitValue(value=1000, hard=False)}
     ),
     "check_fx_missing": Example({}, {"order_notional": 1000}, account={"currency": "CHF"}),
+    "check_unsynced": Example(
+        {"price": 99.0}, before=(*BEFORE, Hello(gateway="G1")), in_session=True
+    ),
     "check_deadline": Example({"deadline_ns": 1}),
 }
 
@@ -194,7 +199,8 @@ def play(example: Example) -> Verdict:
         stamp = Stamp(stamp.seq + 1, stamp.recv_ns + 1000, stamp.steady_ns + 1000)
         core.apply(message, stamp)
     at_ns = stamp.recv_ns + example.after_ns
-    verdict = core.apply(an_order(**example.order), Stamp(stamp.seq + 1, at_ns, at_ns))
+    session = stamp.seq if example.in_session else 0
+    verdict = core.apply(an_order(**example.order), Stamp(stamp.seq + 1, at_ns, at_ns, session))
     assert isinstance(verdict, Verdict)
     return verdict
 

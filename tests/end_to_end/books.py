@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from actors.sequencer import Source
+from actors.sequencer import Source, sent_in
 from engine.core import Core
 from engine.digest import state_digest
 from engine.facts import Stamp
@@ -32,7 +32,8 @@ def replayed(data_dir: Path, seq_last: int) -> Core:
         for seq, recv_ns, steady_ns, source, raw in journal.replay():
             if seq > seq_last:
                 break
-            core.apply(CODECS[source].decode(raw), Stamp(seq, recv_ns, steady_ns))
+            port, session, sent = sent_in(source, raw)
+            core.apply(CODECS[port].decode(sent), Stamp(seq, recv_ns, steady_ns, session))
     return core
 
 

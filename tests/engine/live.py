@@ -11,7 +11,7 @@ from actors.runtime import ActorFault, RunQueue
 from actors.system import System
 from engine.core import Input
 from engine.facts import Stamp
-from riskd.messages import Published
+from riskd.messages import OrdersPush, Published
 
 
 class Live:
@@ -19,6 +19,7 @@ class Live:
 
     def __init__(self) -> None:
         self.published: list[tuple[str, Published]] = []
+        self.said: list[tuple[int, OrdersPush]] = []
         self.failed: list[tuple[str, str]] = []
         self.fatal: list[ActorFault] = []
         self._scheduled: list[Any] = []
@@ -27,6 +28,7 @@ class Live:
         self.system = System(
             self._queue,
             publish=lambda topic, message: self.published.append((topic, message)),
+            say=lambda session, message: self.said.append((session, message)),
             failed=lambda account, reason: self.failed.append((account, reason)),
             fatal=self.fatal.append,
         )
@@ -35,6 +37,7 @@ class Live:
     def send(self, message: Input, stamp: Stamp) -> Any:
         """Dispatch one input and return its answer; None if it has none."""
         self.published.clear()
+        self.said.clear()
         answers: list[Any] = []
         self.system.dispatch(Envelope(message, stamp, answers.append))
         assert len(answers) <= 1

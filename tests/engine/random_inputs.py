@@ -31,6 +31,8 @@ from riskd.messages import (
     FillBust,
     FillCorrect,
     GroupSpec,
+    Hello,
+    InstructionReport,
     InstrumentAdd,
     Kill,
     LimitSet,
@@ -41,7 +43,9 @@ from riskd.messages import (
     OrderRelease,
     OrderType,
     Reset,
+    Resynced,
     RiskSettings,
+    SessionLost,
     SessionRoll,
     Tick,
     Ticks,
@@ -126,6 +130,7 @@ class Inputs:
         self.number = 0
         self.orders: list[Check] = []
         self.execs: list[tuple[str, str]] = []
+        self.sessions: list[int] = []  # What hellos would open; some are refused, or continue one.
 
     def draw(self, count: int) -> list[tuple[Input, Stamp]]:
         """Return `count` inputs with their stamps, the configuration and quotes first."""
@@ -138,7 +143,12 @@ class Inputs:
             steady_ns += self.random.choice([0, 1000, MS, 20 * MS, 100 * MS])
             drift_ns = self.random.choice([0, 0, 0, -SECOND, 3 * SECOND])  # A clock may step.
             stamp = Stamp(seq, WALL_NS + steady_ns + drift_ns, steady_ns)
-            found.append((as_decoded(message), stamp))
+            decoded = as_decoded(message)
+            if isinstance(decoded, Hello) or self.random.random() < 0.5:
+                stamp = stamp._replace(session=self.random.choice([0, *self.sessions[-3:]]))
+            if isinstance(decoded, Hello):
+                self.sessions.append(seq)
+            found.append((decoded, stamp))
         return found
 
     def _draw(self) -> Input:
@@ -150,6 +160,7 @@ class Inputs:
             self._fill: 12,
             self._change: 5,
             self._tick: 24,
+            self._session: 2,
             self._rare: 3,
         }
         kind = self.random.choices(list(kinds), list(kinds.values()))[0]
@@ -264,6 +275,22 @@ class Inputs:
             seq = random.choice([None, random.randint(1, 300)])
             ticks.append(Tick(symbol=symbol, bid=bid, ask=ask, seq=seq))
         return ticks[0] if len(ticks) == 1 else Ticks(ticks=ticks)
+
+    def _session(self) -> Input:
+        random = self.random
+        choices: list[Input] = [
+            Hello(
+                gateway=random.choice(["G1", "G2"]),
+                accounts=random.choice([(), ("A1",), ("A1", "A2"), ("ghost",)]),
+                executes_responses=random.random() < 0.7,
+                cancel_on_disconnect=random.random() < 0.7,
+                last_seq=random.choice([None, *[self.number] * 9, 5 * self.number]),
+            ),
+            SessionLost(session=random.randint(1, self.number), reason="drill"),
+            Resynced(seq=self.number + len(QUOTES)),
+            InstructionReport(instruction_id="nothing", status="done"),
+        ]
+        return random.choices(choices, [3, 3, 6, 1])[0]
 
     def _rare(self) -> Input:
         random, account = self.random, self._account()

@@ -482,7 +482,7 @@ ORDER_IN_WORDS = [
     "CONCENTRATION", "LEVERAGE", "MARGIN", "BUYING_POWER",
     "RISK_PER_TRADE", "SELF_MATCH", "DUPLICATE_CONTENT", "REPEATED_EXECUTION", "RATE_LIMIT",
     "RATE_LIMIT", "RATE_LIMIT", "RATE_LIMIT",
-    "GROUP_LIMIT", "FX_MISSING", "DEADLINE",
+    "GROUP_LIMIT", "FX_MISSING", "UNRECONCILED", "DEADLINE",
 ]  # fmt: skip
 
 
@@ -536,6 +536,7 @@ def test_e05_all_reasons_are_listed_in_the_documented_order_and_the_first_is_pri
         "CURRENCY_EXPOSURE",
         "GROUP_LIMIT",
         "SELF_MATCH",
+        "UNRECONCILED",  # Of no session.
     }
     absent |= {"MARGIN", "BUYING_POWER"} - {margin}
     absent |= {"BREAKER_OPEN"} if killed and "BREAKER_OPEN" not in told else set()

@@ -37,6 +37,7 @@ def test_live_system_equals_the_core_on_random_inputs(seed):
             assert encode_msgpack(answer) == encode_msgpack(expected), message
             told = [(topical.topic, topical.message) for topical in core.published]
             assert encode_msgpack(live.published) == encode_msgpack(told), message
+            assert live.said == [(said.session, said.message) for said in core.said], message
             assert live.system.due_ns() == core.due_ns()
             if number % 50 == 0:
                 assert state_digest(live.system.state()) == state_digest(core.state())

@@ -82,7 +82,7 @@ def test_e07_wake_up_that_only_one_of_two_engines_gets_changes_nothing():
     house.send(InstrumentAdd(instrument=replace(STOCK, symbol="NEW")))
     restored = StampedCore(Core())
     restored.core.restore(decode_state(encode_state(house.core.state())))
-    seq, recv_ns, steady_ns = house.stamp
+    seq, recv_ns, steady_ns, _ = house.stamp
     later = Stamp(seq + 1, recv_ns + 60 * SECOND, steady_ns + 60 * SECOND)
     for one in (house, restored):
         one.send_at(Elapse(), later)

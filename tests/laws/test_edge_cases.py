@@ -25,8 +25,6 @@ ABSENT = {  # Why an edge case has no test yet. A line goes when its test comes.
     53: "Drawdown comes with the book of the measures.",
     56: "The budget of cancels is being built.",
     57: "Rates of the firm and of sessions are being built.",
-    69: "Cancel on disconnect comes with the sessions of gateways.",
-    70: "Sessions of gateways are being built.",
     73: "Permissions are being built.",
     77: "Overrides are being built.",
     79: "Thresholds come with the book of the measures.",

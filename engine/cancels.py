@@ -1,0 +1,42 @@
+"""Cancels that riskd itself asks for: what they end stays counted until the venue has said so."""
+
+from __future__ import annotations
+
+from engine.account import Account
+from engine.facts import Facts, Instructed, SessionEnded
+from engine.orders import Order, OrderState
+from riskd.messages import InstructionAction, TimeInForce
+
+KEPT = (TimeInForce.GTC, TimeInForce.GTD)  # Outlive a session, unless the order says otherwise.
+
+
+def request_cancel(account: Account, order: Order, response_id: str, facts: Facts) -> None:
+    """Have a working order cancelled; one that is being cancelled already is left alone."""
+    if order.state is OrderState.CANCEL_PENDING:
+        return
+    order.state = OrderState.CANCEL_PENDING
+    facts.append(
+        Instructed(
+            account.id,
+            InstructionAction.CANCEL,
+            response_id,
+            gateway=account.boards.sessions.gateway_of(order.session),
+            client_order_id=order.check.client_order_id,
+            symbol=order.check.symbol,
+            side=order.check.side,
+        )
+    )
+
+
+def cancel_lost(account: Account, ended: SessionEnded, facts: Facts) -> None:
+    """Have those orders of a lost session cancelled whose policy says so."""
+    for order in account.state.orders.values():
+        if order.session == ended.session and _is_cancelled(order, ended):
+            request_cancel(account, order, f"session_lost-{ended.session}", facts)
+
+
+def _is_cancelled(order: Order, ended: SessionEnded) -> bool:
+    told = order.check.cancel_on_disconnect
+    if told is not None:
+        return told
+    return ended.cancels and order.check.time_in_force not in KEPT

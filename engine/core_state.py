@@ -1,0 +1,80 @@
+"""All that must not be forgotten, as one tree of structs: snapshot and digest are made of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct, field
+
+from engine.account import Account
+from engine.account_state import AccountState
+from engine.alerts import AlertBook
+from engine.boards import Boards
+from engine.breakers import BreakerBoard, BreakerBook
+from engine.correlation import CorrelationState
+from engine.facts import Stamp
+from engine.gateways import SessionBook
+from engine.outbox import Outbox
+from engine.quotes import Quote
+from engine.throttle import Window
+from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
+
+
+class CoreState(Struct):
+    """All that must not be forgotten, as one tree: its canonical bytes are snapshot and digest."""
+
+    seq: int
+    steady_ns: int
+    settings: RiskSettings
+    instruments: list[InstrumentSpec]
+    groups: dict[str, GroupSpec]
+    limits: LimitSet
+    limits_version: int
+    quotes: dict[str, Quote]
+    correlations: CorrelationState
+    breakers: BreakerBook
+    accounts: dict[str, AccountState]
+    alerts: AlertBook = field(default_factory=AlertBook)
+    permissions: Permissions = Permissions()
+    windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
+    sessions: SessionBook = field(default_factory=SessionBook)
+    outbox: Outbox = field(default_factory=Outbox)
+
+
+def state_of(
+    boards: Boards, accounts: dict[str, Account], alerts: AlertBook, stamp: Stamp
+) -> CoreState:
+    """Return a state as one tree that shares its leaves with the engine it was taken from."""
+    return CoreState(
+        seq=stamp.seq,
+        steady_ns=stamp.steady_ns,
+        settings=boards.settings,
+        instruments=[instrument.spec for instrument in boards.instruments.values()],
+        groups=boards.groups,
+        limits=boards.limits,
+        limits_version=boards.limits_version,
+        quotes=boards.quotes.quotes,
+        correlations=boards.quotes.correlations.state,
+        breakers=boards.breakers.book,
+        accounts={key: account.state for key, account in accounts.items()},
+        alerts=alerts,
+        permissions=boards.permissions,
+        windows=boards.windows,
+        sessions=boards.sessions,
+        outbox=boards.outbox,
+    )
+
+
+def restore_boards(boards: Boards, state: CoreState) -> None:
+    """Make fresh boards what `state` says."""
+    boards.put_settings(state.settings)
+    for spec in state.instruments:
+        boards.put_instrument(spec)
+    for symbol, quote in state.quotes.items():
+        boards.quotes.quotes[symbol] = quote
+    boards.quotes.correlations.restore(state.correlations)
+    boards.put_groups(tuple(state.groups.values()))
+    boards.put_limits(state.limits)
+    boards.limits_version = state.limits_version
+    boards.breakers = BreakerBoard(state.breakers)
+    boards.windows = state.windows
+    boards.put_permissions(state.permissions)
+    boards.sessions, boards.outbox = state.sessions, state.outbox

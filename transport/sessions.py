@@ -1,0 +1,96 @@
+"""Which connection speaks for which session, what is written to it, and whether it still lives.
+
+A session lives while something is heard of it: `HEARTBEATS_MAX` beats of silence lose it. A DEALER
+is sent a `pong` at each beat, so that a connection that is gone is noticed at the next one. After
+a start the sessions of before have as long to say hello again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from riskd.messages import Message
+from transport.router import DEALER, Request
+
+HEARTBEATS_MAX = 3
+
+Write = Callable[[Request, Message], None]
+
+
+class _Link:
+    """The connection of one session; without a request none has said hello since the start."""
+
+    __slots__ = ("beats", "heard", "is_gone", "request")
+
+    def __init__(self, request: Request | None) -> None:
+        self.request = request
+        self.heard = True
+        self.is_gone = False
+        self.beats = 0  # Without a word.
+
+
+class Links:
+    """Connections by session, and sessions by connection."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[bytes, int] = {}
+        self._links: dict[int, _Link] = {}
+
+    def heard(self, peer: bytes) -> int:
+        """Note that a peer said something; return its session, 0 if it has none. O(1)."""
+        number = self._sessions.get(peer, 0)
+        if number:
+            self._links[number].heard = True
+        return number
+
+    def open(self, number: int, request: Request) -> None:
+        """Let a session be that of the connection which said hello; one of before loses it."""
+        self.close(number)
+        before = self._sessions.get(request.peer)
+        if before is not None:
+            self.close(before)
+        self._sessions[request.peer] = number
+        self._links[number] = _Link(request)
+
+    def close(self, number: int) -> None:
+        """Forget the connection of a session."""
+        link = self._links.pop(number, None)
+        if link is not None and link.request is not None:
+            del self._sessions[link.request.peer]
+
+    def request_of(self, number: int) -> Request | None:
+        """Return where to write to a session unasked, None where that is not possible."""
+        link = self._links.get(number)
+        if link is None or link.request is None or link.request.envelope != DEALER:
+            return None
+        return link.request
+
+    def gone(self, peer: bytes) -> None:
+        """Note that a peer's connection is no more: its session is lost at the next beat."""
+        number = self._sessions.get(peer, 0)
+        if number:
+            self._links[number].is_gone = True
+
+    def writable(self) -> Iterator[tuple[int, Request]]:
+        """Yield every session that may be written to unasked."""
+        for number in list(self._links):
+            request = self.request_of(number)
+            if request is not None:
+                yield number, request
+
+    def beat(self, standing: Iterable[int]) -> list[tuple[int, str]]:
+        """Count a beat; return the standing sessions that are lost now, and why."""
+        lost = []
+        kept = list(standing)
+        for number in [number for number in self._links if number not in kept]:
+            self.close(number)
+        for number in kept:
+            link = self._links.setdefault(number, _Link(None))
+            link.beats = 0 if link.heard else link.beats + 1
+            link.heard = False
+            if link.is_gone:
+                lost.append((number, "its connection is gone"))
+            elif link.beats >= HEARTBEATS_MAX:
+                what = "it did not come back" if link.request is None else "nothing was heard of it"
+                lost.append((number, f"{what} for {HEARTBEATS_MAX} heartbeats"))
+        return lost
