@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.inputs import Input, Publish
+from actors.inputs import Input, Publish, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.boards import Boards
 from engine.core import limits_update
-from engine.facts import Stamp
+from engine.facts import Facts, Raised, Stamp
+from engine.overrides import apply_override
 from engine.universe import account_conflict, apply_universe, instrument_conflict
 from riskd.messages import (
     AccountAdd,
@@ -17,6 +18,7 @@ from riskd.messages import (
     Configure,
     Error,
     InstrumentAdd,
+    Override,
     Result,
     SessionRoll,
 )
@@ -35,6 +37,7 @@ class LimitsActor(LoopActor):
         *,
         start_account: Open,
         recount: Recounted,
+        alerts: Ref,
         publish: Publish,
         run_queue: RunQueue,
     ) -> None:
@@ -43,6 +46,7 @@ class LimitsActor(LoopActor):
         self._accounts = accounts
         self._start_account = start_account
         self._recount = recount
+        self._alerts = alerts
         self._publish = publish
 
     def on_receive(self, message: Input) -> None:
@@ -69,6 +73,12 @@ class LimitsActor(LoopActor):
                     self._open(asked.account)
                     self._recount(stamp)
                 answered = _answer(wrong, asked.request_id, stamp.seq)
+            case Override():
+                facts: Facts = []
+                answered = apply_override(self._boards.overrides, asked, stamp, facts)
+                for fact in facts:
+                    if isinstance(fact, Raised):
+                        self._alerts.tell(RaisedAt(fact, stamp))
             case _:
                 raise AssertionError(f"misrouted: {asked!r}")
         if message.reply is not None:

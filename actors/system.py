@@ -42,6 +42,7 @@ from riskd.messages import (
     InstrumentAdd,
     Kill,
     MarketState,
+    Override,
     Reset,
     Resynced,
     SessionLost,
@@ -135,12 +136,13 @@ class System:
             self.accounts,
             start_account=self._start_account,
             recount=self._recount_groups,
+            alerts=self._alerts,
             publish=publish,
             run_queue=self.run_queue,
         )
         routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), self._market)
         routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), self._breakers)
-        routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd), limits)
+        routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd, Override), limits)
         asked = (Hello, Resynced, InstructionReport, SessionLost)
         routes |= dict.fromkeys(asked, self._sessions)
         return routes

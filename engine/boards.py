@@ -9,6 +9,7 @@ from engine.groups import GroupTotal, GroupWorth, turnover_of, worth_of
 from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits
 from engine.outbox import Outbox
+from engine.overrides import Overrides
 from engine.quotes import QuoteBoard, Rate
 from engine.throttle import Window
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
@@ -52,6 +53,7 @@ class Boards:
         "limits",
         "limits_version",
         "outbox",
+        "overrides",
         "permissions",
         "quotes",
         "sessions",
@@ -71,6 +73,7 @@ class Boards:
         self.limits = LimitSet()
         self.limits_version = 0
         self.permissions = Permissions()
+        self.overrides: Overrides = {}  # Used up in place by the one order that each is for.
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}

@@ -37,6 +37,7 @@ from engine.facts import (
 )
 from engine.market import apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
+from engine.overrides import apply_override
 from engine.sessions import SessionDesk, SessionMessage
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.timers import Timers
@@ -60,6 +61,7 @@ from riskd.messages import (
     Kill,
     LimitsUpdate,
     MarketState,
+    Override,
     Published,
     Reset,
     Result,
@@ -84,6 +86,7 @@ Input = (
     | DayBegan
     | InstrumentAdd
     | AccountAdd
+    | Override
 )
 
 
@@ -183,6 +186,8 @@ class Core:
                 return None
             case InstrumentAdd() | AccountAdd():
                 return self._add(message, stamp, facts)
+            case Override():
+                return apply_override(self.boards.overrides, message, stamp, facts)
             case Elapse():
                 for event in apply_expiry(self.boards.breakers, stamp, facts):
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)

@@ -13,6 +13,7 @@ from engine.correlation import CorrelationState
 from engine.facts import Stamp
 from engine.gateways import SessionBook
 from engine.outbox import Outbox
+from engine.overrides import Overrides
 from engine.quotes import Quote
 from engine.throttle import Window
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
@@ -34,6 +35,7 @@ class CoreState(Struct):
     accounts: dict[str, AccountState]
     alerts: AlertBook = field(default_factory=AlertBook)
     permissions: Permissions = Permissions()
+    overrides: Overrides = {}
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
     sessions: SessionBook = field(default_factory=SessionBook)
     outbox: Outbox = field(default_factory=Outbox)
@@ -57,6 +59,7 @@ def state_of(
         accounts={key: account.state for key, account in accounts.items()},
         alerts=alerts,
         permissions=boards.permissions,
+        overrides=boards.overrides,
         windows=boards.windows,
         sessions=boards.sessions,
         outbox=boards.outbox,
@@ -77,4 +80,5 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.breakers = BreakerBoard(state.breakers)
     boards.windows = state.windows
     boards.put_permissions(state.permissions)
+    boards.overrides = state.overrides
     boards.sessions, boards.outbox = state.sessions, state.outbox

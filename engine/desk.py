@@ -174,6 +174,7 @@ def freeze(account: Account, reason: str, facts: Facts) -> None:
     """Stop an account whose books cannot be trusted; the first reason stands."""
     if account.state.frozen:
         return
+    reason = reason or "no reason was given"  # Empty would mean that it may trade.
     account.state.frozen = reason
     text = f"account {account.id} is frozen: {reason}"
     facts.append(

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from riskd.contract.order_hash import BODY_FIELDS
 from riskd.messages import Amend, Check, Verdict
 
 Flags = tuple[str, ...]  # What is odd about a fact, as its ack says it.
@@ -66,13 +67,6 @@ class Order(Struct):
     def reachable_lots(self) -> int:
         """Return the most that may still be filled."""
         return max(0, self.most_lots() - self.filled_lots)
-
-
-BODY_FIELDS = tuple(
-    name
-    for name in Check.__struct_fields__
-    if name not in ("request_id", "deadline_ns", "dry_run", "explain")
-)
 
 
 def first_difference(one: Check, other: Check) -> str | None:

@@ -13,6 +13,7 @@ from engine.headroom import largest_passing
 from engine.instruments import Instrument
 from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import Order, OrderState, first_difference
+from engine.overrides import use_override
 from riskd.codes import RejectCode
 from riskd.messages import (
     Amend,
@@ -75,13 +76,22 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
         else:
             return _approve(account, case, (), facts)
     failed, warnings = judge(case)
+    if failed and account.boards.overrides and not order.dry_run:
+        every, told = judge(case, every=True)
+        codes = [found.code for found in every]
+        if use_override(account.boards.overrides, order, codes, stamp, facts):
+            failed, warnings = (), (*told, *every)
     if failed:
         return _deny(account, order, stamp, failed, case)
     return _approve(account, case, warnings, facts)
 
 
-def judge(case: Case) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
-    """Run every check in order; return what fails (the first alone, unless all are asked for)."""
+def judge(case: Case, *, every: bool = False) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
+    """Run the checks in order; return what fails and what warns.
+
+    Of what fails the first alone, unless the order asks to be explained or `every` is asked for.
+    """
+    every = every or case.order.explain
     failed: tuple[Reject, ...] = ()
     warnings: tuple[Reject, ...] = ()
     for row in case.plan.checks:
@@ -92,7 +102,7 @@ def judge(case: Case) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
             warnings += (found,)
             continue
         failed += (found,)
-        if not case.order.explain:
+        if not every:
             break
     return failed, warnings
 

@@ -49,6 +49,7 @@ COMMANDS = (
     ("reset", "riskd.cli.act:reset", ACT, "Close a breaker."),
     ("unfreeze", "riskd.cli.act:unfreeze", ACT, "Let a frozen account trade again."),
     ("rearm", "riskd.cli.act:rearm", ACT, "Let strategies execute again."),
+    ("override", "riskd.cli.override:override", ACT, "Let one order pass limits once."),
     ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
     ("example", "riskd.cli.example:app", BUILD, "Print a working example."),
 )

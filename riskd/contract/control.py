@@ -18,6 +18,7 @@ from riskd.contract.base import (
     Scope,
     Severity,
     Text,
+    UniqueId,
 )
 from riskd.contract.orders import Error
 from riskd.contract.specs import AccountSpec, InstrumentSpec, Universe
@@ -168,6 +169,20 @@ class Rearm(ControlRequest, tag="rearm", frozen=True, kw_only=True):
     reason: Text = ""
 
 
+class Override(ControlRequest, tag="override", frozen=True, kw_only=True):
+    """Let one order pass limits once: two people say so, and both names are kept.
+
+    It opens no kill, breaker, restricted list, frozen account or closed market, and covers neither
+    margin nor cash. The order is approved with what it is past as warnings.
+    """
+
+    order_hash: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]  # See `riskd override`.
+    expires_ns: InstantNs  # When it ends, used or not.
+    requested_by: UniqueId  # Who asks for it.
+    approved_by: UniqueId  # Who grants it: somebody else.
+    reason: Text = ""
+
+
 class SessionRoll(ControlRequest, frozen=True, kw_only=True, tag="session_roll"):
     """Begin a new day for one account or all: day P&L restarts at the present mark."""
 
@@ -250,6 +265,7 @@ ControlCommand = (
     | OrderRelease
     | AccountUnfreeze
     | Rearm
+    | Override
     | SessionRoll
 )
 ControlMessage = ControlQuery | ControlCommand | Stop

@@ -42,6 +42,13 @@ CONTROL = (
     m.OrderRelease(account="A1", client_order_id="o-1", reason="The venue never had it."),
     m.AccountUnfreeze(account="A1", reason="Its books were compared with the broker's."),
     m.Rearm(account="A1", strategy="opening", reason="It fills at the prices it should."),
+    m.Override(
+        order_hash="9f86d081884c7d659a2feaa0c55ad015",
+        expires_ns=AT_NS + 60 * SECOND_NS,
+        requested_by="ann",
+        approved_by="bob",
+        reason="The client's block, agreed by telephone.",
+    ),
     m.SessionRoll(account="A1"),
     m.Stop(drain=False),
     m.Result(ok=True, data={"account": "A1", "killed": True}, request_id="c-1"),
