@@ -6,15 +6,18 @@ from msgspec.structs import replace
 
 from engine.account_state import AccountState, opened_state
 from engine.boards import Boards
+from engine.books import BookRules
 from engine.case import Case, Plan
 from engine.facts import Facts, Missing
+from engine.hedging import HedgedCase, HedgedValuation
+from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.membership import Membership
 from engine.orders import Order, OrderState
 from engine.plans import build_plan
 from engine.quotes import Quote
-from engine.valuation import Valuation
-from riskd.messages import AccountSpec, TimeInForce
+from engine.valuation import Valuation, unrealized_of
+from riskd.messages import AccountSpec, PositionMode, TimeInForce
 
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
@@ -32,6 +35,7 @@ class Account:
         "boards",
         "case",
         "currency",
+        "hedging",
         "membership",
         "state",
         "valuation",
@@ -41,9 +45,10 @@ class Account:
         self, spec: AccountSpec, boards: Boards, state: AccountState | None = None
     ) -> None:
         self.boards = boards
-        self.case = Case()
         self.state = state or opened_state(spec)
-        self.currency = self.state.spec.currency  # It never changes.
+        self.currency = self.state.spec.currency  # It never changes; the mode does not either.
+        self.hedging = self.state.spec.position_mode is PositionMode.HEDGING
+        self.case = HedgedCase() if self.hedging else Case()
         self.valuation = self._value()
         self.membership = Membership()
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
@@ -79,7 +84,7 @@ class Account:
         """Return the position of a known symbol to read; a flat one is no state until used."""
         position = self.state.positions.get(symbol) or self._blank.get(symbol)
         if position is None:
-            position = self._blank[symbol] = Position(symbol=symbol)
+            position = self._blank[symbol] = Position(symbol=symbol, hedging=self.hedging)
         return position
 
     def position_to_change(self, symbol: str) -> Position:
@@ -157,7 +162,10 @@ class Account:
         plan, lots = case.plan, order.lots
         symbol = plan.instrument.symbol
         position = self.position_to_change(symbol)
-        if case.buying:
+        if case.closing:
+            order.closes = True
+            position.release(-lots, buying=case.buying, closing=True)
+        elif case.buying:
             position.open_buy_lots += lots
         else:
             position.open_sell_lots += lots
@@ -169,12 +177,9 @@ class Account:
     def set_leaves(self, order: Order, leaves_lots: int) -> None:
         """Reserve exactly `leaves_lots` for an order instead of what it reserved before."""
         position = self.position_to_change(order.check.symbol)
-        change = leaves_lots - order.leaves_lots
         self._count_working(order, leaves_lots)
-        if order.check.side == "buy":
-            position.open_buy_lots += change
-        else:
-            position.open_sell_lots += change
+        freed = order.leaves_lots - leaves_lots
+        position.release(freed, buying=order.check.side == "buy", closing=order.closes)
         order.leaves_lots = leaves_lots
 
     def turnover_money(self) -> int | None:
@@ -231,16 +236,13 @@ class Account:
         """Return money in account currency, half-even; None if no rate is known."""
         return self.valuation.convert(money, currency)
 
+    def rules(self, instrument: Instrument) -> BookRules:
+        """Return how the account books the executions of an instrument."""
+        return BookRules(instrument, self.state.spec.cost_method, self.hedging)
+
     def unrealized_money(self, position: Position, quote: Quote) -> int | None:
         """Return a position's unrealised P&L in settlement currency; None without a mark."""
-        lots = position.books.lots
-        if not lots:
-            return 0
-        mark = quote.mark_long if lots > 0 else quote.mark_short
-        if mark is None:
-            return None
-        instrument = self.boards.instruments[position.symbol]
-        return instrument.value_money(lots, mark) - position.books.cost_money
+        return unrealized_of(position.books, self.boards.instruments[position.symbol], quote)
 
     def _count_working(self, order: Order, leaves_lots: int) -> None:
         if order.value_milliticks is None:
@@ -253,7 +255,8 @@ class Account:
         working[instrument.settlement] = working.get(instrument.settlement, 0) + change
 
     def _value(self) -> Valuation:
-        valuation = Valuation(self.boards, self.state.spec, self.state.cash)
+        kind = HedgedValuation if self.hedging else Valuation
+        valuation = kind(self.boards, self.state.spec, self.state.cash)
         for position in self.state.positions.values():
             valuation.hold(position)
         return valuation

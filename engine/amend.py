@@ -47,6 +47,7 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     prepare(case, account, plan, check, stamp)
     lots = case.lots
     case.own_lots, case.filled_lots = order.leaves_lots, order.filled_lots
+    case.closing = order.closes
     case.is_dearer = abs(case.value_milliticks or 0) > abs(order.value_milliticks or 0)
     case.open_count -= 1
     case.turnover_money = _without(account, order, case.turnover_money)

@@ -12,7 +12,7 @@ from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, RateLimit, ResolvedLimit
-from engine.margin import MarginTerms, margin_of
+from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.permissions import Ban, Permit
 from engine.quotes import Quote, Rate
@@ -114,6 +114,7 @@ class Case:
         "added_lots",
         "breakers",
         "buying",
+        "closing",
         "conduct",
         "currency_missing",
         "day_pnl_money",
@@ -121,9 +122,9 @@ class Case:
         "filled_lots",
         "frozen",
         "gross_money",
+        "grown_lots",
         "grows",
         "is_dearer",
-        "largest_before_lots",
         "longest_lots",
         "lots",
         "lower_money",
@@ -195,14 +196,18 @@ class Case:
     added_lots: int  # What it would reserve beyond what it reserves already.
     longest_lots: int  # The position if every working buy filled and no sell did.
     shortest_lots: int  # The position if every working sell filled and no buy did.
-    largest_before_lots: int  # The larger of both without this order.
-    grows: bool  # The larger of both is larger with this order than without.
+    grown_lots: int  # By how much the order makes the larger of both larger; negative: smaller.
+    grows: bool  # It does.
+    closing: bool  # Hedging accounts: the order closes a leg.
     symbol_money: int | None  # Exposure of the symbol; None with the four below: not known.
     symbol_margin_money: int  # Initial margin of the symbol.
     upper_money: int  # Signed exposure of the account, all working buys and no sell filled.
     lower_money: int  # Signed exposure of the account, all working sells and no buy filled.
     gross_money: int
     margin_money: int
+
+    def __init__(self) -> None:
+        self.closing = False
 
     @property
     def currency(self) -> str:
@@ -219,7 +224,7 @@ class Case:
         self.notional_money = self._notional(lots)
         held = position.books.lots
         longest, shortest = held + position.open_buy_lots, held - position.open_sell_lots
-        largest = self.largest_before_lots = max(abs(longest), abs(shortest))
+        largest = max(abs(longest), abs(shortest))
         if self.own_lots:  # A change: the larger of old and new leaves takes the place of the old.
             longest -= self.own_lots if self.buying else 0
             shortest += 0 if self.buying else self.own_lots
@@ -232,14 +237,28 @@ class Case:
             self.reducing = lots <= shortest
             shortest -= lots
         self.longest_lots, self.shortest_lots = longest, shortest
-        self.grows = max(abs(longest), abs(shortest)) > largest
+        self.grown_lots = max(abs(longest), abs(shortest)) - largest
+        self.grows = self.grown_lots > 0
         if self.own_lots and not self.added_lots and not self.is_dearer:
             self.reducing = True  # A change that reserves no more than before adds no risk.
         self._place_money()
 
+    def reducible_lots(self) -> int:
+        """Return how many lots on the order's side would close, beyond what works to close."""
+        position = self.plan.position
+        if self.buying:
+            return max(0, -position.worst_long_lots())
+        return max(0, position.worst_short_lots())
+
+    def fitting_lots(self, side_lots: int) -> int:
+        """Return how many lots keep the larger side within `side_lots`."""
+        longest, shortest = self.longest_lots, -self.shortest_lots
+        this_side, other_side = (longest, shortest) if self.buying else (shortest, longest)
+        return 0 if other_side > side_lots else side_lots - (this_side - (self.lots or 0))
+
     def _place_money(self) -> None:
         """Value what `place` found; everything is None or as it was where something is missing."""
-        plan, valuation = self.plan, self.valuation
+        plan = self.plan
         reference, rate = self.reference_milliticks, self.account_rate
         if not plan.needs_valuation or reference is None or rate is None or self.missing:
             self.symbol_money = None
@@ -253,14 +272,20 @@ class Case:
             lower = plan.instrument.exposure_money(shortest, reference)
         terms, size = plan.margin_terms, max(abs(upper), abs(lower))
         if rate.numerator != rate.denominator:
-            upper, lower = _converted_away(upper, rate), _converted_away(lower, rate)
+            upper, lower = converted_away(upper, rate), converted_away(lower, rate)
         symbol = self.symbol_money = max(abs(upper), abs(lower))
         if terms.initial_brackets:
             margin = terms.initial_money(size, rate)
         else:
-            margin = margin_of(symbol, terms.initial)
+            numerator, denominator = terms.initial  # `margin_of`, written out: it is hot.
+            margin = -(-symbol * numerator // denominator)
+        self._add_up(upper, lower, symbol, margin)
+
+    def _add_up(self, upper: int, lower: int, symbol: int, margin: int) -> None:
+        """Put the symbol's figures with the order in the place of those without it."""
+        valuation = self.valuation
         self.symbol_margin_money = margin
-        before = valuation.held(plan.instrument.symbol)
+        before = valuation.held(self.plan.instrument.symbol)
         if before is not None:
             upper -= before.upper
             lower -= before.lower
@@ -280,7 +305,7 @@ class Case:
         return plan.instrument.notional_money(lots, value)
 
 
-def _converted_away(money: int, rate: Rate) -> int:
+def converted_away(money: int, rate: Rate) -> int:
     """Return money in account currency, rounded away from zero."""
     size = -(-abs(money) * rate.numerator // rate.denominator)
     return size if money >= 0 else -size

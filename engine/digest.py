@@ -6,8 +6,8 @@ from hashlib import blake2b
 
 import msgspec
 
+from engine.books import Books
 from engine.core_state import CoreState
-from engine.ledger import Books
 
 DIGEST_BYTES = 16
 _encode = msgspec.json.Encoder().encode  # Not msgpack: money outgrows its 64-bit integers.
@@ -58,4 +58,5 @@ def books_digest(state: CoreState) -> str:
 def _booked(books: Books) -> tuple[object, ...]:
     """Return books without their trades, which know instants."""
     fees = (books.fees_money, books.foreign_fees)
-    return books.lots, books.cost_money, books.realized_money, fees, books.open_lots
+    legs = [(name, _booked(leg)) for name, leg in books.legs.items()]
+    return books.lots, books.cost_money, books.realized_money, fees, books.open_lots, legs

@@ -9,12 +9,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.account import IDS_MAX, Account
+from engine.books import Execution, apply_execution
 from engine.excursion import Moment
 from engine.facts import Facts, Raised, Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick, quantity_invalid
-from engine.ledger import Execution, Position, apply_execution, rebuild, remember
+from engine.ledger import Position, rebuild, remember
 from engine.money import is_amount, is_in_range, money_from_number, units_from_number
-from engine.orders import DUPLICATE, Flags, OrderState
+from engine.orders import DUPLICATE, Flags, Order, OrderState
 from riskd.messages import Fill, FillBust, FillCorrect, Severity, Side, Transfer
 
 UNAPPROVED = (OrderState.DENIED, OrderState.VOID)
@@ -50,12 +51,15 @@ def apply_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Flag
     position = account.position_to_change(fill.symbol)
     execution = _execution(fill, instrument)
     execution.roll = state.rolls
-    execution.moment = _moment(account, position, fill, stamp)
+    order = _order_of(account, fill)
+    execution.moment = _moment(account, position, fill, order, stamp)
+    execution.leg = fill.position_id or (order.check.position_id if order else None) or ""
+    execution.closes = order is not None and order.closes
     flags = _off_tick(fill, instrument) + _release_filled(account, fill, execution, facts)
-    method, settlement = state.spec.cost_method, instrument.settlement
+    rules, settlement = account.rules(instrument), instrument.settlement
     realized_before = position.books.realized_money
-    apply_execution(position.books, execution, instrument, method)
-    folded = remember(position, execution, instrument, method)
+    apply_execution(position.books, execution, rules)
+    folded = remember(position, execution, rules)
     _watch(account, position, facts)
     if folded is not None:
         state.execution_symbols.pop(folded.fill.exec_id, None)
@@ -108,7 +112,7 @@ def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags
     corrected = position.executions[index] = _execution(fill, instrument)
     corrected.first_fill = old.first_fill or old.fill
     corrected.moment = old.moment
-    corrected.roll = old.roll
+    corrected.roll, corrected.leg, corrected.closes = old.roll, old.leg, old.closes
     if not old.busted:
         _count_traded(account, old, instrument.settlement, -1)
     _count_traded(account, corrected, instrument.settlement, 1)
@@ -147,6 +151,17 @@ def _repeated_fill(account: Account, symbol: str, fill: Fill, facts: Facts) -> F
     cause = f"conflict:{account.id}:{fill.exec_id}"
     facts.append(Raised(Severity.HIGH, "execution_conflict", cause, text, account.id, fill.symbol))
     return (DUPLICATE, "conflict")
+
+
+def _order_of(account: Account, fill: Fill) -> Order | None:
+    """Return the order that a fill is of, None if it names none or differs from it."""
+    if fill.client_order_id is None:
+        return None
+    root = account.root_id(fill.client_order_id)
+    order = account.state.orders.get(root) or account.state.finished.get(root)
+    if order is None or order.check.symbol != fill.symbol or order.check.side is not fill.side:
+        return None
+    return order
 
 
 def _release_filled(account: Account, fill: Fill, execution: Execution, facts: Facts) -> Flags:
@@ -227,11 +242,11 @@ def _find(account: Account, exec_id: str) -> tuple[Position, int] | None:
     return None
 
 
-def _moment(account: Account, position: Position, fill: Fill, stamp: Stamp) -> Moment:
+def _moment(
+    account: Account, position: Position, fill: Fill, order: Order | None, stamp: Stamp
+) -> Moment:
     """Return what is known now and will be needed if this fill, or one before it, is busted."""
     quote = account.boards.quotes.quotes[position.symbol]
-    root = account.root_id(fill.client_order_id or "")
-    order = account.state.orders.get(root) or account.state.finished.get(root)
     check = None if order is None else order.check
     return Moment(
         at_ns=stamp.recv_ns,
@@ -259,7 +274,7 @@ def _rebook(account: Account, position: Position) -> None:
     settlement = instrument.settlement
     before = position.books
     account.position_to_change(position.symbol)
-    rebuild(position, instrument, account.state.spec.cost_method)
+    rebuild(position, account.rules(instrument))
     after = position.books
     earned = after.realized_money - before.realized_money + after.fees_money - before.fees_money
     account.add_cash(settlement, earned)

@@ -43,7 +43,7 @@ class Membership:
         for symbol in self._touched:
             position, settlement = positions[symbol], instruments[symbol].settlement
             longest, shortest = position.worst_long_lots(), position.worst_short_lots()
-            now = (longest, shortest, max(abs(longest), abs(shortest)))
+            now = (longest, shortest, position.worst_gross_lots())
             before = self._lots.get(symbol, (0, 0, 0))
             traded = turnover.get(settlement, 0) - self._turnover.get(settlement, 0)
             facts.append(

@@ -52,6 +52,7 @@ class Order(Struct):
     filled_lots: int = 0
     value_milliticks: int | None = None  # What it was valued at when it was judged.
     until_steady_ns: int = 0
+    closes: bool = False  # Hedging accounts: it was judged as one that closes a leg.
     report_ids: list[str] = []
     amends: list[PendingAmend] = []  # In flight, oldest first.
     session: int = 0  # Of the gateway that sent it; 0: of none.

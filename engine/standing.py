@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.account import Account
+from engine.books import trade_base_money
 from engine.instruments import Instrument
-from engine.ledger import Position, trade_base_money
+from engine.ledger import Position
 from engine.quotes import Quote
 from engine.trades import OpenTrade, profits_seen, reward_to_risk
 
@@ -47,9 +48,15 @@ class Standing(NamedTuple):
     suggestions: tuple[Suggestion, ...]
 
 
-def excursion(position: Position, quote: Quote, instrument: Instrument) -> Excursion | None:
-    """Return the extremes of the open trade up to now, exactly; None when flat. One look-up."""
-    books, opened = position.books, position.books.trades.open
+def excursion(
+    position: Position, quote: Quote, instrument: Instrument, leg: str | None = None
+) -> Excursion | None:
+    """Return the extremes of the open trade up to now, exactly; None when flat. One look-up.
+
+    In a hedging account every leg is a trade of its own.
+    """
+    books = position.books if leg is None else position.books.legs[leg]
+    opened = books.trades.open
     if opened is None or position.since is None:
         return None
     best, worst, base = opened.best_money, opened.worst_money, trade_base_money(books)
@@ -62,14 +69,14 @@ def excursion(position: Position, quote: Quote, instrument: Instrument) -> Excur
     return Excursion(best, worst, profit)
 
 
-def standing(account: Account, position: Position) -> Standing | None:
-    """Return how a position stands now, None when it is flat."""
+def standing(account: Account, position: Position, leg: str | None = None) -> Standing | None:
+    """Return how a position, or one leg of it, stands now; None when it is flat."""
     instrument = account.boards.instruments[position.symbol]
     quote = account.boards.quotes.quotes[position.symbol]
-    found, opened = excursion(position, quote, instrument), position.books.trades.open
+    books = position.books if leg is None else position.books.legs[leg]
+    found, opened = excursion(position, quote, instrument, leg), books.trades.open
     if found is None or opened is None:
         return None
-    books = position.books
     entry = instrument.average_price(books.lots, books.cost_money)
     mark_milliticks = quote.mark_long if books.lots > 0 else quote.mark_short
     mark = None if mark_milliticks is None else instrument.price(mark_milliticks)

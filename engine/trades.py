@@ -174,12 +174,17 @@ def leave(trades: Trades, realized_money: int, at_ns: int, instrument: Instrumen
         planned=reward_to_risk(entry, trade.stop_loss, trade.take_profit),
     )
     trades.open = None
+    keep(trades, closed)
+
+
+def keep(trades: Trades, closed: ClosedTrade) -> None:
+    """Keep a closed trade and count it for ever."""
     trades.closed.append(closed)
     if len(trades.closed) > CLOSED_MAX:
         trades.closed.pop(0)
-    totals = trades.totals.get(trade.strategy)
+    totals = trades.totals.get(closed.strategy)
     if totals is None:
-        totals = trades.totals[trade.strategy] = TradeTotals()
+        totals = trades.totals[closed.strategy] = TradeTotals()
     totals.add(closed)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.boards import Boards
+from engine.books import Books
 from engine.facts import Missing
 from engine.instruments import Instrument
 from engine.ledger import Position
@@ -19,6 +20,8 @@ from riskd.codes import RejectCode
 from riskd.messages import AccountSpec
 
 _STALE = -1
+Figures = tuple[int, int, int, int, int]  # Profit, upper, lower, gross, margin, as `Held` has them.
+NOTHING: Figures = (0, 0, 0, 0, 0)
 
 
 class Held:
@@ -135,20 +138,29 @@ class Valuation:
 
     def used_money(self) -> int:
         """Return the initial margin of what is held, working orders apart. After a refresh."""
-        return sum(held.terms.initial_money(size, rate) for held, size, rate in self._held_sizes())
+        return sum(
+            held.terms.initial_money(size, rate, smaller)
+            for held, (size, smaller), rate in self._held_sizes()
+        )
 
     def maintenance_money(self) -> int:
         """Return the maintenance margin of what is held. After a refresh. O(positions)."""
         return sum(
-            held.terms.maintenance_money(size, rate) for held, size, rate in self._held_sizes()
+            held.terms.maintenance_money(size, rate, smaller)
+            for held, (size, smaller), rate in self._held_sizes()
         )
 
-    def _held_sizes(self) -> Iterator[tuple[Held, int, Rate]]:
+    def _held_sizes(self) -> Iterator[tuple[Held, tuple[int, int], Rate]]:
         for held in self._held.values():
-            lots, quote = held.position.books.lots, held.quote
-            mark, rate = quote.mark_long if lots >= 0 else quote.mark_short, self._rate(held)
-            if lots and mark is not None and rate is not None:
-                yield held, held.instrument.notional_money(lots, mark), rate
+            rate = self._rate(held)
+            if rate is not None:
+                yield held, self._sizes(held), rate
+
+    def _sizes(self, held: Held) -> tuple[int, int]:
+        """Return what is held at its mark, and the smaller leg of a hedge, in settlement money."""
+        lots, quote = held.position.books.lots, held.quote
+        mark = quote.mark_long if lots >= 0 else quote.mark_short
+        return held.instrument.notional_money(lots, mark) if lots and mark else 0, 0
 
     def currency_worst(self, currency: str) -> tuple[int, int] | Missing:
         """Return the least and the most that could be held of a currency, in account money.
@@ -204,36 +216,10 @@ class Valuation:
         return divide_half_even(money * rate.numerator, rate.denominator)
 
     def _value(self, held: Held) -> Missing | None:
-        position, quote, instrument = held.position, held.quote, held.instrument
-        lots = position.books.lots
-        longest, shortest = lots + position.open_buy_lots, lots - position.open_sell_lots
-        profit = upper = lower = 0
-        if longest or shortest or lots:
-            mark = quote.mark_long if lots >= 0 else quote.mark_short
-            if mark is None:
-                text = f"{position.symbol} is held without a mark"
-                return Missing(RejectCode.NO_REFERENCE_PRICE, text)
-            unit = mark * held.milli_value
-            if held.milli_value:  # The common case, written out: this is the hottest loop.
-                profit, upper, lower = lots * unit, longest * unit, shortest * unit
-            else:
-                profit = instrument.value_money(lots, mark)
-                upper = instrument.exposure_money(longest, mark)
-                lower = instrument.exposure_money(shortest, mark)
-            profit -= position.books.cost_money
-            if instrument.settlement != self._currency:
-                rate = self._boards.quotes.rate(instrument.settlement, self._currency)
-                if rate is None:
-                    return self._no_rate(instrument.settlement)
-                profit, upper, lower = (
-                    divide_half_even(money * rate.numerator, rate.denominator)
-                    for money in (profit, upper, lower)
-                )
-        gross = max(abs(upper), abs(lower))
-        if held.terms.initial_brackets:
-            margin = self._tiered(held, longest, shortest)
-        else:
-            margin = margin_of(gross, held.terms.initial)
+        figures = self._figures(held)
+        if isinstance(figures, Missing):
+            return figures
+        profit, upper, lower, gross, margin = figures
         self.profit_money += profit - held.profit
         self.upper_money += upper - held.upper
         self.lower_money += lower - held.lower
@@ -241,8 +227,40 @@ class Valuation:
         self.margin_money += margin - held.margin
         held.profit, held.upper, held.lower = profit, upper, lower
         held.gross, held.margin = gross, margin
-        held.seen = quote.version
+        held.seen = held.quote.version
         return None
+
+    def _figures(self, held: Held) -> Figures | Missing:
+        position, quote, instrument = held.position, held.quote, held.instrument
+        lots = position.books.lots
+        longest, shortest = lots + position.open_buy_lots, lots - position.open_sell_lots
+        if not longest and not shortest and not lots:
+            return NOTHING
+        mark = quote.mark_long if lots >= 0 else quote.mark_short
+        if mark is None:
+            return self._no_mark(held)
+        unit = mark * held.milli_value
+        if held.milli_value:  # The common case, written out: this is the hottest loop.
+            profit, upper, lower = lots * unit, longest * unit, shortest * unit
+        else:
+            profit = instrument.value_money(lots, mark)
+            upper = instrument.exposure_money(longest, mark)
+            lower = instrument.exposure_money(shortest, mark)
+        profit -= position.books.cost_money
+        if instrument.settlement != self._currency:
+            rate = self._rate(held)
+            if rate is None:
+                return self._no_rate(instrument.settlement)
+            profit, upper, lower = (
+                divide_half_even(money * rate.numerator, rate.denominator)
+                for money in (profit, upper, lower)
+            )
+        gross = max(abs(upper), abs(lower))
+        if held.terms.initial_brackets:
+            margin = self._tiered(held, longest, shortest)
+        else:
+            margin = margin_of(gross, held.terms.initial)
+        return profit, upper, lower, gross, margin
 
     def _tiered(self, held: Held, longest: int, shortest: int) -> int:
         """Return the initial margin of the larger side; `_value` saw to the mark and the rate."""
@@ -268,6 +286,21 @@ class Valuation:
         self._cash_money = total
         return None
 
+    def _no_mark(self, held: Held) -> Missing:
+        text = f"{held.position.symbol} is held without a mark"
+        return Missing(RejectCode.NO_REFERENCE_PRICE, text)
+
     def _no_rate(self, currency: str) -> Missing:
         text = f"no exchange rate from {currency} to {self._currency}"
         return Missing(RejectCode.FX_MISSING, text)
+
+
+def unrealized_of(books: Books, instrument: Instrument, quote: Quote) -> int | None:
+    """Return the unrealised P&L of books in settlement money, each leg at the mark of its side."""
+    profit = -books.cost_money
+    for each in books.legs.values() or (books,):
+        mark = quote.mark_long if each.lots >= 0 else quote.mark_short
+        if each.lots and mark is None:
+            return None
+        profit += instrument.value_money(each.lots, mark) if each.lots and mark else 0
+    return profit

@@ -7,10 +7,14 @@ from typing import Any
 from engine.account import Account
 from engine.alerts import AlertBook
 from engine.boards import Boards
+from engine.books import Books
+from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
-from riskd.messages import Alert, Alerts, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
+from engine.quotes import Quote
+from engine.valuation import unrealized_of
+from riskd.messages import Alert, Alerts, LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
 
 Shown = dict[str, Any]
 
@@ -26,7 +30,7 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
         account=account.id,
         symbol=position.symbol,
         quantity=instrument.quantity(books.lots),
-        average_price=instrument.average_price(books.lots, books.cost_money),
+        average_price=_average_price(instrument, books),
         mark=None if mark is None else instrument.price(mark),
         mark_age_ns=None if mark is None else max(0, now_ns - quote.recv_ns),
         realized=number_from_money(books.realized_money),
@@ -36,7 +40,26 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
         open_buy_quantity=instrument.quantity(position.open_buy_lots),
         open_sell_quantity=instrument.quantity(position.open_sell_lots),
         ts_ns=now_ns,
+        legs=tuple(_leg(instrument, quote, name, leg) for name, leg in books.legs.items()),
     )
+
+
+def _leg(instrument: Instrument, quote: Quote, name: str, leg: Books) -> LegUpdate:
+    unrealized = unrealized_of(leg, instrument, quote)
+    return LegUpdate(
+        position_id=name,
+        quantity=instrument.quantity(leg.lots),
+        average_price=instrument.average_price(leg.lots, leg.cost_money),
+        realized=number_from_money(leg.realized_money),
+        unrealized=None if unrealized is None else number_from_money(unrealized),
+    )
+
+
+def _average_price(instrument: Instrument, books: Books) -> float | None:
+    """Return the average price of what is held; legs side by side have no common one."""
+    if len(books.legs) > 1:
+        return None
+    return instrument.average_price(books.lots, books.cost_money)
 
 
 def pnl_update(account: Account, now_ns: int) -> PnlUpdate:

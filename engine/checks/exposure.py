@@ -188,11 +188,7 @@ def fitting_lots(case: Case, gross_max: int) -> int | None:
     if one is None:
         return None
     room = gross_max - (case.gross_money - case.symbol_money)
-    side_max = room * one[1] // one[0]
-    lots = case.lots or 0
-    longest, shortest = case.longest_lots, -case.shortest_lots
-    this_side, other_side = (longest, shortest) if case.buying else (shortest, longest)
-    return 0 if other_side > side_max else side_max - (this_side - lots)
+    return case.fitting_lots(room * one[1] // one[0])
 
 
 def one_lot_money(case: Case) -> tuple[int, int] | None:

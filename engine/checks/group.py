@@ -79,8 +79,7 @@ def _exposure(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missi
         return worth
     reference = case.reference_milliticks or 0
     if key == "gross_exposure":
-        grown = max(abs(case.longest_lots), abs(case.shortest_lots)) - case.largest_before_lots
-        size = case.plan.instrument.notional_money(max(0, grown), reference)
+        size = case.plan.instrument.notional_money(max(0, case.grown_lots), reference)
         return worth.gross_money + _converted(size, rate)
     size = _converted(case.plan.instrument.notional_money(case.added_lots, reference), rate)
     return size + (worth.upper_money if case.buying else -worth.lower_money)

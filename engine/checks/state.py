@@ -46,7 +46,7 @@ def check_reduce_only(case: Case) -> Reject | None:
     """An order that says so, or that a breaker asks it of, must provably reduce."""
     if case.reducing:
         return None
-    quantity = case.plan.instrument.quantity(reducible_lots(case))
+    quantity = case.plan.instrument.quantity(case.reducible_lots())
     text = f"at most {quantity:g} would reduce on this side"
     if case.order.reduce_only or case.order.close_position:
         return reject_case(case, RejectCode.REDUCE_ONLY, f"reduce_only: {text}")
@@ -93,14 +93,6 @@ def check_deadline(case: Case) -> Reject | None:
         return None
     late_ns = case.stamp.recv_ns - deadline_ns
     return reject_case(case, RejectCode.DEADLINE, f"judged {late_ns} ns after the deadline")
-
-
-def reducible_lots(case: Case) -> int:
-    """Return how many lots on the order's side would close, beyond what working orders close."""
-    position = case.plan.position
-    if case.buying:
-        return max(0, -position.books.lots - position.open_buy_lots)
-    return max(0, position.books.lots - position.open_sell_lots)
 
 
 def _stopped(code: RejectCode, state: BreakerState) -> Reject:

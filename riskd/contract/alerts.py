@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from riskd.contract.base import Answer, Severity, Side
+from riskd.contract.base import Answer, Part, Severity, Side
 from riskd.contract.orders import Reject
 from riskd.contract.sessions import Certificate, Instruction
 
@@ -81,8 +81,21 @@ class PnlUpdate(Answer, frozen=True, kw_only=True, tag="pnl_update"):
     pub_seq: int = 0
 
 
+class LegUpdate(Part, frozen=True, kw_only=True):
+    """One leg of a hedging account's symbol: what is open under one position."""
+
+    position_id: str  # As fills name it; `long` and `short` are the legs of those that name none.
+    quantity: float  # Signed: negative is short.
+    average_price: float | None
+    realized: float  # Of what was closed of it, since it was opened.
+    unrealized: float | None
+
+
 class PositionUpdate(Answer, frozen=True, kw_only=True, tag="position_update"):
-    """One position. State topic `position.<account>.<symbol>`."""
+    """One position. State topic `position.<account>.<symbol>`.
+
+    Of a hedging account its quantity is the net one, and `legs` has what stands side by side.
+    """
 
     account: str
     symbol: str
@@ -97,6 +110,7 @@ class PositionUpdate(Answer, frozen=True, kw_only=True, tag="position_update"):
     open_buy_quantity: float
     open_sell_quantity: float
     ts_ns: int
+    legs: tuple[LegUpdate, ...] = ()  # Hedging accounts: what is open, oldest first.
     pub_seq: int = 0
 
 

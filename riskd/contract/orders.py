@@ -32,7 +32,9 @@ class Check(Message, frozen=True, kw_only=True, tag="check"):
     """Ask whether one order may go to market; answered by exactly one `verdict`.
 
     Source: order gateway, orders port. Since protocol 1. An approval reserves the order's worst
-    case. The same `client_order_id` with the same body gets the first verdict again.
+    case. The same `client_order_id` with the same body gets the first verdict again. In a hedging
+    account an order closes if it says `reduce_only` or `close_position`, or names a position that
+    is open on the other side; any other order opens: a buy a long leg, a sell a short one.
     """
 
     account: AccountId
@@ -49,7 +51,7 @@ class Check(Message, frozen=True, kw_only=True, tag="check"):
     trader: Name = ""
     reduce_only: bool = False
     close_position: bool = False
-    position_id: OrderId | None = None
+    position_id: OrderId | None = None  # Hedging: the leg it closes, or opens if that is not open.
     stop_loss: float | None = None
     take_profit: float | None = None
     deadline_ns: InstantNs | None = None  # A verdict that is later than this instant is a denial.
@@ -111,6 +113,9 @@ class Fill(Message, frozen=True, kw_only=True, tag="fill"):
 
     Source: order gateway or drop copy, orders port. The same `exec_id` with the same content is
     ignored; with other content it is ignored too, flagged `conflict`, and raises an alert.
+    In a hedging account it closes the leg that it names if that is open on the other side; if its
+    order was one that closes, the other legs of that side too, oldest first. What is left opens
+    the leg that it names, else `long` for a buy and `short` for a sell.
     """
 
     account: AccountId
@@ -124,7 +129,7 @@ class Fill(Message, frozen=True, kw_only=True, tag="fill"):
     fee_currency: Currency | None = None  # Default: the instrument's settlement currency.
     strategy: Name | None = None
     timeframe: Name | None = None
-    position_id: OrderId | None = None
+    position_id: OrderId | None = None  # Hedging; default: that of its order.
     venue_ns: InstantNs | None = None
 
 

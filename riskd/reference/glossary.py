@@ -14,7 +14,6 @@ GLOSSARY: dict[str, str] = {
     "request_id": "Chosen by the sender; the answer carries it back.",
     "exec_id": "The venue's id of an execution.",
     "venue_order_id": "The venue's own id of the order; told, not used.",
-    "position_id": "The position that a hedging account means; told, not used.",
     "basket_id": "Chosen by the sender; the answer carries it back.",
     "transfer_id": "Unique per account; a repeat changes nothing.",
     "reservation_id": "What the approval reserved: the id of the order.",

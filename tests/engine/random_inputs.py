@@ -42,6 +42,7 @@ from riskd.messages import (
     MarketState,
     OrderRelease,
     OrderType,
+    PositionMode,
     Reset,
     Resynced,
     RiskSettings,
@@ -100,7 +101,7 @@ def a_random_universe(random: Random) -> Universe:
     accounts = (
         an_account("A1", group="desk"),
         an_account("A2", group="desk", currency="EUR", cost_method=CostMethod.FIFO),
-        an_account("A3", 50_000.0),
+        an_account("A3", 50_000.0, position_mode=PositionMode.HEDGING),
     )
     universe = a_universe(replace(LIMITS, firm=tight), accounts=accounts)
     settings = RiskSettings(reservation_ms=random.choice([500, 2000]))
@@ -191,6 +192,7 @@ class Inputs:
             price=self._price(symbol),
             strategy=random.choice(["", "s"]),
             reduce_only=random.random() < 0.1,
+            position_id=random.choices([None, "p-1", "long"], [90, 5, 5])[0],
             explain=random.random() < 0.2,
             dry_run=random.random() < 0.1,
         )

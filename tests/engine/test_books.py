@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from engine.ledger import Books
+from engine.books import Books
 from engine.standing import excursion
 from engine.trades import Trades
 from riskd.messages import CostMethod, FillBust, FillCorrect, LimitsSpec, Tick, Transfer

@@ -21,7 +21,9 @@ from riskd.messages import (
     LimitSet,
     LimitsSpec,
     MarginModel,
+    MarginTier,
     OrderType,
+    PositionMode,
     Tick,
     Transfer,
     Universe,
@@ -106,7 +108,11 @@ class Scene(NamedTuple):
 def accounts(draw: st.DrawFn, kind: Kind, only: str | None) -> AccountSpec:
     """Return an account that has the money for about 60 lots; margin binds if it should."""
     currency = draw(st.sampled_from(tuple(DOLLARS)))
-    models = {"margin": ("rate", "leverage"), "buying_power": ("none",), None: tuple(MarginModel)}
+    models = {
+        "margin": ("rate", "leverage", "tiers"),
+        "buying_power": ("none",),
+        None: tuple(MarginModel),
+    }
     model = MarginModel(draw(st.sampled_from(models.get(only, ("leverage",)))))
     binds = only is None or only in CREDIT
     return an_account(
@@ -114,6 +120,7 @@ def accounts(draw: st.DrawFn, kind: Kind, only: str | None) -> AccountSpec:
         currency=currency,
         margin_model=model,
         leverage=draw(st.sampled_from((0.5, 3.0, 100.0))) if binds else 1e9,
+        position_mode=PositionMode(draw(st.sampled_from(tuple(PositionMode)))),
         group="inner",
     )
 
@@ -152,6 +159,7 @@ def scenes(draw: st.DrawFn, only: str | None = None) -> Scene:
         price=None if market else kind.price,
         stop_loss=draw(st.sampled_from((None, kind.price * 0.9, kind.price * 1.1))),
         reduce_only=only == "reduce_only" or (only is None and draw(st.integers(0, 9)) == 0),
+        position_id=draw(st.sampled_from((None, "long", "short"))),
         explain=True,
         dry_run=True,
     )
@@ -159,21 +167,30 @@ def scenes(draw: st.DrawFn, only: str | None = None) -> Scene:
     return Scene(kind, account, draw(steps), limits, order)
 
 
+TIERS = tuple(  # In settlement currency: of each instrument some lots are in a bracket of each.
+    MarginTier(notional=notional, initial_margin=rate, maintenance_margin=rate)
+    for notional, rate in ((0.01, 0.1), (20.0, 0.2), (900.0, 0.5))
+)
+TIERED = tuple(replace(spec, tiers=TIERS, hedged_margin=0.25) for spec in INSTRUMENTS)
 GROUPS = (GroupSpec(id="outer"), GroupSpec(id="inner", parent="outer"))
 
 
 def a_free_house(scene: Scene) -> StampedCore:
     """Return a house with what stands; nothing is limited and there is money for everything."""
     house = StampedCore()
-    free = an_account(balance=1e9, currency=scene.account.currency, group="inner")
-    universe = Universe(instruments=INSTRUMENTS, groups=GROUPS, accounts=(free,))
+    told: dict[str, Any] = {
+        "currency": scene.account.currency,
+        "position_mode": scene.account.position_mode,
+    }
+    free = an_account(balance=1e9, group="inner", **told)
+    universe = Universe(instruments=TIERED, groups=GROUPS, accounts=(free,))
     house.send(Configure(universe=universe))
     for symbol, (bid, ask) in QUOTES.items():
         house.send(Tick(symbol=symbol, bid=bid, ask=ask))
     for number, (what, side, lots) in enumerate(scene.before):
         held = OTHER if what == "other" else scene.kind
         quantity, order_id = quantity_of(lots, held), f"w-{number}"
-        told: dict[str, Any] = {"symbol": held.symbol, "price": held.price}
+        told = {"symbol": held.symbol, "price": held.price}
         placed = quantity if what == "order" else quantity_of(2 * lots, held)
         assert house.send(an_order(order_id, side, placed, **told)).approved
         if what != "order":  # Half of it stays working.
@@ -187,7 +204,7 @@ def put_limits(house: StampedCore, scene: Scene) -> None:
     away = scene.account.balance - 1e9  # What is booked outlives another declaration.
     house.send(Transfer(account="A1", transfer_id="t", amount=away))
     universe = Universe(
-        instruments=INSTRUMENTS, groups=GROUPS, accounts=(scene.account,), limits=scene.limits
+        instruments=TIERED, groups=GROUPS, accounts=(scene.account,), limits=scene.limits
     )
     house.send(Configure(universe=universe))
 

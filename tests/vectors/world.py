@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from engine.books import Books, Lot
 from engine.core import Core
 from engine.facts import Stamp
-from engine.ledger import Books, Lot
 from engine.money import MONEY_SCALE
 from engine.valuation import Valuation
 from riskd.messages import (
