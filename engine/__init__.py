@@ -56,5 +56,8 @@ sessions,
 core_state,
 core,
 digest,
-views
+views,
+trade_views,
+portfolio,
+advice
 """

@@ -22,6 +22,7 @@ from riskd.messages import AccountSpec, PositionMode, TimeInForce
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
+DAY_RETURNS_MAX = 500  # Days whose returns are kept per account: about two years.
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
 
 
@@ -208,6 +209,8 @@ class Account:
         """
         state = self.state
         missing = self.valuation.refresh()
+        if missing is None and state.day and state.day_open_money is not None:
+            self._keep_return()  # Of a day that began: the first start begins one.
         state.day_open_money = self.valuation.equity_money if missing is None else None
         state.day_transfers_money = 0
         state.day_unrated.clear()
@@ -222,8 +225,8 @@ class Account:
         """Begin a calendar day, once: day orders expire, all others are carried."""
         if day <= self.state.day:
             return
-        self.state.day = day
         self.roll_day()
+        self.state.day = day
         expired = [
             order_id
             for order_id, order in self.state.orders.items()
@@ -243,6 +246,14 @@ class Account:
     def unrealized_money(self, position: Position, quote: Quote) -> int | None:
         """Return a position's unrealised P&L in settlement currency; None without a mark."""
         return unrealized_of(position.books, self.boards.instruments[position.symbol], quote)
+
+    def _keep_return(self) -> None:
+        """Keep what the day that ends has earned of what it began with, transfers counted in."""
+        earned = self.day_pnl_money()
+        began_with = self.valuation.equity_money - earned
+        if began_with > 0:
+            self.state.day_returns.append(earned / began_with)
+            del self.state.day_returns[:-DAY_RETURNS_MAX]
 
     def _count_working(self, order: Order, leaves_lots: int) -> None:
         if order.value_milliticks is None:

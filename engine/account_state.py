@@ -43,6 +43,7 @@ class AccountState(Struct):
     day_open_money: int | None = None  # Equity when it began; None until marks and rates are known.
     day_transfers_money: int = 0  # Since then.
     day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
+    day_returns: list[float] = []  # Of the days that ended, oldest first.
     rolls: int = 0  # Days that began for it, so that a bust knows which day it changes.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.

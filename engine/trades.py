@@ -64,7 +64,9 @@ class TradeTotals(Struct):
     fees_money: int = 0
     best_money: int = 0  # The sum of the favourable excursions.
     worst_money: int = 0  # Of the adverse ones.
-    most_best_money: int = 0  # Of one trade.
+    most_gain_money: int = 0  # Of one trade.
+    most_loss_money: int = 0
+    most_best_money: int = 0
     most_worst_money: int = 0
     most_given_back_money: int = 0  # Best less what was realised.
     squares: int = 0  # Of what was realised, for its deviation.
@@ -83,6 +85,8 @@ class TradeTotals(Struct):
         self.fees_money += trade.fees_money
         self.best_money += trade.best_money
         self.worst_money += trade.worst_money
+        self.most_gain_money = max(self.most_gain_money, profit)
+        self.most_loss_money = min(self.most_loss_money, profit)
         self.most_best_money = max(self.most_best_money, trade.best_money)
         self.most_worst_money = min(self.most_worst_money, trade.worst_money)
         given_back = trade.best_money - profit

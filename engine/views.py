@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from engine.account import Account
 from engine.alerts import AlertBook
 from engine.boards import Boards
@@ -13,6 +15,7 @@ from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
 from engine.quotes import Quote
+from engine.standing import ranks_of, standing
 from engine.valuation import unrealized_of
 from riskd.messages import Alert, Alerts, LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
 
@@ -41,6 +44,7 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
         open_sell_quantity=instrument.quantity(position.open_sell_lots),
         ts_ns=now_ns,
         legs=tuple(_leg(instrument, quote, name, leg) for name, leg in books.legs.items()),
+        **_stands(account, position),
     )
 
 
@@ -134,12 +138,13 @@ def account_view(account: Account, now_ns: int) -> Shown:
 
 
 def positions_view(accounts: list[Account], now_ns: int) -> list[PositionUpdate]:
-    """Return every position that is held, worked on or was traded."""
-    return [
-        position_update(account, position, now_ns)
-        for account in accounts
-        for position in account.state.positions.values()
-    ]
+    """Return every position that is held, worked on or was traded, with its rank."""
+    found = []
+    for account in accounts:
+        updates = [position_update(account, x, now_ns) for x in account.state.positions.values()]
+        ranks = ranks_of({x.symbol: x.score for x in updates if x.score is not None})
+        found += [replace(update, rank=ranks.get(update.symbol)) for update in updates]
+    return found
 
 
 def orders_view(account: Account) -> list[Shown]:
@@ -279,6 +284,20 @@ def verdict_view(account: Account, client_order_id: str) -> Shown | None:
     if order is None:
         return None
     return {"check": order.check, "verdict": order.verdict, "state": order.state}
+
+
+def _stands(account: Account, position: Position) -> Shown:
+    """Return how an open position stands, as the fields of its update; nothing when flat."""
+    found = standing(account, position)
+    if found is None:
+        return {}
+    return {
+        "mfe": number_from_money(found.excursion.best_money),
+        "mae": number_from_money(found.excursion.worst_money),
+        "planned_reward_to_risk": found.planned,
+        "reward_to_risk": found.live,
+        "score": found.score,
+    }
 
 
 def _table(scope: str, scope_id: str, limits: LimitsSpec) -> Shown:

@@ -4,6 +4,7 @@
 """
 
 from riskd.contract.alerts import *
+from riskd.contract.analysis import *
 from riskd.contract.base import *
 from riskd.contract.control import *
 from riskd.contract.orders import *

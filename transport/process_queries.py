@@ -7,7 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.system import System
+from engine.advice import advice_view, size_view
 from engine.digest import books_digest, state_digest
+from engine.portfolio import accounts_in, concentration_view, correlation_view
+from engine.trade_views import statistics_view, trades_view
 from engine.views import (
     account_line,
     account_view,
@@ -23,9 +26,12 @@ from engine.views import (
 from riskd.messages import (
     AccountRequest,
     Accounts,
+    AdviceRequest,
     Alerts,
     Breakers,
+    ConcentrationRequest,
     ControlQuery,
+    CorrelationRequest,
     Error,
     Instruments,
     Limits,
@@ -34,7 +40,10 @@ from riskd.messages import (
     Positions,
     Result,
     Sessions,
+    SizeRequest,
+    StatisticsRequest,
     Status,
+    TradesRequest,
     VerdictRequest,
 )
 
@@ -64,6 +73,8 @@ class Queries:
         shown = self._shown(query)
         if shown is None:
             text = "nothing is remembered of this order"
+            if isinstance(query, ConcentrationRequest):
+                text = f"no scope {query.scope}; firm, group:G or account:A1 are"
             return Error(code="not_found", text=text, request_id=query.request_id)
         return Result(ok=True, data=shown, request_id=query.request_id)
 
@@ -96,6 +107,19 @@ class Queries:
                 return alerts_view(system.alert_book, query)
             case VerdictRequest():
                 return verdict_view(accounts[query.account], query.client_order_id)
+            case TradesRequest():
+                return trades_view(accounts[query.account], query.by, query.limit)
+            case StatisticsRequest():
+                return statistics_view(accounts[query.account], query.periods)
+            case AdviceRequest():
+                return advice_view(accounts[query.account])
+            case SizeRequest():
+                return size_view(accounts[query.account], query)
+            case CorrelationRequest():
+                return correlation_view(boards)
+            case ConcentrationRequest():
+                scope = accounts_in(query.scope, accounts, boards)
+                return None if scope is None else concentration_view(query.scope, scope, boards)
 
     def _with_digests(self, query: Status) -> dict[str, Any]:
         shown = {**self._status(), "pid": os.getpid()}

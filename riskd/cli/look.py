@@ -15,6 +15,7 @@ from riskd.messages import (
     Accounts,
     Alerts,
     Breakers,
+    ControlQuery,
     Instruments,
     Limits,
     Orders,
@@ -44,7 +45,7 @@ def status(*, json: Json = False, connection: Connection = HERE) -> int:
     rest = {name: value for name, value in found.items() if name not in ("env", "state")}
     if not rest.get("verdicts"):
         rest = {name: value for name, value in rest.items() if not name.startswith("verdict_p")}
-    for line in _tree(rest, depth=0):
+    for line in tree(rest, depth=0):
         print(line)
     return DONE
 
@@ -52,31 +53,31 @@ def status(*, json: Json = False, connection: Connection = HERE) -> int:
 def accounts(*, json: Json = False, connection: Connection = HERE) -> int:
     """List every account."""
     rows = connection.ask(Accounts()).data
-    return _print_rows(rows, ("account", "id", "group", "currency", "state", "equity"), json=json)
+    return print_rows(rows, ("account", "id", "group", "currency", "state", "equity"), json=json)
 
 
 def instruments(*, json: Json = False, connection: Connection = HERE) -> int:
     """List every instrument with its prices and their age."""
     rows = connection.ask(Instruments()).data
     names = ("symbol", "kind", "currency", "bid", "ask", "last", "mark", "age_ns", "state")
-    return _print_rows(rows, (*names, "tick_size", "lot_size", "multiplier"), json=json, rest=False)
+    return print_rows(rows, (*names, "tick_size", "lot_size", "multiplier"), json=json, rest=False)
 
 
 def positions(
     account: str | None = None, /, *, json: Json = False, connection: Connection = HERE
 ) -> int:
     """List the positions of ACCOUNT, or of all."""
-    rows = _ask_of(account, Positions(account=account), connection)
+    rows = ask_of(account, Positions(account=account), connection)
     if isinstance(rows, list) and not json:
         rows.sort(key=lambda row: (row["account"], row["symbol"]))
-    return _print_rows(rows, ("account", "symbol", "quantity", "average_price", "mark"), json=json)
+    return print_rows(rows, ("account", "symbol", "quantity", "average_price", "mark"), json=json)
 
 
 def orders(account: str, /, *, json: Json = False, connection: Connection = HERE) -> int:
     """List the working orders of ACCOUNT with what they reserve."""
-    rows = _ask_of(account, Orders(account=account), connection)
+    rows = ask_of(account, Orders(account=account), connection)
     names = ("client_order_id", "symbol", "side", "quantity", "leaves_quantity", "price")
-    return _print_rows(rows, names, json=json)
+    return print_rows(rows, names, json=json)
 
 
 def alerts(
@@ -90,14 +91,14 @@ def alerts(
     """List the newest alerts, latest last."""
     rows = connection.ask(Alerts(since=since, severity=severity, limit=limit)).data
     names = ("alert_id", "severity", "account", "symbol", "alert_type", "message", "count")
-    return _print_rows(rows, names, json=json)
+    return print_rows(rows, names, json=json)
 
 
 def breakers(*, json: Json = False, connection: Connection = HERE) -> int:
     """List every breaker and kill in force."""
     rows = connection.ask(Breakers()).data
     names = ("breaker_id", "scope", "scope_id", "action", "trigger_type", "reason", "by", "at_ns")
-    return _print_rows(rows, names, json=json)
+    return print_rows(rows, names, json=json)
 
 
 def limits(
@@ -130,20 +131,20 @@ def _check_limit_scope(scope: str, connection: Connection) -> None:
             expected=", ".join((*LIMIT_SCOPES[:2], *(f"{one}:NAME" for one in LIMIT_SCOPES[2:]))),
             next_step=did_you_mean(kind, LIMIT_SCOPES) if kind not in LIMIT_SCOPES else "",
         )
-    _check_known(kind, name.partition(":")[0], connection)
+    check_known(kind, name.partition(":")[0], connection)
 
 
-def _ask_of(account: str | None, message: Positions | Orders, connection: Connection) -> Any:
+def ask_of(account: str | None, message: ControlQuery, connection: Connection) -> Any:
     """Return what riskd answers; an unknown account is refused with the nearest one."""
     try:
         return connection.ask(message).data
     except CommandError as refusal:
         if refusal.exit_code == FAILED:
-            _check_known("account", account, connection)
+            check_known("account", account, connection)
         raise
 
 
-def _check_known(kind: str, name: str | None, connection: Connection) -> None:
+def check_known(kind: str, name: str | None, connection: Connection) -> None:
     """Raise CommandError with the nearest name if riskd says that it has no such one."""
     known = known_names(kind, connection) if name else []
     if known and name not in known:
@@ -160,7 +161,7 @@ def _limit_lines(found: Mapping[str, Any], scope: str | None) -> list[str]:
     """Return the limits of a scope, or of all that bind it, each under the scope that sets them."""
     tables = found.get("limits")
     if scope is None:
-        return _tree(found, depth=0)
+        return tree(found, depth=0)
     if not isinstance(tables, list):
         kind, _, name = scope.partition(":")
         tables = [{"scope": kind, "scope_id": name, "limits": tables}]
@@ -168,11 +169,11 @@ def _limit_lines(found: Mapping[str, Any], scope: str | None) -> list[str]:
     for owner in tables:
         kind, name = str(owner.get("scope", "")), str(owner.get("scope_id", ""))
         lines.append(coloured(kind if name in ("", kind) else f"{kind}:{name}", BOLD))
-        lines += _tree(owner.get("limits") or {}, depth=1) or ["  none of its own"]
+        lines += tree(owner.get("limits") or {}, depth=1) or ["  none of its own"]
     return lines
 
 
-def _print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = True) -> int:
+def print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = True) -> int:
     """Print what a list query answered: a table, or NDJSON. Without `rest` only `columns`."""
     if isinstance(rows, Mapping):
         lists = [value for value in rows.values() if isinstance(value, list)]
@@ -190,7 +191,7 @@ def _print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = T
     return DONE
 
 
-def _tree(found: Mapping[str, Any], *, depth: int) -> list[str]:
+def tree(found: Mapping[str, Any], *, depth: int) -> list[str]:
     """Return nested maps as indented lines, empty ones left out."""
     lines = []
     indent = "  " * depth
@@ -199,7 +200,7 @@ def _tree(found: Mapping[str, Any], *, depth: int) -> list[str]:
         rows = value if isinstance(value, list) else [value]
         if rows and all(isinstance(row, Mapping) for row in rows) and _is_deep(value):
             for row in rows:
-                lines += [f"{indent}{label(name)}", *_tree(row, depth=depth + 1)]
+                lines += [f"{indent}{label(name)}", *tree(row, depth=depth + 1)]
         elif value not in (None, {}, []):
             lines.append(f"{indent}{label(name):<{width}}  {cell(name, value)}")
     return lines

@@ -13,7 +13,25 @@ import msgspec
 GREEN, RED, YELLOW, BOLD, DIM = "32", "31", "33", "1", "2"
 ABSENT = "-"
 UNSHOWN = frozenset(("type", "pub_seq"))  # Of the wire, not of the subject.
-MONEY = frozenset(("equity", "realized", "unrealized", "fees", "day", "balance"))
+MONEY = frozenset(
+    (
+        *("equity", "realized", "unrealized", "fees", "day", "balance", "gross", "mfe", "mae"),
+        *("expectancy", "average_gain", "average_loss", "largest_gain", "largest_loss"),
+        *("average_mfe", "average_mae", "largest_mfe", "largest_mae", "most_given_back"),
+        *("deviation", "cost", "margin_freed", "margin_used", "margin_maintenance", "margin_free"),
+        *("risk", "loss_at_stop", "notional"),
+    )
+)
+SHARES = frozenset(
+    (
+        *("win_rate", "profit_factor", "reward_to_risk", "planned_reward_to_risk", "kelly"),
+        *("score", "sharpe", "sortino", "calmar", "hhi", "clustered_hhi", "effective_number"),
+        *("diversification", "clustered_diversification", "largest_weight", "weight", "weights"),
+        *("cost_per_margin", "margin_level_pct", "volatility", "annual_return", "downside_risk"),
+        *("max_drawdown", "value_at_risk_95", "value_at_risk_99", "expected_shortfall_95"),
+        *("normal_value_at_risk_95", "correlation"),
+    )
+)  # Ratios that are read to four places.
 SPAN_UNITS = ((1, 1000, "ns"), (1000, 10**6, "µs"), (10**6, 10**9, "ms"))
 
 
@@ -93,9 +111,15 @@ def cell(name: str, value: Any) -> str:
             return span(value)
         if name.endswith("_ns"):
             return instant(int(value)) if value > 10**17 else span(value)
+        if name in SHARES:
+            return number(value, places=4)
         return amount(value) if name in MONEY else number(value)
     if isinstance(value, Mapping):
-        return " ".join(f"{key}={cell(key, inner)}" for key, inner in value.items()) or ABSENT
+        named = name in SHARES  # Weights by symbol: the name of the map is that of each.
+        return (
+            " ".join(f"{key}={cell(name if named else key, inner)}" for key, inner in value.items())
+            or ABSENT
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(cell(name, inner) for inner in value) or ABSENT
     return str(value)

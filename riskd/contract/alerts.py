@@ -111,6 +111,12 @@ class PositionUpdate(Answer, frozen=True, kw_only=True, tag="position_update"):
     open_sell_quantity: float
     ts_ns: int
     legs: tuple[LegUpdate, ...] = ()  # Hedging accounts: what is open, oldest first.
+    mfe: float | None = None  # Best profit that the open trade stood at; absent when flat.
+    mae: float | None = None  # Worst; at most zero.
+    planned_reward_to_risk: float | None = None  # At the average price; absent without a stop.
+    reward_to_risk: float | None = None  # At the mark; absent past the stop or the target.
+    score: float | None = None  # 0 to 100, see docs/measures.md.
+    rank: int | None = None  # Among the account's open positions, 1 is best; in answers only.
     pub_seq: int = 0
 
 

@@ -38,6 +38,12 @@ class Message(
     """Base of every message: a map with a `type`; absent optional fields are left out."""
 
 
+class ControlRequest(Message, frozen=True, kw_only=True):
+    """Base of what operators ask."""
+
+    request_id: OrderId | None = None
+
+
 class Answer(Message, frozen=True, forbid_unknown_fields=False):
     """Base of what riskd sends: an older client takes a newer riskd's answers."""
 

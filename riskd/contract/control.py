@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from riskd.contract.analysis import AnalysisQuery
 from riskd.contract.base import (
     AccountId,
     Answer,
+    ControlRequest,
     Count,
     InstantNs,
     Message,
@@ -25,12 +27,6 @@ from riskd.contract.specs import AccountSpec, InstrumentSpec, Universe
 
 BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
 BreakerAction = Literal["alert", "slow", "reduce_only", "halt", "halt_cancel", "halt_flatten"]
-
-
-class ControlRequest(Message, frozen=True, kw_only=True):
-    """Base of what operators ask."""
-
-    request_id: OrderId | None = None
 
 
 class Status(ControlRequest, frozen=True, kw_only=True, tag="status"):
@@ -254,6 +250,7 @@ ControlQuery = (
     | Sessions
     | VerdictRequest
     | Metrics
+    | AnalysisQuery
 )
 ControlCommand = (
     Kill

@@ -27,6 +27,12 @@ CONTROL = (
     m.Sessions(request_id="c-9"),
     m.VerdictRequest(account="A1", client_order_id="o-2"),
     m.Metrics(),
+    m.TradesRequest(account="A1", by="symbol", limit=5),
+    m.ConcentrationRequest(scope="account:A1"),
+    m.CorrelationRequest(),
+    m.AdviceRequest(account="A1"),
+    m.SizeRequest(account="A1", symbol="AAPL", price=187.5, stop_loss=184.0, risk_pct=1.0),
+    m.StatisticsRequest(account="A1"),
     m.Kill(scope="account", scope_id="A1", reason="The feed looks wrong."),
     m.Unkill(scope="account", scope_id="A1", reason="The feed is right again."),
     m.Trip(

@@ -1,16 +1,18 @@
-"""Published examples of lots, and of how far they went before they were closed.
+"""Published examples of lots and trades, and of how far they went before they were closed.
 
-riskd does not keep maximum adverse and favourable excursion yet: they are measured here as the
-extremes of what the engine says a lot earns at every price seen while it was open.
+riskd's trade is a position from flat to flat. Where a source tells a trade for each lot, the lot is
+played alone, in a world of its own: what others fill meanwhile is a price that is seen.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from statistics import mean, stdev
 
 import pytest
 
+from engine.money import MONEY_SCALE
+from engine.trade_views import trades_view
+from engine.trades import ClosedTrade
 from riskd.messages import CostMethod
 from tests.vectors.world import Case, World, instrument, read_cases, require
 
@@ -19,27 +21,25 @@ PAIR = instrument("X", tick_size="0.001")
 FEE = "1"  # Of every fill, in all cases of this file.
 
 
-def earned_at(world: World, price: str, lot: int) -> Fraction:
-    """What 1000 units of an open lot earn at a price."""
-    held = world.open_lots[lot]
-    cost = Fraction(held.value_money, 10**12) * Fraction(1000, held.lots)
-    return world.value("1000", price) - cost
+def play_alone(quantity: str, entry: str, seen: list[str], leave: str) -> ClosedTrade:
+    """Return the trade of one lot that saw these prices between its fills."""
+    world = World(PAIR)
+    world.fill_signed(quantity, entry, FEE)
+    for price in seen:
+        world.mark(price)
+    world.fill_signed(f"-{quantity}", leave, FEE)
+    (closed,) = world.trades.closed
+    return closed
 
 
-def excursions(world: World, prices: list[str], lot: int = 0) -> tuple[Fraction, Fraction]:
-    """The worst and the best that 1000 units of an open lot have earned at these prices."""
-    earned = [earned_at(world, price, lot) for price in prices]
-    return min(earned), max(earned)
-
-
-def require_excursions(found: tuple[Fraction, Fraction], trade: Case) -> None:
-    require(found[0], trade["mae"])
-    require(found[1], trade["mfe"])
-
-
-def prices_of(events: list[list[str]]) -> list[str]:
-    """Every price seen, of fills and of marks."""
-    return [event[-1] for event in events]
+def require_trade(found: ClosedTrade, expected: Case) -> None:
+    """Fail unless a trade earned this, and stood at no better and no worse."""
+    for money, name in (
+        (found.realized_money, "pnl"),
+        (found.worst_money, "mae"),
+        (found.best_money, "mfe"),
+    ):
+        require(Fraction(money, MONEY_SCALE), expected[name])
 
 
 def play(world: World, events: list[list[str]]) -> None:
@@ -57,28 +57,31 @@ def check_all_in_all_out(case: Case) -> None:
     play(world, before)
     require(world.quantity, trade["qty"])
     require(world.average, trade["entry"])
-    require_excursions(excursions(world, prices_of(case["input"]["events"])), trade)
     play(world, [last])
+    (closed,) = world.trades.closed
+    require_trade(closed, trade)
     require(world.realized, trade["pnl"])
     require(world.fees, trade["fees"])
+    require(Fraction(-closed.fees_money, MONEY_SCALE), trade["fees"])
     require(world.quantity, "0")
 
 
 def check_scale_in_last_first(case: Case) -> None:
     """Last-in first-out is no method of ours. Everything is closed by one fill, so each lot earns
-    the same in any order: only the order of the trades differs, and the newest lot is our last."""
+    the same in any order: only the order of the trades differs, and the newest lot is our last.
+    The whole is one trade of ours, that stood at both lots' sum wherever both were open."""
     events = case["input"]["events"]
     newer, older = case["expected"]["trades"]
+    for trade, opened in ((older, 0), (newer, 2)):
+        prices = [event[-1] for event in events[opened:]]
+        assert prices[0] == trade["entry"]
+        require_trade(play_alone(trade["qty"], prices[0], prices[1:-1], prices[-1]), trade)
     world = World(PAIR, method=CostMethod.FIFO)
-    play(world, events[:-1])
-    for lot, opened, trade in ((0, 0, older), (1, 2, newer)):
-        entry = Fraction(world.open_lots[lot].value_money, 10**12) / 1000
-        require(entry, trade["entry"])
-        require(earned_at(world, trade["exit"], lot), trade["pnl"])
-        require_excursions(excursions(world, prices_of(events[opened:]), lot), trade)
-    play(world, events[-1:])
+    play(world, events)
     require(world.realized, str(Fraction(newer["pnl"]) + Fraction(older["pnl"])))
-    require(world.quantity, "0")
+    (whole,) = world.trades.closed
+    require(Fraction(whole.best_money, MONEY_SCALE), "50")  # At 1.10: 20 and 30.
+    require(Fraction(whole.worst_money, MONEY_SCALE), "-20")  # At 1.065: -15 and -5.
 
 
 def check_scale_out(case: Case) -> None:
@@ -90,19 +93,20 @@ def check_scale_out(case: Case) -> None:
     for trade, closing in zip(case["expected"]["trades"], (2, 5), strict=True):
         play(world, events[begun:closing])
         require(world.average, trade["entry"])
-        require_excursions(excursions(world, prices_of(events[: closing + 1])), trade)
+        seen = [event[-1] for event in events[1:closing]]
+        require_trade(play_alone(trade["qty"], trade["entry"], seen, trade["exit"]), trade)
         play(world, events[closing : closing + 1])
         require(world.realized - realized, trade["pnl"])
         require(world.fees - fees, trade["fees"])
         assert events[closing][-1] == trade["exit"]
         realized, fees, begun = world.realized, world.fees, closing + 1
     whole = case["expected"]["flat_to_flat"]
-    require(world.quantity, "0")
-    require(world.realized, whole["pnl"])
-    require(world.fees, whole["fees"])
-    # What was got for all of it is its cost and what it earned: the average exit.
-    quantity = Fraction(whole["qty"])
-    require((quantity * Fraction(whole["entry"]) + world.realized) / quantity, whole["exit"])
+    (shown,) = trades_view(world.account, "account", 1)["trades"]
+    told = {"qty": "quantity", "entry": "entry", "exit": "exit", "pnl": "realized"}
+    assert {name: shown[ours] for name, ours in told.items()} == {
+        name: float(whole[name]) for name in told
+    }
+    assert shown["fees"] == -float(whole["fees"])
 
 
 def check_in_and_out_last_first(case: Case) -> None:
@@ -134,34 +138,36 @@ def check_in_and_out_last_first(case: Case) -> None:
 
 def check_three_winners(case: Case) -> None:
     """Only the results of the trades are given: each is played as 1000 bought at 1.000, marked to
-    its worst and its best, and sold. The statistics are then taken of what the engine made."""
-    expected, tolerance = case["expected"], case["tolerance"]
+    its worst and its best, and sold. Our Sharpe ratio of trades has no factor for time either."""
+    expected, tolerance = case["expected"], float(case["tolerance"])
     world = World(PAIR, method=CostMethod.FIFO)
-    profits, worst, best, fallen = [], [], [], []
     for trade in case["input"]["trades"]:
+        world.mark("1.000")
         world.fill("buy", "1000", "1.000", FEE)
-        before, seen = world.realized, []
         for measure in ("mae", "mfe", "pnl"):
             world.mark(str(float(1 + Fraction(trade[measure]) / 1000)))
-            seen.append(world.unrealized)
         world.fill("sell", "1000", str(float(1 + Fraction(trade["pnl"]) / 1000)), FEE)
-        profits.append(world.realized - before)
-        worst.append(min(seen))
-        best.append(max(seen))
-        fallen.append(max(seen) - profits[-1])
-        require(fallen[-1], trade["end_drawdown"])
-    require(world.realized, expected["total"])
-    require(world.fees, expected["fees"])
-    require(mean(profits), expected["average"], tolerance)
-    require(max(profits), expected["largest"])
-    require(mean(worst), expected["avg_mae"], tolerance)
-    require(mean(best), expected["avg_mfe"], tolerance)
-    require(min(worst), expected["largest_mae"])
-    require(max(best), expected["largest_mfe"])
-    require(max(fallen), expected["max_end_trade_drawdown"])
-    spread = Fraction(stdev(float(profit) for profit in profits))
-    require(spread, expected["pnl_stdev_sample"], tolerance)
-    require(mean(profits) / spread, expected["sharpe"], tolerance)
+        closed = world.trades.closed[-1]
+        require_trade(closed, trade)
+        given_back = closed.best_money - closed.realized_money
+        require(Fraction(given_back, MONEY_SCALE), trade["end_drawdown"])
+    (shown,) = trades_view(world.account, "account", 0)["totals"]
+    told = {
+        "total": "realized",
+        "average": "expectancy",
+        "largest": "largest_gain",
+        "avg_mae": "average_mae",
+        "avg_mfe": "average_mfe",
+        "largest_mae": "largest_mae",
+        "largest_mfe": "largest_mfe",
+        "max_end_trade_drawdown": "most_given_back",
+        "pnl_stdev_sample": "deviation",
+        "sharpe": "sharpe",
+    }
+    for name, ours in told.items():
+        assert shown[ours] == pytest.approx(float(expected[name]), abs=tolerance)
+    assert shown["fees"] == -float(expected["fees"])
+    assert told.keys() | {"fees"} == expected.keys()
 
 
 CHECKS = {

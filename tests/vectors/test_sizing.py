@@ -1,4 +1,4 @@
-"""Published sizes for a risk, the Kelly share, liquidation prices and the concentration index."""
+"""Published sizes for a risk, the Kelly share and the concentration index."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from engine.concentration import concentration
 from engine.instruments import Instrument
 from engine.money import MONEY_SCALE
-from engine.sizing import kelly, largest_lots, liquidation_price
-from tests.vectors.world import Case, instrument, read_cases, require
+from engine.sizing import kelly, largest_fitting
+from tests.vectors.world import instrument, read_cases, require
 
 LOTS_MAX = 10**12
 
@@ -33,7 +33,7 @@ def sized(
         loss = abs(worth - prepared.value_money(lots, stop_milliticks))
         return loss * units <= risk * money
 
-    return batch_lots * largest_lots(fits, LOTS_MAX)
+    return batch_lots * largest_fitting(fits, LOTS_MAX)
 
 
 @pytest.mark.parametrize("case_id", ["nt-size-single", "nt-size-batches", "nt-size-zero-equity"])
@@ -64,42 +64,6 @@ def test_kelly_of_published_case_agrees(vectors):
     case = read_cases(vectors, "sizing")["kelly-half"]
     found = kelly(float(case["input"]["win_rate"]), float(case["input"]["payoff"]))
     assert found == float(case["expected"]["kelly"])
-
-
-def position_of(case: Case) -> tuple[float, float, float]:
-    """Signed quantity, entry and the wallet that backs it."""
-    given = case["input"]
-    size, entry = float(given["qty"]), float(given["open"])
-    wallet = size * entry / float(given["leverage"])
-    return (size if given["side"] == "long" else -size), entry, wallet
-
-
-def terms_of(case: Case, quantity: float, entry: float) -> tuple[float, float]:
-    """Rate and amount of the maintenance margin, each venue's model said as riskd's.
-
-    Binance's is ours. Gate and OKX charge a taker fee of 0.0006 on the way out, which is a higher
-    rate, and know no amount. Bybit's margin stays what it was at the entry: a rate of zero, and a
-    negative amount of that size.
-    """
-    given = case["input"]
-    rate = float(given["maintenance_rate"])
-    if given["venue_model"] == "binance":
-        return rate, float(given["maintenance_amount"])
-    if given["venue_model"] == "gate/okx":
-        return rate + 0.0006, 0.0
-    return 0.0, -rate * abs(quantity) * entry
-
-
-def test_liquidation_price_of_every_published_case_agrees(vectors):
-    for case in read_cases(vectors, "liquidation").values():
-        quantity, entry, wallet = position_of(case)
-        rate, amount = terms_of(case, quantity, entry)
-        found = liquidation_price(
-            quantity, entry, wallet, maintenance_rate=rate, maintenance_amount=amount
-        )
-        expected = Fraction(case["expected"]["liquidation_price"])
-        assert found is not None
-        assert abs(Fraction(found) - expected) <= expected / 10**6, case["id"]
 
 
 def test_index_of_equal_weights_of_published_case_agrees(vectors):

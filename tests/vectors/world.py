@@ -7,10 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from engine.account import Account
 from engine.books import Books, Lot
 from engine.core import Core
 from engine.facts import Stamp
 from engine.money import MONEY_SCALE
+from engine.trades import Trades
 from engine.valuation import Valuation
 from riskd.messages import (
     AccountSpec,
@@ -171,6 +173,16 @@ class World:
     def maintenance_margin(self) -> Fraction:
         """The maintenance margin of what is held."""
         return Fraction(self.valuation.maintenance_money(), MONEY_SCALE)
+
+    @property
+    def trades(self) -> Trades:
+        """The trades of the position, flat to flat."""
+        return self.books.trades
+
+    @property
+    def account(self) -> Account:
+        """The account, for what people are shown of it."""
+        return self.core.accounts[ACCOUNT]
 
     @property
     def open_lots(self) -> list[Lot]:
