@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.account import Account
+from engine.certificates import certified_lots, certify
 from engine.facts import Facts, Stamp
 from engine.findings import reject
 from engine.lookup import is_finite, prepare, value_invalid
@@ -45,9 +46,14 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
         return _refuse(account, amend, stamp, rejects, check if is_finite(check) else None)
     case = account.case
     prepare(case, account, plan, check, stamp)
-    lots = case.lots
     case.own_lots, case.filled_lots = order.leaves_lots, order.filled_lots
+<<<<<<< HEAD
     case.closing = order.closes
+=======
+    lots = plan.instrument.lots(check.quantity)
+    if check.close_position:
+        lots = case.closing_lots(lots)
+>>>>>>> 1aa8c5c (Certify how much of an exit is sure to reduce; tell its gateway when that shrinks)
     case.is_dearer = abs(case.value_milliticks or 0) > abs(order.value_milliticks or 0)
     case.open_count -= 1
     case.turnover_money = _without(account, order, case.turnover_money)
@@ -62,12 +68,17 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
         return _refuse(account, amend, stamp, failed, check, **explained(case))
     assert lots is not None  # check_quantity_off_lot refused it otherwise.
     verdict = _approved(account, amend, stamp, warnings)
+    certified = certified_lots(case)
+    if certified:
+        quantity = plan.instrument.quantity(certified)
+        verdict = replace(verdict, certified_quantity=quantity)
     pending = PendingAmend(amend, check, verdict, lots, case.value_milliticks)
     account.state.amended[_identity(amend)] = pending
     if amend.new_client_order_id is not None:
         account.state.aliases[amend.new_client_order_id] = root
     account.state.approved_seq = stamp.seq
     order.amends.append(pending)
+    certify(account, root, min(order.reachable_lots(), case.reducible_lots()) if certified else 0)
     account.set_leaves(order, order.reachable_lots())
     return verdict
 

@@ -214,6 +214,18 @@ class Case:
         """Return the account's currency: what limits and figures are in."""
         return self.valuation.spec.currency
 
+    def reducible_lots(self) -> int:
+        """Return how many lots on the order's side close, beyond what other orders would close."""
+        position = self.plan.position
+        if self.buying:
+            return max(0, self.own_lots - position.books.lots - position.open_buy_lots)
+        return max(0, self.own_lots + position.books.lots - position.open_sell_lots)
+
+    def closing_lots(self, lots: int | None) -> int | None:
+        """Return as many of an order's lots as close what is left; all, where nothing is."""
+        left = self.reducible_lots()
+        return min(lots, self.filled_lots + left) if lots and left else lots
+
     def place(self, lots: int) -> None:
         """Look at the order as one of `lots`: what it reduces, and what it could come to at worst.
 

@@ -10,6 +10,7 @@ from engine.account import Account
 from engine.amend import decide_amend
 from engine.basket import answer_unknown_basket, decide_basket
 from engine.cancels import cancel_lost
+from engine.certificates import recertify
 from engine.conduct import apply_rearm, note_fill
 from engine.facts import Distrusted, Facts, Raised, Recount, SessionEnded, Stamp
 from engine.fills import (
@@ -85,6 +86,8 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
     if account.state.unbooked and not isinstance(message, Elapse):
         _book_waiting(account, stamp, facts)  # Not at a wake-up: a restored engine may have fewer.
     found = _answer(account, message, stamp, facts)
+    if account.state.certified and type(message) is not Check:  # A younger order shrinks none.
+        recertify(account, stamp, facts)
     account.tell_groups(facts)
     return found
 

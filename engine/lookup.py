@@ -51,6 +51,8 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.account_rate = ONE
     else:
         case.account_rate = boards.quotes.rate(instrument.settlement, state.spec.currency)
+    if order.close_position:
+        lots = case.closing_lots(lots)
     charge(account, case)
     case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
     case.currency_missing = case.missing = None

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.case import Case, CheckRow, Reference
+from engine.certificates import certified_lots, certify
 from engine.checks.price import reference_of
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject, tellable
@@ -110,6 +111,7 @@ def judge(case: Case, *, every: bool = False) -> tuple[tuple[Reject, ...], tuple
 def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: Facts) -> Verdict:
     order, stamp = case.order, case.stamp
     reservation_ns = account.boards.settings.reservation_ms * 1_000_000
+    certified = certified_lots(case)
     verdict = Verdict(
         client_order_id=order.client_order_id,
         account=order.account,
@@ -124,6 +126,7 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
         reservation_id=None if order.dry_run else str(stamp.seq),
         valid_until_ns=None if order.dry_run else stamp.recv_ns + reservation_ns,
         request_id=order.request_id,
+        certified_quantity=case.plan.instrument.quantity(certified) if certified else None,
     )
     if order.explain:
         verdict = replace(verdict, **explained(case))
@@ -142,6 +145,8 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
     )
     state = account.state
     state.approved_seq = stamp.seq
+    if certified:
+        certify(account, order.client_order_id, certified)
     if not state.pending:
         facts.append(WakeAt(order.account, until_ns))
     else:  # Deadlines stay in order, also after a configuration that shortened them.

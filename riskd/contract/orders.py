@@ -224,6 +224,7 @@ class Verdict(Answer, frozen=True, kw_only=True, tag="verdict"):
     request_id: str | None = None
     max_quantity: float | None = None  # The largest quantity that would pass now.
     nearest_price: float | None = None  # For a collar.
+    certified_quantity: float | None = None  # Of an approval: as much of it is sure to reduce.
     binding_limit: str | None = None
     headroom: float | None = None
     reference: ReferencePrice | None = None  # With every refusal that got so far, and explain.

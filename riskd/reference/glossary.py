@@ -35,7 +35,7 @@ GLOSSARY: dict[str, str] = {
     "orders": "The orders, judged in this sequence.",
     "all_or_none": "Either all are approved, or none is and nothing is reserved.",
     "reduce_only": "Refuse it unless it provably reduces the position.",
-    "close_position": "The same, by an order meant to close all of it.",
+    "close_position": "Close what is left: `quantity` is the most; `certified_quantity` may go.",
     "stop_loss": "Price at which the trade would be given up; risk per trade is measured to it.",
     "take_profit": "Price at which the gain would be taken; told, not used.",
     "quantity": "Units of the instrument.",
