@@ -11,6 +11,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.account import Account
+from engine.cancels import cancel_crossed
+from engine.case import Case
 from engine.certificates import certified_lots, certify
 from engine.facts import Facts, Stamp
 from engine.findings import reject
@@ -47,13 +49,10 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     case = account.case
     prepare(case, account, plan, check, stamp)
     case.own_lots, case.filled_lots = order.leaves_lots, order.filled_lots
-<<<<<<< HEAD
     case.closing = order.closes
-=======
     lots = plan.instrument.lots(check.quantity)
     if check.close_position:
         lots = case.closing_lots(lots)
->>>>>>> 1aa8c5c (Certify how much of an exit is sure to reduce; tell its gateway when that shrinks)
     case.is_dearer = abs(case.value_milliticks or 0) > abs(order.value_milliticks or 0)
     case.open_count -= 1
     case.turnover_money = _without(account, order, case.turnover_money)
@@ -65,22 +64,9 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
         return _refuse(account, amend, stamp, rejects, check)
     failed, warnings = judge(case)
     if failed:
+        cancel_crossed(account, case, failed, order, facts)
         return _refuse(account, amend, stamp, failed, check, **explained(case))
-    assert lots is not None  # check_quantity_off_lot refused it otherwise.
-    verdict = _approved(account, amend, stamp, warnings)
-    certified = certified_lots(case)
-    if certified:
-        quantity = plan.instrument.quantity(certified)
-        verdict = replace(verdict, certified_quantity=quantity)
-    pending = PendingAmend(amend, check, verdict, lots, case.value_milliticks)
-    account.state.amended[_identity(amend)] = pending
-    if amend.new_client_order_id is not None:
-        account.state.aliases[amend.new_client_order_id] = root
-    account.state.approved_seq = stamp.seq
-    order.amends.append(pending)
-    certify(account, root, min(order.reachable_lots(), case.reducible_lots()) if certified else 0)
-    account.set_leaves(order, order.reachable_lots())
-    return verdict
+    return _accept(account, amend, order, case, warnings)
 
 
 def apply_replaced(account: Account, order: Order, report: OrderReport, lots: int | None) -> None:
@@ -182,6 +168,28 @@ def _without(account: Account, order: Order, turnover_money: int | None) -> int 
     size = instrument.notional_money(order.leaves_lots, order.value_milliticks)
     converted = account.convert(size, instrument.settlement)
     return None if converted is None else turnover_money - converted
+
+
+def _accept(
+    account: Account, amend: Amend, order: Order, case: Case, warnings: tuple[Reject, ...]
+) -> Verdict:
+    """Reserve whatever of old and new is larger, and certify it; return the approval."""
+    state, stamp, lots = account.state, case.stamp, case.lots
+    assert lots is not None  # check_quantity_off_lot refused it otherwise.
+    certified = certified_lots(case)
+    quantity = case.plan.instrument.quantity(certified) if certified else None
+    verdict = replace(_approved(account, amend, stamp, warnings), certified_quantity=quantity)
+    pending = PendingAmend(amend, case.order, verdict, lots, case.value_milliticks)
+    state.amended[_identity(amend)] = pending
+    root = order.check.client_order_id
+    if amend.new_client_order_id is not None:
+        state.aliases[amend.new_client_order_id] = root
+    state.approved_seq = stamp.seq
+    order.amends.append(pending)
+    leaves_lots = order.reachable_lots()
+    certify(account, root, min(leaves_lots, case.reducible_lots()) if certified else 0)
+    account.set_leaves(order, leaves_lots)
+    return verdict
 
 
 def _approved(

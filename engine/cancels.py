@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from engine.account import Account
+from engine.case import Case
+from engine.checks.conduct import crossed_orders
 from engine.facts import Facts, Instructed, SessionEnded
 from engine.orders import Order, OrderState
-from riskd.messages import InstructionAction, TimeInForce
+from riskd.codes import RejectCode
+from riskd.messages import InstructionAction, Reject, SelfMatch, TimeInForce
 
 KEPT = (TimeInForce.GTC, TimeInForce.GTD)  # Outlive a session, unless the order says otherwise.
 
@@ -33,6 +36,26 @@ def cancel_lost(account: Account, ended: SessionEnded, facts: Facts) -> None:
     for order in account.state.orders.values():
         if order.session == ended.session and _is_cancelled(order, ended):
             request_cancel(account, order, f"session_lost-{ended.session}", facts)
+
+
+def cancel_crossed(
+    account: Account, case: Case, rejects: tuple[Reject, ...], own: Order | None, facts: Facts
+) -> None:
+    """Have what an order was refused for cancelled, where the rule on self-match says so.
+
+    `own` is the order that was to be changed, if it was a change. What was approved by the same
+    input, in a basket, has not left and is no resting order.
+    """
+    rule = case.plan.self_match
+    if rule is None or rule is SelfMatch.REJECT or case.order.dry_run:
+        return
+    if rejects[0].code != RejectCode.SELF_MATCH:
+        return  # It could not have gone anyhow.
+    crossed = [order for order in crossed_orders(case) if order.verdict.seq != case.stamp.seq]
+    if own is not None and rule is SelfMatch.CANCEL_BOTH:
+        crossed.append(own)
+    for order in crossed:
+        request_cancel(account, order, f"self_match-{case.stamp.seq}", facts)
 
 
 def _is_cancelled(order: Order, ended: SessionEnded) -> bool:

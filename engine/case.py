@@ -18,7 +18,7 @@ from engine.permissions import Ban, Permit
 from engine.quotes import Quote, Rate
 from engine.valuation import Valuation
 from riskd.codes import RejectCode
-from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject
+from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject, SelfMatch
 
 
 class Reference(NamedTuple):
@@ -72,7 +72,7 @@ class Plan:
         "position",
         "quote",
         "rates",
-        "refuses_self_match",
+        "self_match",
     )
 
     def __init__(
@@ -99,7 +99,7 @@ class Plan:
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
         self.cancel_rates: tuple[RateLimit, ...] = ()
         self.fill_rates: tuple[RateLimit, ...] = ()
-        self.refuses_self_match = False
+        self.self_match: SelfMatch | None = None
         self.bans: tuple[Ban, ...] = ()
         self.permits: tuple[Permit, ...] | None = None  # None: none is needed.
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
@@ -254,13 +254,6 @@ class Case:
         if self.own_lots and not self.added_lots and not self.is_dearer:
             self.reducing = True  # A change that reserves no more than before adds no risk.
         self._place_money()
-
-    def reducible_lots(self) -> int:
-        """Return how many lots on the order's side would close, beyond what works to close."""
-        position = self.plan.position
-        if self.buying:
-            return max(0, -position.worst_long_lots())
-        return max(0, position.worst_short_lots())
 
     def fitting_lots(self, side_lots: int) -> int:
         """Return how many lots keep the larger side within `side_lots`."""

@@ -9,16 +9,20 @@ order's own fills say it all.
 from __future__ import annotations
 
 from engine.account import Account
+from engine.books import side_lots
 from engine.case import Case
 from engine.facts import Certified, Facts, Stamp
+from engine.ledger import Position
 from engine.orders import Order
 from riskd.messages import Certificate, Side
 
 
 def certified_lots(case: Case) -> int:
-    """Return how many of the case's lots are sure to reduce, 0 if it is on the other side."""
-    held = case.plan.position.books.lots
-    if not held or (held < 0) is not case.buying or case.lots is None:
+    """Return how many of the case's lots are sure to reduce, 0 if it closes nothing."""
+    position = case.plan.position
+    if case.lots is None or (not position.hedging and not position.books.lots):
+        return 0
+    if position.hedging and not case.closing:
         return 0
     return min(case.lots - case.filled_lots, case.reducible_lots())
 
@@ -34,16 +38,7 @@ def certify(account: Account, client_order_id: str, lots: int) -> None:
 def recertify(account: Account, stamp: Stamp, facts: Facts) -> None:
     """Shrink what is certified to what is sure now, and tell it. O(working orders)."""
     state = account.state
-    sure: dict[str, int] = {}
-    left: dict[str, int] = {}  # Of each position, for the orders that are younger.
-    for order_id, order in state.orders.items():
-        symbol = order.check.symbol
-        held = account.position(symbol).books.lots
-        if (held < 0) is not (order.check.side is Side.BUY) or not held:
-            continue
-        room = left.get(symbol, abs(held))
-        sure[order_id] = min(room, order.leaves_lots)
-        left[symbol] = max(0, room - order.leaves_lots)
+    sure = _sure_lots(account)
     for order_id, lots in list(state.certified.items()):
         working = state.orders.get(order_id)
         if working is None:
@@ -54,6 +49,42 @@ def recertify(account: Account, stamp: Stamp, facts: Facts) -> None:
         certify(account, order_id, now)
         if now < expected:
             facts.append(_told(account, working, now, stamp))
+
+
+def _sure_lots(account: Account) -> dict[str, int]:
+    """Return of every working order that closes how much of it is sure to, by its id."""
+    sure: dict[str, int] = {}
+    left: dict[tuple[str, str], int] = {}  # Of what orders share, for those that are younger.
+    for order_id, order in account.state.orders.items():
+        shared = _shared(account.position(order.check.symbol), order)
+        if not shared:
+            continue
+        rooms = [left.setdefault(key, lots) for key, lots in shared.items()]
+        sure[order_id] = min(order.leaves_lots, *rooms)
+        for key in shared:
+            left[key] = max(0, left[key] - order.leaves_lots)
+    return sure
+
+
+def _shared(position: Position, order: Order) -> dict[tuple[str, str], int]:
+    """Return the lots that an order would close, with a name for each that others share.
+
+    Of a netting account the position; of a hedging one the legs of the other side together, and
+    by itself the leg that the order names.
+    """
+    symbol, buying = position.symbol, order.check.side is Side.BUY
+    if not position.hedging:
+        held = position.books.lots
+        return {(symbol, ""): abs(held)} if held and (held < 0) is buying else {}
+    if not order.closes:
+        return {}
+    longs, shorts = side_lots(position.books)
+    shared = {(symbol, order.check.side.value): shorts if buying else longs}
+    name = order.check.position_id or ""
+    leg = position.books.legs.get(name)
+    if leg is not None and (leg.lots < 0) is buying:
+        shared[symbol, f"{order.check.side} {name}"] = abs(leg.lots)
+    return shared
 
 
 def _told(account: Account, order: Order, lots: int, stamp: Stamp) -> Certified:

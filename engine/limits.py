@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.money import money_from_number
-from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Scope
+from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Scope, SelfMatch
 
 FIRM = "firm"
 ORDER_RATE = "orders_per_second"
@@ -165,9 +165,15 @@ def resolve_currency(limits: LimitSet, owner: Owner, currency: str) -> ResolvedL
     return found
 
 
-def refuses_self_match(limits: LimitSet, owner: Owner) -> bool:
-    """Return whether any scope of `owner` forbids that an account trades with itself."""
-    return any(table.self_match is not None for _, _, table in scopes_of(limits, owner))
+def self_match_rule(limits: LimitSet, owner: Owner) -> SelfMatch | None:
+    """Return what is done where an account would trade with itself; None: it may.
+
+    The narrowest scope that says anything decides what becomes of the resting order.
+    """
+    found = None
+    for _, _, table in scopes_of(limits, owner):
+        found = table.self_match or found
+    return found
 
 
 def resolve_rates(limits: LimitSet, owner: Owner, key: str) -> tuple[RateLimit, ...]:

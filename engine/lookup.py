@@ -27,8 +27,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen = state.frozen
     case.unsynced = boards.sessions.unsynced(stamp.session) if stamp.session else ""
-    case.working = state.orders
-    case.is_dearer = False
+    case.working, case.is_dearer = state.orders, False
     case.open_count, case.own_lots, case.filled_lots = len(state.orders), 0, 0
     lots = case.lots = instrument.lots(order.quantity)
     price, stop_price = order.price, order.stop_price

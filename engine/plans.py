@@ -13,11 +13,11 @@ from engine.limits import (
     FIRM,
     ORDER_RATE,
     Owner,
-    refuses_self_match,
     resolve,
     resolve_currency,
     resolve_duplicates,
     resolve_rates,
+    self_match_rule,
 )
 from engine.margin import MarginTerms
 from engine.permissions import bans_of, permits_of
@@ -48,7 +48,7 @@ def build_plan(
         for group in (*groups, FIRM)
         if group in boards.group_limits
     )
-    plan.refuses_self_match = refuses_self_match(boards.limits, owner)
+    plan.self_match = self_match_rule(boards.limits, owner)
     plan.bans = bans_of(boards.permissions, owner)
     plan.permits = permits_of(boards.permissions, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)

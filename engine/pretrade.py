@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.account import Account
+from engine.cancels import cancel_crossed
 from engine.case import Case, CheckRow, Reference
 from engine.certificates import certified_lots, certify
 from engine.checks.price import reference_of
@@ -48,15 +49,9 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
             known = account.state.finished.get(order.client_order_id)
         if known is not None:
             return _repeated(account, known, order, stamp)
-        if order.client_order_id in account.state.expired:
-            text = "the id was used so long ago that its verdict is forgotten"
-            found = reject(RejectCode.ID_EXPIRED, text, Scope.ACCOUNT, order.account)
-            return denied(order, stamp, (found,), account.boards.limits_version)
-        changed = account.state.aliases.get(order.client_order_id)
-        if changed is not None:
-            text = f"the id is that of a change of order {changed}"
-            found = reject(RejectCode.ID_REUSED, text, Scope.ACCOUNT, order.account)
-            return denied(order, stamp, (found,), account.boards.limits_version)
+        spent = _id_spent(account, order)
+        if spent is not None:
+            return denied(order, stamp, (spent,), account.boards.limits_version)
     rejects = malformed(order)
     if rejects:
         return _deny(account, order, stamp, rejects, None)
@@ -83,6 +78,7 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
         if use_override(account.boards.overrides, order, codes, stamp, facts):
             failed, warnings = (), (*told, *every)
     if failed:
+        cancel_crossed(account, case, failed, None, facts)
         return _deny(account, order, stamp, failed, case)
     return _approve(account, case, warnings, facts)
 
@@ -192,6 +188,18 @@ def denied(
         warnings=(),
         request_id=order.request_id,
     )
+
+
+def _id_spent(account: Account, order: Check) -> Reject | None:
+    """Return why an id cannot be that of a new order, None if it can."""
+    if order.client_order_id in account.state.expired:
+        text = "the id was used so long ago that its verdict is forgotten"
+        return reject(RejectCode.ID_EXPIRED, text, Scope.ACCOUNT, order.account)
+    changed = account.state.aliases.get(order.client_order_id)
+    if changed is not None:
+        text = f"the id is that of a change of order {changed}"
+        return reject(RejectCode.ID_REUSED, text, Scope.ACCOUNT, order.account)
+    return None
 
 
 def _repeated(account: Account, known: Order, order: Check, stamp: Stamp) -> Verdict:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from engine.case import Case, Overrun, Plan
 from engine.findings import exceeded, reject_case
 from engine.money import MONEY_SCALE
+from engine.orders import Order
 from riskd.codes import CODES, RejectCode
-from riskd.messages import AccountSpec, Reject, Side
+from riskd.messages import AccountSpec, Reject, SelfMatch, Side
 
 RATIO_FLOOR = 100  # Messages of a day up to which ratios say nothing, if ratio_floor is absent.
 
 
 def has_self_match_rule(spec: AccountSpec, plan: Plan) -> bool:
     """Return whether the account may not trade with itself."""
-    return plan.refuses_self_match
+    return plan.self_match is not None
 
 
 def check_self_match(case: Case) -> Reject | None:
@@ -24,18 +27,33 @@ def check_self_match(case: Case) -> Reject | None:
     Unacknowledged, suspect and pending-cancel orders count: the venue may have them. O(working
     orders), where any is on the other side.
     """
-    position, symbol = case.plan.position, case.plan.instrument.symbol
+    position = case.plan.position
     if not (position.open_sell_lots if case.buying else position.open_buy_lots):
         return None
-    for order_id, resting in case.working.items():
+    for resting in crossed_orders(case):
+        order_id = resting.check.client_order_id
+        text = f"could trade with working order {order_id} of the same account"
+        if case.plan.self_match is not SelfMatch.REJECT:
+            text += ", which is cancelled first; send it again under another id when it is gone"
+        found = reject_case(case, RejectCode.SELF_MATCH, text)
+        return replace(found, limit_type="self_match")
+    return None
+
+
+def crossed_orders(case: Case) -> Iterator[Order]:
+    """Yield the account's working orders that the order could trade with, oldest first.
+
+    A resting order with changes in flight rests at every price that the venue may have taken.
+    """
+    symbol = case.plan.instrument.symbol
+    for resting in case.working.values():
         told = resting.check
         if told.symbol != symbol or (told.side is Side.BUY) is case.buying:
             continue
-        if _crosses(case, told.price):
-            text = f"could trade with working order {order_id} of the same account"
-            found = reject_case(case, RejectCode.SELF_MATCH, text)
-            return replace(found, limit_type="self_match")
-    return None
+        if _crosses(case, told.price) or any(
+            _crosses(case, amend.check.price) for amend in resting.amends
+        ):
+            yield resting
 
 
 def _crosses(case: Case, resting_price: float | None) -> bool:

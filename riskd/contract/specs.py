@@ -145,9 +145,14 @@ CountLimit = Annotated[int, Meta(ge=0)] | LimitValue
 
 
 class SelfMatch(StrEnum):
-    """What happens to an order that would trade with the same account's own resting order."""
+    """What happens to an order that would trade with the same account's own resting order.
 
-    REJECT = "reject"  # The new order is refused.
+    It is refused in every case, for the venue might match the two before a cancel arrives.
+    """
+
+    REJECT = "reject"  # The resting order stays.
+    CANCEL_RESTING = "cancel_resting"  # It is cancelled: then the new one passes under another id.
+    CANCEL_BOTH = "cancel_both"  # The same; of a change the order that was to be changed goes too.
 
 
 class LimitsSpec(Part, frozen=True, kw_only=True):

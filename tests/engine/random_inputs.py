@@ -46,6 +46,7 @@ from riskd.messages import (
     Reset,
     Resynced,
     RiskSettings,
+    SelfMatch,
     SessionLost,
     SessionRoll,
     Tick,
@@ -89,7 +90,10 @@ LIMITS = LimitSet(
     ),
     firm=LimitsSpec(gross_exposure=3_000_000, open_orders=60),
     group={"desk": LimitsSpec(position_quantity=90, net_exposure=1_500_000)},
-    account={"A2": LimitsSpec(order_quantity=30)},
+    account={
+        "A2": LimitsSpec(order_quantity=30),
+        "A3": LimitsSpec(self_match=SelfMatch.CANCEL_BOTH),
+    },
 )
 
 

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskd.messages import Amend, Certificate, Fill, FillBust, FillCorrect, Side, Verdict
-from tests.builders import StampedCore, a_core, a_fill, a_report, an_order, codes_of
+from riskd.messages import (
+    Amend,
+    Certificate,
+    Fill,
+    FillBust,
+    FillCorrect,
+    PositionMode,
+    Side,
+    Verdict,
+)
+from tests.builders import StampedCore, a_core, a_fill, a_report, an_account, an_order, codes_of
 from tests.engine.test_sessions import opened
 
 SIDES = [("buy", "sell"), ("sell", "buy")]
@@ -225,3 +234,38 @@ def test_certificates_never_add_up_to_more_than_is_held_and_are_always_told(step
         assert all(orders[key].check.side is closing for key, sure in known.items() if sure)
         certified = house.account().certified
         assert all(sure <= certified.get(key, 0) for key, sure in known.items())
+
+
+def hedged(*fills: Fill) -> StampedCore:
+    """A house whose A1 keeps legs, after these fills."""
+    house = a_core(accounts=(an_account(position_mode=PositionMode.HEDGING),))
+    house.send_all(*fills)
+    return house
+
+
+def test_certificate_of_a_hedging_account_is_of_the_legs_that_an_order_closes():
+    """E36: the net position is flat, yet each side's exits share what is open on the other."""
+    house = hedged(a_fill("e-1", "buy", 5), a_fill("e-2", "sell", 5))
+    assert house.send(an_order("opens", "sell", 2)).certified_quantity is None
+    close = {"close_position": True}
+    assert house.send(an_order("o-1", "sell", 3, **close)).certified_quantity == 3.0
+    assert house.send(an_order("o-2", "sell", 9, **close)).certified_quantity == 2.0
+    assert house.send(an_order("o-3", "buy", 4, **close)).certified_quantity == 4.0
+    assert codes_of(house.send(an_order("o-4", "sell", 1, **close))) == ["REDUCE_ONLY"]
+
+
+def test_e38_certificate_of_a_hedging_account_shrinks_with_its_own_legs_alone():
+    """E38: a fill that closes the long legs revokes what would close them, and nothing else."""
+    house = hedged(
+        a_fill("e-1", "buy", 5, position_id="p-1"),
+        a_fill("e-2", "buy", 5, position_id="p-2"),
+        a_fill("e-3", "sell", 5),
+    )
+    for name, position_id in (("o-1", "p-1"), ("o-2", "p-2")):
+        exit_order = an_order(name, "sell", 5, position_id=position_id, reduce_only=True)
+        assert house.send(exit_order).certified_quantity == 5.0
+    house.send(an_order("o-3", "buy", 5, reduce_only=True))
+    house.send(a_fill("e-4", "sell", 3, position_id="p-2"))
+    assert told(house) == [("o-2", 2.0)]
+    house.send(a_fill("e-5", "sell", 5, position_id="p-1"))
+    assert told(house) == [("o-1", 2.0), ("o-2", 0.0)]  # The older takes what is left of the side.
