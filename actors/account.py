@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.inputs import Input, RaisedAt, Ref, SessionFactAt
+from actors.inputs import Input, MovedAt, RaisedAt, Ref, SessionFactAt
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer
@@ -13,6 +13,7 @@ from engine.facts import (
     Facts,
     GroupMoved,
     Instructed,
+    Moved,
     Raised,
     Stamp,
     WakeAt,
@@ -69,3 +70,5 @@ class AccountActor(LoopActor):
                     self._market.tell(fact)
                 case Instructed() | Certified():
                     self._sessions.tell(SessionFactAt(fact, stamp))
+                case Moved():
+                    self._market.tell(MovedAt(fact, stamp))

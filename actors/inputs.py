@@ -11,13 +11,14 @@ from pykka import ActorRef
 from engine.core import BY_LOCAL
 from engine.core import Input as Message
 from engine.desk import Answer
-from engine.facts import Certified, Instructed, Raised, Stamp
+from engine.facts import Certified, Instructed, Moved, Raised, Stamp
 from riskd.messages import OrdersPush, Published
 
 __all__ = [
     "BY_LOCAL",
     "Input",
     "Message",
+    "MovedAt",
     "Publish",
     "RaisedAt",
     "Ref",
@@ -56,6 +57,13 @@ class SessionFactAt(Struct, frozen=True):
     """What an account asks of a gateway, with the stamp of the input that made it."""
 
     fact: Instructed | Certified
+    stamp: Stamp
+
+
+class MovedAt(Struct, frozen=True):
+    """A change of a ledger with the stamp of the input that made it."""
+
+    moved: Moved
     stamp: Stamp
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.inputs import Input, Publish, RaisedAt, Ref
+from actors.inputs import Input, MovedAt, Publish, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.boards import Boards
 from engine.core import limits_update
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts, Moved, Raised, Stamp
 from engine.overrides import apply_override
 from engine.universe import account_conflict, apply_universe, instrument_conflict
 from riskd.messages import (
@@ -38,6 +38,7 @@ class LimitsActor(LoopActor):
         start_account: Open,
         recount: Recounted,
         alerts: Ref,
+        market: Ref,
         publish: Publish,
         run_queue: RunQueue,
     ) -> None:
@@ -47,6 +48,7 @@ class LimitsActor(LoopActor):
         self._start_account = start_account
         self._recount = recount
         self._alerts = alerts
+        self._market = market
         self._publish = publish
 
     def on_receive(self, message: Input) -> None:
@@ -59,6 +61,7 @@ class LimitsActor(LoopActor):
                     self._publish("limits", limits_update(self._boards.limits_version, stamp))
                 for spec in asked.universe.accounts:
                     self._open(spec)
+                self._market.tell(MovedAt(Moved(), stamp))
                 self._recount(stamp)
             case InstrumentAdd():
                 wrong = instrument_conflict(self._boards, asked.instrument)
@@ -71,6 +74,7 @@ class LimitsActor(LoopActor):
                 wrong = account_conflict(held, asked.account, self._boards.group_totals)
                 if wrong is None:
                     self._open(asked.account)
+                    self._market.tell(MovedAt(Moved(asked.account.id), stamp))
                     self._recount(stamp)
                 answered = _answer(wrong, asked.request_id, stamp.seq)
             case Override():

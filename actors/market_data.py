@@ -1,39 +1,51 @@
-"""The quote board behind an inbox: its only writer."""
+"""The quote board and the valuation book behind an inbox: their only writer."""
 
 from __future__ import annotations
 
-from actors.inputs import Input, RaisedAt, Ref
+from actors.inputs import Input, MovedAt, RaisedAt, Ref
 from actors.runtime import LoopActor, RunQueue
 from engine.facts import Facts, Raised, Watched
 from engine.market import apply_market
 from engine.quotes import QuoteBoard
+from engine.watch import Watch
 from riskd.messages import MarketState, Tick, Ticks
 
 
 class MarketDataActor(LoopActor):
-    """Applies ticks and market states; counts what became of each tick."""
+    """Applies ticks and market states; keeps the book true to them, and to every ledger.
+
+    Book and board have one writer, so that each price of a batch is in the book, and whoever it
+    carried over a threshold is looked at, before the next is applied.
+    """
 
     def __init__(
         self,
         board: QuoteBoard,
         counts: dict[str, int],
+        watch: Watch,
         *,
         alerts: Ref,
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
+        self._watch = watch
         self._counts = counts
         self._board = board
         self._alerts = alerts
 
-    def on_receive(self, message: Input | Watched) -> None:
-        """Apply a tick, a batch or a market state; watch the marks that positions ask for."""
+    def on_receive(self, message: Input | Watched | MovedAt) -> None:
+        """Apply a tick, a batch or a market state, or take what an account tells."""
         if isinstance(message, Watched):
             self._board.watch(message)
             return
-        assert isinstance(message.message, Tick | Ticks | MarketState)
+        stamp = message.stamp
         facts: Facts = []
-        apply_market(self._board, message.message, message.stamp, self._counts, facts)
+        if isinstance(message, MovedAt):
+            self._watch.take(message.moved, stamp, facts)
+        else:
+            asked = message.message
+            assert isinstance(asked, Tick | Ticks | MarketState)
+            apply_market(self._board, asked, stamp, self._counts, facts, watch=self._watch)
         for fact in facts:
             if isinstance(fact, Raised):
-                self._alerts.tell(RaisedAt(fact, message.stamp))
+                self._alerts.tell(RaisedAt(fact, stamp))

@@ -30,6 +30,7 @@ from engine.facts import Recount, Stamp
 from engine.sessions import SessionDesk
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.timers import Timers
+from engine.watch import Watch
 from riskd.messages import (
     AccountAdd,
     AccountSpec,
@@ -78,6 +79,7 @@ class System:
         self.alert_book = AlertBook()
         self.timers = Timers()
         self.tick_counts: dict[str, int] = {}
+        self.watch = Watch(self.boards, self.accounts)
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
@@ -94,9 +96,8 @@ class System:
         self._breakers: Ref = CircuitBreakerActor.start(
             self.boards.breakers, alerts=self._alerts, publish=publish, run_queue=run_queue
         )
-        self._market: Ref = MarketDataActor.start(
-            self.boards.quotes, self.tick_counts, alerts=self._alerts, run_queue=run_queue
-        )
+        prices = (self.boards.quotes, self.tick_counts, self.watch)
+        self._market: Ref = MarketDataActor.start(*prices, alerts=self._alerts, run_queue=run_queue)
         self.sessions = SessionDesk(self.boards, self.accounts)
         self._sessions: Ref = SessionActor.start(
             self.sessions, self._refs, alerts=self._alerts, say=say, run_queue=run_queue
@@ -137,6 +138,7 @@ class System:
             start_account=self._start_account,
             recount=self._recount_groups,
             alerts=self._alerts,
+            market=self._market,
             publish=publish,
             run_queue=self.run_queue,
         )

@@ -8,8 +8,9 @@ from engine.account_state import AccountState, opened_state
 from engine.boards import Boards
 from engine.books import BookRules
 from engine.case import Case, Plan
-from engine.facts import Facts, Missing
+from engine.facts import Facts, Missing, Moved
 from engine.hedging import HedgedCase, HedgedValuation
+from engine.high_water import HighWater
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.membership import Membership
@@ -30,9 +31,12 @@ class Account:
     """One account's state with what is derived from it."""
 
     __slots__ = (
+        "_began",
         "_blank",
+        "_moved",
         "_plans",
         "_plans_version",
+        "_transferred",
         "boards",
         "case",
         "currency",
@@ -40,6 +44,7 @@ class Account:
         "membership",
         "state",
         "valuation",
+        "water",
     )
 
     def __init__(
@@ -52,6 +57,10 @@ class Account:
         self.case = HedgedCase() if self.hedging else Case()
         self.valuation = self._value()
         self.membership = Membership()
+        self.water = HighWater(boards.book, self.currency, self.state.water)
+        self._moved = False  # Since the book was told: money, positions, transfers, the day.
+        self._transferred: list[tuple[str, int]] = []
+        self._began = ""
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._plans_version = -1
@@ -125,6 +134,24 @@ class Account:
             turnover=turnover,
             facts=facts,
         )
+
+    def tell_book(self, facts: Facts) -> None:
+        """Append what the valuation book must know of what changed, if anything did."""
+        if self._moved:
+            facts.append(Moved(self.id, tuple(self._transferred), self._began))
+            self._transferred.clear()
+            self._moved, self._began = False, ""
+
+    def drawdown_pct(self, span: str = "max") -> float | None:
+        """Return how far equity is below its highest of the `day`, the `week` or ever, in percent.
+
+        None where there is no percent: equity is not known, or was never positive.
+        """
+        if self.valuation.refresh() is not None or not self.water.is_known():
+            return None
+        equity = self.valuation.equity_money
+        peak = max(self.water.peaks_money()[("day", "week", "max").index(span)], equity)
+        return (peak - equity) * 100 / peak if peak > 0 else None
 
     def root_id(self, client_order_id: str) -> str:
         """Return the first id of an order's chain of changes: the one it is kept under."""
@@ -201,9 +228,16 @@ class Account:
         """Change the cash of a currency."""
         self.state.cash[currency] = self.state.cash.get(currency, 0) + money
         self.valuation.cash_changed()
+        self._moved = True
 
-    def roll_day(self) -> Missing | None:
-        """Begin a day at the equity of now; return what is missing to know it.
+    def transfer(self, currency: str, money: int) -> None:
+        """Put money in or take it out: cash that is no profit."""
+        self.add_cash(currency, money)
+        self.state.transfers[currency] = self.state.transfers.get(currency, 0) + money
+        self._transferred.append((currency, money))
+
+    def roll_day(self, began: str = "day") -> Missing | None:
+        """Begin a day, or a week and so a day, at the equity of now; return what is missing for it.
 
         Then the day is measured from the first moment at which it is known.
         """
@@ -217,9 +251,16 @@ class Account:
         state.day_turnover.clear()
         state.rolls += 1
         state.conduct.messages = state.conduct.cancels = state.conduct.fills = 0
+        self._moved, self._began = True, began
         for symbol in state.positions:
             self.membership.touch(symbol)
         return missing
+
+    def open_day(self) -> None:
+        """Measure the day from here, if it began when equity was not known, and now it is."""
+        if self.state.day_open_money is None:
+            self.state.day_open_money = 0
+            self.state.day_open_money = self.day_pnl_money()  # Nothing is earned yet.
 
     def begin_day(self, day: str) -> None:
         """Begin a calendar day, once: day orders expire, all others are carried."""

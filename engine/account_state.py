@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
+from engine.high_water import HighWaterState
 from engine.ledger import Position
 from engine.money import money_from_number
 from engine.orders import Order, PendingAmend
@@ -50,6 +51,7 @@ class AccountState(Struct):
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
     conduct: Conduct = field(default_factory=Conduct)
     contents: dict[str, list[int]] = {}  # When orders of the same content were sent.
+    water: HighWaterState = field(default_factory=HighWaterState)  # Of the market-data actor.
 
 
 def opened_state(spec: AccountSpec) -> AccountState:

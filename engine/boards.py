@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.book import Book
 from engine.breakers import BreakerBoard
 from engine.facts import GroupMoved, Missing
 from engine.gateways import SessionBook
@@ -45,6 +46,7 @@ class Boards:
     """Shared read-only views, each written by one owner; `version` changes with what plans use."""
 
     __slots__ = (
+        "book",
         "breakers",
         "group_limits",
         "group_totals",
@@ -67,6 +69,7 @@ class Boards:
         self.instruments: dict[str, Instrument] = {}
         self.groups: dict[str, GroupSpec] = {}
         self.quotes = QuoteBoard(self.settings)
+        self.book = Book(self.quotes)
         self.breakers = BreakerBoard()
         self.sessions = SessionBook()
         self.outbox = Outbox()

@@ -66,6 +66,7 @@ class Plan:
         "limits",
         "margin_terms",
         "milli_value",
+        "needs_peaks",
         "needs_valuation",
         "owner",
         "permits",
@@ -93,6 +94,7 @@ class Plan:
         self.checks: tuple[CheckRow, ...] = ()  # In THE order.
         self.limit_checks: tuple[CheckFunction, ...] = ()  # Those of limits alone, in THE order.
         self.needs_valuation = False  # Some limit in force is on the whole account.
+        self.needs_peaks = False  # Some limit in force is on drawdown.
         self.margin_terms = margin_terms
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: tuple[DuplicateOrders, ...] = ()
@@ -135,6 +137,7 @@ class Case:
         "open_count",
         "order",
         "own_lots",
+        "peaks_money",
         "plan",
         "price_milliticks",
         "rate_refusal",
@@ -171,6 +174,7 @@ class Case:
     told_reference: Reference | None  # The same with source and age; None: a fresh touch.
     value_milliticks: int | None  # What the order is valued at: its price, or the touch + slippage.
     account_rate: Rate | None  # From settlement to account currency.
+    peaks_money: tuple[int, int, int]  # The highest equity of the day, the week and ever.
     reducing: bool
     open_count: int
     working: dict[str, Order]  # The account's working orders, by id.

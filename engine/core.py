@@ -26,6 +26,7 @@ from engine.facts import (
     GroupMoved,
     Instructed,
     LimitsChanged,
+    Moved,
     Posted,
     Raised,
     Recount,
@@ -46,6 +47,7 @@ from engine.universe import (
     apply_universe,
     instrument_conflict,
 )
+from engine.watch import Watch
 from riskd.messages import (
     AccountAdd,
     AccountSpec,
@@ -117,6 +119,7 @@ class Core:
         self.alerts = AlertBook()
         self.timers = Timers()
         self.tick_counts: dict[str, int] = {}
+        self.watch = Watch(self.boards, self.accounts)
         self.stamp = Stamp(0, 0, 0)
         self.published: list[Topical] = []
         self.said: list[Said] = []  # To gateways.
@@ -153,10 +156,11 @@ class Core:
         restore_boards(self.boards, state)
         self.alerts = state.alerts
         self.stamp = Stamp(state.seq, 0, state.steady_ns)
-        self.accounts = {
-            key: Account(held.spec, self.boards, held) for key, held in state.accounts.items()
-        }
+        self.accounts.clear()
+        for key, held in state.accounts.items():
+            self.accounts[key] = Account(held.spec, self.boards, held)
         self.sessions = SessionDesk(self.boards, self.accounts)
+        self.watch.restore()
         facts: Facts = []
         self._recount(self.stamp, facts)
         self._settle(facts, self.stamp)
@@ -170,7 +174,8 @@ class Core:
             return self._of_account(message, stamp, facts)
         match message:
             case Tick() | Ticks() | MarketState():
-                apply_market(self.boards.quotes, message, stamp, self.tick_counts, facts)
+                quotes, counts = self.boards.quotes, self.tick_counts
+                apply_market(quotes, message, stamp, counts, facts, watch=self.watch)
                 return None
             case Kill() | Unkill() | Trip() | Reset():
                 reply, event = apply_command(self.boards.breakers, message, stamp, by, facts)
@@ -182,6 +187,7 @@ class Core:
                     facts.append(LimitsChanged(self.boards.limits_version))
                 for spec in message.universe.accounts:
                     self._open(spec)
+                facts.append(Moved())
                 self._recount(stamp, facts)
                 return None
             case InstrumentAdd() | AccountAdd():
@@ -238,6 +244,7 @@ class Core:
             self.boards.put_instrument(message.instrument)
         else:
             self._open(message.account)
+            facts.append(Moved(message.account.id))
             self._recount(stamp, facts)
         return Result(ok=True, data={"seq": stamp.seq}, request_id=message.request_id)
 
@@ -277,6 +284,8 @@ class Core:
                     self.boards.move_groups(fact)
                 case Watched():
                     self.boards.quotes.watch(fact)
+                case Moved():
+                    self.watch.take(fact, stamp, facts)
                 case LimitsChanged():
                     self._publish("limits", limits_update(fact.limits_version, stamp))
                 case Told():

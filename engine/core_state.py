@@ -45,6 +45,8 @@ def state_of(
     boards: Boards, accounts: dict[str, Account], alerts: AlertBook, stamp: Stamp
 ) -> CoreState:
     """Return a state as one tree that shares its leaves with the engine it was taken from."""
+    for account in accounts.values():
+        account.water.settle()
     return CoreState(
         seq=stamp.seq,
         steady_ns=stamp.steady_ns,

@@ -89,6 +89,7 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
     if account.state.certified and type(message) is not Check:  # A younger order shrinks none.
         recertify(account, stamp, facts)
     account.tell_groups(facts)
+    account.tell_book(facts)
     return found
 
 

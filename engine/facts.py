@@ -84,6 +84,14 @@ class GroupMoved(Struct, frozen=True):
     turnover_money: int
 
 
+class Moved(Struct, frozen=True):
+    """An account's ledger changed, or of all accounts what is declared of them."""
+
+    account: str | None = None  # None: all.
+    transfers: tuple[tuple[str, int], ...] = ()  # Currency and money that was put in.
+    began: str = ""  # A day, or a week and so a day.
+
+
 class LimitsChanged(Struct, frozen=True):
     """Another limit set is in force."""
 
@@ -141,5 +149,5 @@ class Posted(Struct, frozen=True):
 
 
 SessionFact = Instructed | Certified | Said | Posted | Told
-Fact = Raised | WakeAt | GroupMoved | LimitsChanged | Watched | SessionFact
+Fact = Raised | WakeAt | GroupMoved | Moved | LimitsChanged | Watched | SessionFact
 Facts = list[Fact]

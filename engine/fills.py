@@ -132,8 +132,7 @@ def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
     if len(state.transfer_ids) > IDS_MAX:
         del state.transfer_ids[next(iter(state.transfer_ids))]
     money = money_from_number(transfer.amount)
-    account.add_cash(currency, money)
-    state.transfers[currency] = state.transfers.get(currency, 0) + money
+    account.transfer(currency, money)
     converted = account.convert(money, currency)
     if converted is not None:
         state.day_transfers_money += converted

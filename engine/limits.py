@@ -19,6 +19,9 @@ ENFORCED = (
     "position_notional",
     "position_quantity",
     "daily_loss",
+    "drawdown_day_pct",
+    "drawdown_week_pct",
+    "drawdown_max_pct",
     "gross_exposure",
     "net_exposure",
     "currency_exposure",
@@ -76,6 +79,8 @@ class ResolvedLimit(NamedTuple):
     scope: Scope
     scope_id: str
     hard: bool
+    warning: float = 80.0  # Percent of the value.
+    critical: float = 90.0
 
 
 class RateLimit(NamedTuple):

@@ -57,9 +57,9 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.currency_missing = case.missing = None
     if plan.needs_valuation:
         case.missing = account.valuation.refresh()
-        if state.day_open_money is None and case.missing is None and not order.dry_run:
-            state.day_open_money = account.valuation.equity_money
         case.day_pnl_money = account.day_pnl_money()
+        if case.missing is None and plan.needs_peaks:
+            case.peaks_money = account.water.peaks_money()
     case.place(lots or 0)
     case.lots = lots
     if not case.breakers.quiet and not case.reducing:

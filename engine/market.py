@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.facts import Facts, Raised, Stamp
 from engine.quotes import QuoteBoard, TickOutcome
+from engine.watch import Watch
 from riskd.messages import MarketState, Severity, Tick, Ticks, TicksMessage
 
 _SILENT = (TickOutcome.APPLIED, TickOutcome.DUPLICATE)
@@ -15,17 +16,31 @@ def apply_market(
     stamp: Stamp,
     counts: dict[str, int],
     facts: Facts,
+    *,
+    watch: Watch,
 ) -> None:
-    """Apply a tick, a batch or a market state. `counts` gains one per tick and outcome."""
+    """Apply a tick, a batch or a market state. `counts` gains one per tick and outcome.
+
+    Each price is taken into the book before the next is applied.
+    """
     if board.correlations.is_due(stamp.steady_ns):
         board.sample(stamp.steady_ns)
     if isinstance(message, Tick):
-        _count(message, board.apply_tick(message, stamp), counts, facts)
+        outcome = board.apply_tick(message, stamp)
+        _count(message, outcome, counts, facts)
+        if outcome is TickOutcome.APPLIED:
+            watch.price(message.symbol, stamp, facts)
     elif isinstance(message, Ticks):
         for tick in message.ticks:
-            _count(tick, board.apply_tick(tick, stamp), counts, facts)
+            outcome = board.apply_tick(tick, stamp)
+            _count(tick, outcome, counts, facts)
+            if outcome is TickOutcome.APPLIED:
+                watch.price(tick.symbol, stamp, facts)
     else:
-        _count(message, board.apply_state(message, stamp), counts, facts)
+        outcome = board.apply_state(message, stamp)
+        _count(message, outcome, counts, facts)
+        if outcome is TickOutcome.APPLIED:
+            watch.price(message.symbol, stamp, facts)
 
 
 def _count(

@@ -21,6 +21,7 @@ from engine.limits import (
 )
 from engine.margin import MarginTerms
 from engine.permissions import bans_of, permits_of
+from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Scope
 
 BESIDE = ("concentration_floor", "ratio_floor", "auction_collar_factor")  # Read by other checks.
@@ -62,6 +63,7 @@ def build_plan(
     rows = plan.checks = rows_of(plan, spec, boards.limits)
     plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
     plan.needs_valuation = any(row.valued for row in rows)
+    plan.needs_peaks = any(row.code is RejectCode.DRAWDOWN for row in rows)
     plan.is_account_currency = instrument.settlement == spec.currency
     plan.breaker_keys = (
         (Scope.FIRM.value, FIRM),

@@ -23,6 +23,7 @@ class RejectCode(StrEnum):
     REDUCE_ONLY = "REDUCE_ONLY"
     SLOWED = "SLOWED"
     DAILY_LOSS = "DAILY_LOSS"
+    DRAWDOWN = "DRAWDOWN"
     PRICE_OFF_TICK = "PRICE_OFF_TICK"
     QUANTITY_OFF_LOT = "QUANTITY_OFF_LOT"
     NO_REFERENCE_PRICE = "NO_REFERENCE_PRICE"
@@ -124,6 +125,11 @@ CODES: dict[RejectCode, CodeText] = {
         99,
         "The day's loss is at or past its limit and the order could increase risk.",
         "Reducing orders pass. The day rolls at the calendar's time.",
+    ),
+    RejectCode.DRAWDOWN: CodeText(
+        99,
+        "Equity is at or past its limit below its highest, and the order could increase risk.",
+        "Reducing orders pass. The day's and the week's highest begin anew with them.",
     ),
     RejectCode.PRICE_OFF_TICK: CodeText(
         18, "A price is not a multiple of the tick size.", "Round it to the tick."

@@ -12,7 +12,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.case import Case, CheckRow, Plan
-from engine.checks import conduct, credit, exposure, group, permission, price, size, state
+from engine.checks import (
+    conduct,
+    credit,
+    drawdown,
+    exposure,
+    group,
+    permission,
+    price,
+    size,
+    state,
+)
 from engine.limits import ResolvedLimit, resolve
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, LimitSet
@@ -41,6 +51,7 @@ CHECKS: tuple[CheckRow, ...] = (
         valued=True,
         ordinary=True,
     ),
+    *drawdown.ROWS,
     CheckRow(RejectCode.PRICE_OFF_TICK, price.check_price_off_tick),
     CheckRow(RejectCode.QUANTITY_OFF_LOT, price.check_quantity_off_lot),
     CheckRow(RejectCode.NO_REFERENCE_PRICE, price.check_no_reference_price),

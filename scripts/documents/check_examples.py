@@ -104,6 +104,7 @@ def _canceling(order_id: str) -> OrderReport:
 
 REPEATS = DuplicateOrders(count=1, window_ms=1000)
 BEFORE = (an_order("o-0"),)
+FALLEN = (_bought(10, 110.0),)  # Ten at 110, worth 100: a tenth of the equity is lost.
 EXAMPLES: dict[str, Example] = {
     "check_not_permitted": Example(
         {},
@@ -120,7 +121,10 @@ EXAMPLES: dict[str, Example] = {
         {"price": 99.0},
         before=(Trip(scope="symbol", scope_id="X", action="slow"), an_order("o-0")),
     ),
-    "check_daily_loss": Example({}, {"daily_loss": 100}, (_bought(10, 110.0),)),
+    "check_daily_loss": Example({}, {"daily_loss": 100}, FALLEN),
+    "check_drawdown_day": Example({}, {"drawdown_day_pct": 10}, FALLEN),
+    "check_drawdown_week": Example({}, {"drawdown_week_pct": 10}, FALLEN),
+    "check_drawdown_max": Example({}, {"drawdown_max_pct": 10}, FALLEN),
     "check_price_off_tick": Example({"price": 100.001}),
     "check_quantity_off_lot": Example({"quantity": 1.5}),
     "check_no_reference_price": Example({"symbol": "Z"}),

@@ -20,8 +20,8 @@ INTRODUCTION = """\
 
 In THE order: the first that refuses is the primary reason, and `explain` lists all. FIX is
 OrdRejReason, tag 103. A check with a key is made only where some scope sets that limit, and the
-tightest scope decides; a value exactly at the limit passes, but for `DAILY_LOSS`. Where a limit is
-soft (`{ value = ..., hard = false }`) what is found is a warning. How to add one:
+tightest scope decides; a value exactly at the limit passes, but for `DAILY_LOSS` and `DRAWDOWN`.
+Where a limit is soft (`{ value = ..., hard = false }`) what is found is a warning. How to add one:
 [adding-a-check.md](adding-a-check.md).
 
 Words of the formulas: *longest* and *shortest* are the position if every working buy, or every

@@ -448,6 +448,9 @@ def test_code_leverage_without_equity_is_infinite_and_freezes_nobody():
 
 EVERYTHING = LimitsSpec(
     daily_loss=10,
+    drawdown_day_pct=1,
+    drawdown_week_pct=1,
+    drawdown_max_pct=1,
     price_collar_pct=5,
     price_collar_ticks=5,
     price_collar_money=5,
@@ -475,6 +478,7 @@ ORDER_IN_WORDS = [
     "KILLED", "BREAKER_OPEN", "ACCOUNT_FROZEN", "MARKET_CLOSED", "REDUCE_ONLY",
     "SLOWED",
     "DAILY_LOSS",
+    "DRAWDOWN", "DRAWDOWN", "DRAWDOWN",
     "PRICE_OFF_TICK", "QUANTITY_OFF_LOT", "NO_REFERENCE_PRICE", "STALE_PRICE",
     "PRICE_COLLAR", "PRICE_COLLAR", "PRICE_COLLAR", "ORDER_QUANTITY", "ORDER_NOTIONAL",
     "POSITION_LIMIT", "POSITION_LIMIT", "GROSS_EXPOSURE", "NET_EXPOSURE", "CURRENCY_EXPOSURE",
