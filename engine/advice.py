@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.account import Account
+from engine.books import Books
 from engine.instruments import Instrument, is_a_millitick
-from engine.ledger import Position
 from engine.margin import MarginTerms
 from engine.money import (
     MONEY_SCALE,
@@ -53,15 +53,17 @@ def advice_view(account: Account) -> Shown:
     kept = account.valuation.maintenance_money()
     lines = []
     for symbol, position in account.state.positions.items():
-        held, stands = account.valuation.held(symbol), standing(account, position)
-        if held is None or stands is None:
-            continue
-        closing = _closing(account, position, held)
-        price = _liquidation_price(account, held, equity - kept)
-        lines.append((_order_of(closing), _line(position, held, closing, price, stands)))
+        held = account.valuation.held(symbol)
+        for leg in position.books.legs or (None,):
+            stands = standing(account, position, leg)
+            if held is None or stands is None:
+                continue
+            closing = _closing(account, held, leg)
+            price = _liquidation_price(account, held, equity - kept)
+            lines.append((_order_of(closing), _line(held, leg, closing, price, stands)))
     lines.sort(key=lambda line: line[0])
-    ranks = ranks_of({line["symbol"]: line["score"] for _, line in lines})
-    shown["positions"] = [{**line, "rank": ranks[line["symbol"]]} for _, line in lines]
+    ranks = ranks_of({str(at): line["score"] for at, (_, line) in enumerate(lines)})
+    shown["positions"] = [{**line, "rank": ranks[str(at)]} for at, (_, line) in enumerate(lines)]
     return shown | {
         "equity": number_from_money(equity),
         "margin_used": number_from_money(used),
@@ -163,14 +165,16 @@ class _Sizing:
 
 
 def _line(
-    position: Position, held: Held, closing: Closing, price: float | None, stands: Standing
+    held: Held, leg: str | None, closing: Closing, price: float | None, stands: Standing
 ) -> Shown:
     instrument, excursion = held.instrument, stands.excursion
     cost, freed = closing.cost_money, closing.margin_money
-    opened = position.books.trades.open
+    books = _books_of(held, leg)
+    opened = books.trades.open
     return {
-        "symbol": position.symbol,
-        "quantity": instrument.quantity(position.books.lots),
+        "symbol": instrument.symbol,
+        "position_id": leg,
+        "quantity": instrument.quantity(books.lots),
         "margin_freed": number_from_money(freed),
         "cost": None if cost is None else number_from_money(cost),
         "cost_per_margin": cost / freed if cost is not None and freed else None,
@@ -194,17 +198,38 @@ def _line(
     }
 
 
-def _closing(account: Account, position: Position, held: Held) -> Closing:
-    lots, instrument, quote = position.books.lots, held.instrument, held.quote
+def _books_of(held: Held, leg: str | None) -> Books:
+    books = held.position.books
+    return books if leg is None else books.legs[leg]
+
+
+def _sizes(held: Held, milliticks: int, without: str | None = None) -> tuple[int, int]:
+    """Return the larger side and the smaller of a hedge at a price, one leg left out or none."""
+    instrument, books = held.instrument, held.position.books
+    if not books.legs:
+        return instrument.notional_money(books.lots, milliticks), 0
+    left = [leg.lots for name, leg in books.legs.items() if name != without]
+    sides = (sum(lots for lots in left if lots > 0), sum(lots for lots in left if lots < 0))
+    sizes = [instrument.notional_money(lots, milliticks) for lots in sides]
+    return max(sizes), min(sizes)
+
+
+def _closing(account: Account, held: Held, leg: str | None) -> Closing:
+    instrument, quote, books = held.instrument, held.quote, _books_of(held, leg)
+    lots = books.lots
     mark, touch = (quote.mark_long, quote.bid) if lots > 0 else (quote.mark_short, quote.ask)
     rate = account.boards.quotes.rate(instrument.settlement, account.currency)
     if mark is None or rate is None:
         return Closing(0, None)
-    freed = held.terms.initial_money(instrument.notional_money(lots, mark), rate)
+    size, smaller = _sizes(held, mark)
+    freed = held.terms.initial_money(size, rate, smaller)
+    if leg is not None:
+        size, smaller = _sizes(held, mark, without=leg)
+        freed -= held.terms.initial_money(size, rate, smaller)
     if touch is None:
         return Closing(freed, None)
     cost = instrument.value_money(lots, mark) - instrument.value_money(lots, touch)
-    opened = position.books.trades.open
+    opened = books.trades.open
     if opened is not None and opened.entry_lots:
         cost -= divide_half_even(opened.fees_money * lots, opened.entry_lots)
     return Closing(freed, account.convert(cost, instrument.settlement))
@@ -225,13 +250,13 @@ def _liquidation_price(account: Account, held: Held, room_money: int) -> float |
     lots, instrument, quote = held.position.books.lots, held.instrument, held.quote
     mark = quote.mark_long if lots > 0 else quote.mark_short
     rate = account.boards.quotes.rate(instrument.settlement, account.currency)
-    if mark is None or rate is None or room_money < 0:
-        return None
+    if mark is None or rate is None or room_money < 0 or not lots:
+        return None  # Legs that offset each other move with no price.
     direction = -1 if lots > 0 else 1
 
     def kept_money(milliticks: int) -> int:
-        size = instrument.notional_money(lots, milliticks)
-        return held.terms.maintenance_money(size, rate)
+        size, smaller = _sizes(held, milliticks)
+        return held.terms.maintenance_money(size, rate, smaller)
 
     def is_kept(moved: int) -> bool:
         price = mark + direction * moved

@@ -14,9 +14,7 @@ from engine.ledger import Position
 from engine.quotes import Quote
 from engine.trades import OpenTrade, profits_seen, reward_to_risk
 
-GIVEN_BACK_PART = (
-    2  # A trim is suggested when more than one part in two of the best was given back.
-)
+GIVEN_BACK_PART = 2  # A trim is suggested when more than half of the best was given back.
 NEAR_TARGET_PART = 10  # A target is near when a tenth of the way from the entry is left.
 SCORE_MAX = 100.0
 

@@ -14,7 +14,6 @@ from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
-from engine.quotes import Quote
 from engine.standing import ranks_of, standing
 from engine.valuation import unrealized_of
 from riskd.messages import Alert, Alerts, LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
@@ -43,19 +42,22 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
         open_buy_quantity=instrument.quantity(position.open_buy_lots),
         open_sell_quantity=instrument.quantity(position.open_sell_lots),
         ts_ns=now_ns,
-        legs=tuple(_leg(instrument, quote, name, leg) for name, leg in books.legs.items()),
+        legs=tuple(_leg(account, position, name) for name in books.legs),
         **_stands(account, position),
     )
 
 
-def _leg(instrument: Instrument, quote: Quote, name: str, leg: Books) -> LegUpdate:
-    unrealized = unrealized_of(leg, instrument, quote)
+def _leg(account: Account, position: Position, name: str) -> LegUpdate:
+    leg, boards = position.books.legs[name], account.boards
+    instrument = boards.instruments[position.symbol]
+    unrealized = unrealized_of(leg, instrument, boards.quotes.quotes[position.symbol])
     return LegUpdate(
         position_id=name,
         quantity=instrument.quantity(leg.lots),
         average_price=instrument.average_price(leg.lots, leg.cost_money),
         realized=number_from_money(leg.realized_money),
         unrealized=None if unrealized is None else number_from_money(unrealized),
+        **_stands(account, position, name),
     )
 
 
@@ -286,9 +288,9 @@ def verdict_view(account: Account, client_order_id: str) -> Shown | None:
     return {"check": order.check, "verdict": order.verdict, "state": order.state}
 
 
-def _stands(account: Account, position: Position) -> Shown:
-    """Return how an open position stands, as the fields of its update; nothing when flat."""
-    found = standing(account, position)
+def _stands(account: Account, position: Position, leg: str | None = None) -> Shown:
+    """Return how an open position or leg stands, as the fields of its update; nothing when flat."""
+    found = standing(account, position, leg)
     if found is None:
         return {}
     return {

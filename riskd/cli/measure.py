@@ -121,7 +121,8 @@ def advice(account: str, /, *, json: Json = False, connection: Connection = HERE
     _warn(found)
     _print_map({key: value for key, value in found.items() if key != "positions"})
     print()
-    _print_table(found["positions"], (*ADVICE, *STANDING))
+    legs = any(line["position_id"] for line in found["positions"])
+    _print_table(found["positions"], (*("position_id",) * legs, *ADVICE, *STANDING))
     for line in found["positions"]:
         for one in line["suggestions"]:
             at = {key: one[key] for key in ("price", "quantity") if one[key] is not None}

@@ -89,6 +89,11 @@ class LegUpdate(Part, frozen=True, kw_only=True):
     average_price: float | None
     realized: float  # Of what was closed of it, since it was opened.
     unrealized: float | None
+    mfe: float | None = None  # Best profit that the open trade stood at.
+    mae: float | None = None  # Worst; at most zero.
+    planned_reward_to_risk: float | None = None  # At the average price; absent without a stop.
+    reward_to_risk: float | None = None  # At the mark; absent past the stop or the target.
+    score: float | None = None  # 0 to 100, see docs/measures.md.
 
 
 class PositionUpdate(Answer, frozen=True, kw_only=True, tag="position_update"):

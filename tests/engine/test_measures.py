@@ -19,6 +19,7 @@ from riskd.messages import (
     GroupSpec,
     LimitsSpec,
     MarginModel,
+    PositionMode,
     Side,
     SizeRequest,
     Tick,
@@ -27,6 +28,7 @@ from riskd.messages import (
 )
 from tests.builders import (
     SECOND,
+    STOCK,
     StampedCore,
     a_core,
     a_fill,
@@ -237,6 +239,39 @@ def test_advice_names_the_cheapest_margin_first_and_adds_up():
     assert found["equity"] == 9_998.0
     assert found["margin_free"] == 9_248.0
     assert found["positions"][0]["cost_per_margin"] == 0.01
+
+
+def hedged(house: StampedCore) -> None:
+    """Long 10 from 100, then short 4 from 104, side by side."""
+    house.send(a_fill("e-1", "buy", 10, 100.0))
+    mark(house, 104.0)
+    house.send(a_fill("e-2", "sell", 4, 104.0))
+    mark(house, 102.0)
+
+
+HEDGER = replace(HALF, position_mode=PositionMode.HEDGING)
+
+
+def test_e39_legs_of_a_hedge_stand_each_for_itself():
+    house = a_core(accounts=(HEDGER,))
+    hedged(house)
+    (shown,) = positions_view([house.core.accounts["A1"]], 0)
+    assert [(x.position_id, x.mfe, x.mae, x.score) for x in shown.legs] == [
+        ("long", 40.0, 0.0, 50.0),
+        ("short", 8.0, 0.0, 100.0),
+    ]
+    assert shown.mfe is None  # The sum is no trade.
+
+
+def test_e39_advice_frees_of_a_leg_what_the_hedge_needs_without_it():
+    """Half of the long 1,020, and of the short 408 the hedged rate; without the long, its half."""
+    spec = replace(STOCK, hedged_margin=0.25)
+    house = a_core(accounts=(HEDGER,), instruments=(spec,), quotes={"X": (100.0, 100.0)})
+    hedged(house)
+    found = advice_view(house.core.accounts["A1"])
+    assert found["margin_used"] == 510.0 + 102.0
+    lines = [(x["position_id"], x["quantity"], x["margin_freed"]) for x in found["positions"]]
+    assert lines == [("long", 10.0, 612.0 - 204.0), ("short", -4.0, 102.0)]
 
 
 def test_advice_without_a_book_to_close_at_comes_last_with_an_unknown_cost():
