@@ -20,7 +20,7 @@ class Position(Struct):
     closing_buy_lots: int = 0  # Hedging: of the open buys those that close short legs.
     closing_sell_lots: int = 0  # Hedging: of the open sells those that close long legs.
     executions: list[Execution] = []
-    base: Books = field(default_factory=Books)  # The books before the first of `executions`.
+    base: Books | None = None  # The books before the first of `executions`; None: as they began.
     since: int | None = None  # Version of its quote at the last execution.
 
     def worst_long_lots(self) -> int:
@@ -63,7 +63,7 @@ def worst_sides(position: Position, buy_lots: int = 0, sell_lots: int = 0) -> tu
 
 def rebuild(position: Position, rules: BookRules) -> None:
     """Make the books anew from the base and every execution that stands."""
-    books = copy_of(position.base)
+    books = Books() if position.base is None else copy_of(position.base)
     for execution in position.executions:
         apply_execution(books, execution, rules)
     position.books = books
@@ -75,5 +75,7 @@ def remember(position: Position, execution: Execution, rules: BookRules) -> Exec
     if len(position.executions) <= EXECUTIONS_MAX:
         return None
     oldest = position.executions.pop(0)
+    if position.base is None:
+        position.base = Books()
     apply_execution(position.base, oldest, rules)
     return oldest

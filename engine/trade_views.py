@@ -159,6 +159,7 @@ def statistics_view(account: Account, periods: int) -> Shown:
 
 
 def _trade_shown(trade: ClosedTrade, instrument: Instrument) -> Shown:
+    foreign = trade.foreign_fees or {}
     left_money = trade.entry_value_money + trade.realized_money
     return {
         "symbol": instrument.symbol,
@@ -171,7 +172,7 @@ def _trade_shown(trade: ClosedTrade, instrument: Instrument) -> Shown:
         "closed_ns": trade.closed_ns,
         "realized": number_from_money(trade.realized_money),
         "fees": number_from_money(trade.fees_money),
-        "foreign_fees": {key: number_from_money(fee) for key, fee in trade.foreign_fees.items()},
+        "foreign_fees": {key: number_from_money(fee) for key, fee in foreign.items()},
         "mfe": number_from_money(trade.best_money),
         "mae": number_from_money(trade.worst_money),
         "planned_reward_to_risk": trade.planned,

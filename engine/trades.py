@@ -21,7 +21,7 @@ from engine.money import divide_half_even
 CLOSED_MAX = 100  # Closed trades kept per position; the totals count every one for ever.
 
 
-class OpenTrade(Struct):
+class OpenTrade(Struct, gc=False):
     """A position since it was last flat. Money in settlement currency."""
 
     opened_ns: int
@@ -32,12 +32,12 @@ class OpenTrade(Struct):
     best_money: int = 0
     worst_money: int = 0
     fees_money: int = 0
-    foreign_fees: dict[str, int] = {}
+    foreign_fees: dict[str, int] | None = None  # Once there is one.
     stop_loss: float | None = None  # The newest that an opening order carried.
     take_profit: float | None = None
 
 
-class ClosedTrade(Struct, frozen=True):
+class ClosedTrade(Struct, frozen=True, gc=False):
     """A trade that has ended."""
 
     strategy: str
@@ -47,13 +47,13 @@ class ClosedTrade(Struct, frozen=True):
     entry_value_money: int
     realized_money: int
     fees_money: int
-    foreign_fees: dict[str, int]
+    foreign_fees: dict[str, int] | None
     best_money: int
     worst_money: int
     planned: float | None  # Reward to risk; None without a stop and a target.
 
 
-class TradeTotals(Struct):
+class TradeTotals(Struct, gc=False):
     """Every closed trade of a kind, for ever, in money of one currency."""
 
     count: int = 0
@@ -102,7 +102,7 @@ class Trades(Struct):
     """The trades of one position."""
 
     open: OpenTrade | None = None
-    closed: list[ClosedTrade] = []  # The newest, oldest first.
+    closed: tuple[ClosedTrade, ...] = ()  # The newest, oldest first.
     totals: dict[str, TradeTotals] = {}  # By strategy.
 
 
@@ -110,9 +110,10 @@ def copy_of_trades(trades: Trades) -> Trades:
     """Return trades that share nothing that changes with `trades`."""
     opened = trades.open
     if opened is not None:
-        opened = replace(opened, foreign_fees=dict(opened.foreign_fees))
+        fees = opened.foreign_fees
+        opened = replace(opened, foreign_fees=None if fees is None else dict(fees))
     totals = {strategy: replace(total) for strategy, total in trades.totals.items()}
-    return Trades(open=opened, closed=list(trades.closed), totals=totals)
+    return Trades(open=opened, closed=trades.closed, totals=totals)
 
 
 def see(trade: OpenTrade, profits: Iterable[int]) -> None:
@@ -155,7 +156,8 @@ def pay(trade: OpenTrade, fee_money: int, currency: str, settlement: str) -> Non
     if currency == settlement:
         trade.fees_money += fee_money
     else:
-        trade.foreign_fees[currency] = trade.foreign_fees.get(currency, 0) + fee_money
+        fees = trade.foreign_fees = trade.foreign_fees or {}
+        fees[currency] = fees.get(currency, 0) + fee_money
 
 
 def leave(trades: Trades, realized_money: int, at_ns: int, instrument: Instrument) -> None:
@@ -183,9 +185,7 @@ def leave(trades: Trades, realized_money: int, at_ns: int, instrument: Instrumen
 
 def keep(trades: Trades, closed: ClosedTrade) -> None:
     """Keep a closed trade and count it for ever."""
-    trades.closed.append(closed)
-    if len(trades.closed) > CLOSED_MAX:
-        trades.closed.pop(0)
+    trades.closed = (*trades.closed[-CLOSED_MAX + 1 :], closed)
     totals = trades.totals.get(closed.strategy)
     if totals is None:
         totals = trades.totals[closed.strategy] = TradeTotals()

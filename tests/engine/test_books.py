@@ -193,7 +193,7 @@ def untimed(house: StampedCore, symbol: str) -> Books:
         assert stood is not None
         best, worst = stood.best_money, stood.worst_money
         opened = replace(opened, opened_ns=0, best_money=best, worst_money=worst)
-    closed = [replace(trade, opened_ns=0, closed_ns=0) for trade in trades.closed]
+    closed = tuple(replace(trade, opened_ns=0, closed_ns=0) for trade in trades.closed)
     totals = {key: replace(total, held_ns=0) for key, total in trades.totals.items()}
     return replace(books, trades=Trades(opened, closed, totals))
 

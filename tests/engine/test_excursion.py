@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engine.excursion import SPARE_RUNGS, Ladder, Rungs, Seen
 from engine.standing import Excursion, excursion
-from engine.trades import ClosedTrade
+from engine.trades import CLOSED_MAX, ClosedTrade, TradeTotals
 from riskd.messages import CostMethod, Fill, FillBust, FillCorrect, RiskSettings, Tick
 from tests.builders import MONEY, StampedCore, a_core, a_fill, an_account
 from tests.engine.slow_trades import Dealt, Mark, SlowTrade, slow_trades
@@ -88,11 +88,26 @@ def require_open(house: StampedCore, expected: SlowTrade | None) -> None:
         assert found.profit_money == in_money(expected.profit)
 
 
-def require_closed(found: list[ClosedTrade], expected: list[SlowTrade]) -> None:
+def require_closed(found: tuple[ClosedTrade, ...], expected: list[SlowTrade]) -> None:
     told = [(x.realized_money, x.best_money, x.worst_money, x.lots) for x in found]
     assert told == [
         (in_money(x.profit), in_money(x.best), in_money(x.worst), int(x.taken)) for x in expected
     ]
+
+
+def require_totals(found: dict[str, TradeTotals], expected: list[SlowTrade]) -> None:
+    """Of one strategy without a name, of every trade there ever was."""
+    profits = [in_money(trade.profit) for trade in expected]
+    if not profits:
+        assert found == {}
+        return
+    (totals,) = found.values()
+    assert (totals.count, totals.wins) == (len(profits), sum(x > 0 for x in profits))
+    assert totals.gains_money == sum(x for x in profits if x > 0)
+    assert totals.losses_money == sum(x for x in profits if x < 0)
+    assert totals.squares == sum(x * x for x in profits)
+    assert totals.best_money == sum(in_money(trade.best) for trade in expected)
+    assert totals.most_worst_money == min(in_money(trade.worst) for trade in expected)
 
 
 def in_money(amount: Fraction) -> int:
@@ -135,6 +150,7 @@ def test_every_position_and_trade_equals_a_list_of_everything(steps, method, fol
             closed, opened = slow_trades(events, busted)
             require_open(house, opened)
             require_closed(house.position().books.trades.closed, closed)
+            require_totals(house.position().books.trades.totals, closed)
 
 
 def the_fill(dealt: Dealt) -> Fill:
@@ -214,6 +230,17 @@ def test_inverse_position_stands_best_where_its_coin_profit_is_best():
         house.send(Tick(symbol="P", bid=price, ask=price))
     # 100,000 x (1 / 40,000 - 1 / 50,000) and 100,000 x (1 / 62,500 - 1 / 50,000).
     assert stood(house, "P") == Excursion(MONEY // 2, -4 * MONEY // 10, 0)
+
+
+def test_closed_trades_are_forgotten_after_a_hundred_and_counted_for_ever():
+    house = a_core()
+    for number in range(CLOSED_MAX + 3):
+        house.send(a_fill(f"b-{number}", "buy", 1, 100.0))
+        house.send(a_fill(f"s-{number}", "sell", 1, 100.0 + number))
+    trades = house.position().books.trades
+    assert len(trades.closed) == CLOSED_MAX
+    assert trades.closed[0].realized_money == 3 * MONEY
+    assert trades.totals[""].count == CLOSED_MAX + 3
 
 
 def test_ladder_survives_its_bytes():

@@ -409,5 +409,5 @@ def test_e39_each_leg_is_a_trade_with_its_own_excursion():
     assert (closed.best_money, closed.worst_money) == (15 * MONEY, -10 * MONEY)
     assert excursion(house.position(), quote, instrument, "short") == found["short"]
     house.send(FillBust(account="A1", exec_id="e-9"))
-    assert house.position().books.trades.closed == []
+    assert house.position().books.trades.closed == ()
     assert excursion(house.position(), quote, instrument, "long") == found["long"]
