@@ -162,7 +162,7 @@ def line_of(message: Published) -> str:
                 f"POSITION  {message.account}  {message.symbol}  {number(message.quantity)} "
                 f"@ {number(message.average_price)}  mark {number(message.mark)} "
                 f"({span(message.mark_age_ns)} old)  "
-                f"unrealized {money(message.unrealized, message.currency)}"
+                f"unrealized {money(message.unrealized, message.currency)}{_excursion(message)}"
             )
         case Instruction() | Certificate():
             return _order_line(message)
@@ -186,6 +186,12 @@ def _order_line(message: Instruction | Certificate) -> str:
     order = message.client_order_id or message.symbol or "all"
     size = "" if message.quantity is None else f"  {message.side} {number(message.quantity)}"
     return f"INSTRUCTION  {message.account}  {message.action} {order}{size}"
+
+
+def _excursion(message: PositionUpdate) -> str:
+    if message.mfe is None:
+        return ""  # Flat.
+    return f"  best {money(message.mfe)}  worst {money(message.mae)}"
 
 
 def _verdict_line(message: VerdictEvent) -> str:
