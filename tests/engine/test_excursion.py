@@ -11,11 +11,20 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from engine.excursion import SPARE_RUNGS, Ladder, Rungs, Seen
 from engine.standing import Excursion, excursion
 from engine.trades import CLOSED_MAX, ClosedTrade, TradeTotals
-from riskd.messages import CostMethod, Fill, FillBust, FillCorrect, RiskSettings, Tick
+from riskd.messages import (
+    CostMethod,
+    Fill,
+    FillBust,
+    FillCorrect,
+    PositionMode,
+    RiskSettings,
+    Tick,
+)
 from tests.builders import MONEY, StampedCore, a_core, a_fill, an_account
 from tests.engine.slow_trades import Dealt, Mark, SlowTrade, slow_trades
 
@@ -117,6 +126,7 @@ def in_money(amount: Fraction) -> int:
 
 
 PRICES = st.integers(9_900, 10_100)  # Cents.
+LEG_LOTS = st.integers(-4, 4)
 MARKED = st.tuples(st.just("mark"), PRICES, st.integers(0, 9))
 FILLED = st.tuples(st.just("fill"), st.integers(-5, 5).filter(bool), PRICES)
 CHANGED = st.tuples(st.sampled_from(["bust", "correct"]), st.integers(0, 30), PRICES)
@@ -178,6 +188,51 @@ def change(
         if isinstance(event, Dealt) and event.exec_id == exec_id:
             events[at] = event._replace(price=Fraction(cents, 100))
     return tuple(one for one in busted if one != exec_id)  # A correction stands again.
+
+
+LEGS = {"a": 1, "b": -1}  # A long one and a short one, side by side.
+
+
+@settings(max_examples=80)
+@given(steps=st.lists(MARKED | st.tuples(st.sampled_from("ab"), LEG_LOTS, PRICES), max_size=30))
+def test_e39_every_leg_of_a_hedge_equals_a_list_of_its_own(steps):
+    """Legs are opened, added to and closed by their names; one sees no fill of the other."""
+    hedger = an_account(position_mode=PositionMode.HEDGING)
+    house = a_core(quotes={}, accounts=(hedger,), settings=RiskSettings(mark="closing"))
+    events: dict[str, list[Mark | Dealt]] = {"a": [], "b": []}
+    held = dict.fromkeys(LEGS, 0)
+    for number, (kind, one, cents) in enumerate(steps):
+        if kind == "mark":
+            bid, ask = Fraction(one, 100), Fraction(one + cents, 100)
+            house.send(Tick(symbol="X", bid=float(bid), ask=float(ask)))
+            for leg_events in events.values():
+                leg_events.append(Mark(bid, ask))
+            continue
+        lots = LEGS[kind] * max(one, -held[kind])  # Never closes more than there is.
+        if lots:
+            held[kind] += LEGS[kind] * lots
+            dealt = Dealt(f"e-{number}", Fraction(lots), Fraction(cents, 100))
+            events[kind].append(dealt)
+            house.send(replace(the_fill(dealt), position_id=kind))
+    closed: list[SlowTrade] = []
+    for leg, leg_events in events.items():
+        ended, opened = slow_trades(leg_events, ())
+        closed += ended
+        require_leg(house, leg, opened)
+    found = house.position().books.trades.closed
+    assert sorted(x.best_money for x in found) == sorted(in_money(x.best) for x in closed)
+    assert sorted(x.worst_money for x in found) == sorted(in_money(x.worst) for x in closed)
+
+
+def require_leg(house: StampedCore, leg: str, expected: SlowTrade | None) -> None:
+    boards, position = house.core.boards, house.position()
+    assert (leg in position.books.legs) is (expected is not None)
+    if expected is None:
+        return
+    stood_at = excursion(position, boards.quotes.quotes["X"], boards.instruments["X"], leg)
+    assert stood_at is not None
+    told = (stood_at.best_money, stood_at.worst_money)
+    assert told == (in_money(expected.best), in_money(expected.worst))
 
 
 @pytest.mark.parametrize(
