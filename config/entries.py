@@ -25,7 +25,11 @@ from config.shapes import (
 from riskd.messages import AccountSpec, CalendarSpec, GroupSpec, InstrumentSpec, LimitsSpec
 
 ROOT = ""  # The section of the keys that stand before any table.
-LIMIT_SECTIONS = ("default", "firm")  # Limits without an id: tables like those of the settings.
+LIMIT_SECTIONS = (
+    "default",
+    "firm",
+    "session",
+)  # Limits without an id: tables like those of the settings.
 LIMIT_SCOPES = ("group", "account", "strategy", "trader", "symbol")
 SPECS: dict[str, type[msgspec.Struct]] = {
     "instrument": InstrumentSpec,

@@ -74,6 +74,7 @@ class Plan:
         "quote",
         "rates",
         "self_match",
+        "session_rate",
     )
 
     def __init__(
@@ -99,6 +100,7 @@ class Plan:
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: tuple[DuplicateOrders, ...] = ()
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
+        self.session_rate: ResolvedLimit | None = None  # Of each gateway.
         self.cancel_rates: tuple[RateLimit, ...] = ()
         self.fill_rates: tuple[RateLimit, ...] = ()
         self.self_match: SelfMatch | None = None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from engine.account import Account
+from engine.boards import Boards
 from engine.case import Case, Overrun, Plan, Slowed
-from engine.limits import RateLimit
+from engine.facts import Stamp
+from engine.limits import RateLimit, ResolvedLimit
 from engine.throttle import Window, charge_content, content_wait_ns
 
 SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
+SESSION = "session "  # What the names of the windows of sessions begin with.
 SLOW = "slow "  # What the names of the windows of slowing breakers begin with.
 
 
@@ -24,17 +27,34 @@ def charge(account: Account, case: Case) -> None:
         conduct.messages += 1
     if plan.fill_rates:
         case.fill_overrun = _fill_overrun(account, case)
-    if plan.rates:
-        _charge_rates(account, case)
+    rates = plan.rates
+    if plan.session_rate is not None and case.stamp.session:
+        rates = (*rates, _session_rate(account.boards, plan.session_rate, case.stamp))
+    if rates:
+        _charge_rates(account, case, rates)
     case.repeated = None
     case.repeat_after_ns = _charge_content(account, plan, case) if plan.duplicates else 0
 
 
-def _charge_rates(account: Account, case: Case) -> None:
+def _session_rate(boards: Boards, limit: ResolvedLimit, stamp: Stamp) -> RateLimit:
+    """Return the rate of the gateway that sent an order; a new session is no fresh burst."""
+    gateway = boards.sessions.gateway_of(stamp.session)
+    name = f"{SESSION}{gateway}"
+    if name not in boards.windows:
+        _forget_sessions(boards, stamp.steady_ns - SECOND_NS)
+    return RateLimit(name, limit._replace(scope_id=gateway), is_shared=True)
+
+
+def _forget_sessions(boards: Boards, horizon_ns: int) -> None:
+    """Drop the windows of gateways that have sent nothing of late."""
+    for name, window in list(boards.windows.items()):
+        if name.startswith(SESSION) and (not window.charges or window.charges[-1] <= horizon_ns):
+            del boards.windows[name]
+
+
+def _charge_rates(account: Account, case: Case, rates: tuple[RateLimit, ...]) -> None:
     """Charge every scope's window; of those without room the longest to wait for is told."""
-    for overrun in charge_rates(
-        account, case.plan.rates, case.now_steady_ns, dry_run=case.order.dry_run
-    ):
+    for overrun in charge_rates(account, rates, case.now_steady_ns, dry_run=case.order.dry_run):
         told = case.rate_refusal if overrun.limit.hard else case.rate_warning
         if told is not None and told.retry_after_ns >= overrun.retry_after_ns:
             continue

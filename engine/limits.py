@@ -203,6 +203,15 @@ def resolve_rates(limits: LimitSet, owner: Owner, key: str) -> tuple[RateLimit, 
     )
 
 
+def session_rate(limits: LimitSet) -> ResolvedLimit | None:
+    """Return the limit on the rate of each gateway's session, None if there is none."""
+    limit = limits.session.orders_per_second
+    if limit is None:
+        return None
+    value, hard = _value_of(limit)
+    return ResolvedLimit(ORDER_RATE, value, money_from_number(value), Scope.SESSION, "", hard)
+
+
 def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders, ...]:
     """Return every limit on repeats of the same content once: none need be tighter than another."""
     found = (table.duplicate_orders for _, _, table in scopes_of(limits, owner))
@@ -211,7 +220,11 @@ def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders,
 
 def unenforced(limits: LimitSet) -> list[str]:
     """Return the limits that are set but not checked yet, as `scope.id key`, for a warning."""
-    tables: list[tuple[str, LimitsSpec]] = [("default", limits.default), ("firm", limits.firm)]
+    tables: list[tuple[str, LimitsSpec]] = [
+        ("default", limits.default),
+        ("firm", limits.firm),
+        ("session", limits.session),
+    ]
     for name in ("group", "account", "strategy", "trader", "symbol"):
         tables += [(f"{name}.{key}", spec) for key, spec in getattr(limits, name).items()]
     for account, symbols in limits.account_symbol.items():
@@ -225,6 +238,8 @@ def unenforced(limits: LimitSet) -> list[str]:
 
 
 def _is_enforced(name: str, key: str) -> bool:
+    if name == "session":
+        return key == ORDER_RATE
     if name == "firm" or name.startswith("group."):
         return key in GROUP_ENFORCED or key in ORDER_KEYS or key in ANY_SCOPE_KEYS
     return key in ENFORCED

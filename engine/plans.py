@@ -18,6 +18,7 @@ from engine.limits import (
     resolve_duplicates,
     resolve_rates,
     self_match_rule,
+    session_rate,
 )
 from engine.margin import MarginTerms
 from engine.permissions import bans_of, permits_of
@@ -54,6 +55,7 @@ def build_plan(
     plan.permits = permits_of(boards.permissions, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)
     plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
+    plan.session_rate = session_rate(boards.limits)
     plan.fill_rates = resolve_rates(boards.limits, owner, FILL_RATE)
     plan.cancel_rates = resolve_rates(boards.limits, owner, CANCEL_RATE)
     for key in BESIDE:

@@ -91,7 +91,7 @@ def check_duplicate_content(case: Case) -> Reject | None:
 
 def has_rate_limit(spec: AccountSpec, plan: Plan) -> bool:
     """Return whether any scope of the order limits the rate."""
-    return bool(plan.rates)
+    return bool(plan.rates) or plan.session_rate is not None
 
 
 def check_rate_limit(case: Case) -> Reject | None:

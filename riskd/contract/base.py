@@ -111,5 +111,6 @@ class Scope(StrEnum):
     TRADER = "trader"
     STRATEGY = "strategy"
     SYMBOL = "symbol"
+    SESSION = "session"
     CURRENCY = "currency"
     ACCOUNT_SYMBOL = "account_symbol"

@@ -199,6 +199,7 @@ class LimitSet(Part, frozen=True, kw_only=True):
 
     default: LimitsSpec = LimitsSpec()
     firm: LimitsSpec = LimitsSpec()
+    session: LimitsSpec = LimitsSpec()  # Of each gateway that said hello; rates alone.
     group: dict[str, LimitsSpec] = {}
     account: dict[str, LimitsSpec] = {}
     strategy: dict[str, LimitsSpec] = {}

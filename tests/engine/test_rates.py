@@ -14,6 +14,7 @@ from riskd.messages import (
     Configure,
     DuplicateOrders,
     GroupSpec,
+    Hello,
     LimitSet,
     LimitsSpec,
     Reset,
@@ -226,3 +227,33 @@ def test_live_system_and_core_agree_on_shared_windows_to_the_digest():
         for message, stamp in house.inputs:
             live.send(message, stamp)
         assert state_digest(live.system.state()) == house.digest()
+
+
+def test_e57_session_of_every_gateway_has_a_window_that_a_new_session_does_not_empty():
+    house = a_desk(LimitSet(session=LimitsSpec(orders_per_second=2)))
+    first = house.send(Hello(gateway="G1")).session
+    other = house.send(Hello(gateway="G2")).session
+    told = [
+        codes_of(house.send(an_order(f"o-{n}", account=f"A{n + 1}"), session=first))
+        for n in range(3)
+    ]
+    assert told == [[], [], ["RATE_LIMIT"]]
+    assert codes_of(house.send(an_order("g2"), session=other)) == []
+    again = house.send(Hello(gateway="G1", accounts=("A1",), last_seq=house.stamp.seq)).session
+    assert again != first
+    refused = house.send(an_order("again"), session=again)
+    assert [(x.code, x.scope, x.scope_id) for x in refused.rejects] == [
+        ("RATE_LIMIT", "session", "G1")
+    ]
+    assert codes_of(house.send(an_order("no session"))) == []
+    house.elapse(SECOND)
+    assert codes_of(house.send(an_order("later"), session=again)) == []
+
+
+def test_windows_of_gateways_that_went_silent_are_dropped():
+    house = a_desk(LimitSet(session=LimitsSpec(orders_per_second=2)))
+    for number in range(3):
+        session = house.send(Hello(gateway=f"G{number}")).session
+        house.send(an_order(f"o-{number}"), session=session)
+        house.elapse(SECOND)
+    assert list(house.core.boards.windows) == ["session G2"]
