@@ -25,7 +25,9 @@ def largest_passing(case: Case) -> tuple[int, CheckRow | None]:
     ]
     low = min(max(1, min(estimates, default=case.lots)), UNITS_MAX)
     passing, binding = _gallop(case, low)
-    return (passing if passing > case.filled_lots else 0), binding
+    if passing <= case.filled_lots:  # Of what is left of a change not even one lot passes.
+        return 0, first_failing(case, case.filled_lots + 1)
+    return passing, binding
 
 
 def _gallop(case: Case, guess: int) -> tuple[int, CheckRow | None]:
