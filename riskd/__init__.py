@@ -1,7 +1,8 @@
 """riskd: an in-memory pre-trade risk engine. This package is its public face.
 
-`RiskClient` asks for verdicts, `AsyncRiskClient` asks for many at once, `Subscriber` listens and
-`ControlClient` operates. Names are loaded when first used: importing `riskd` costs nothing.
+`RiskClient` asks for verdicts, `AsyncRiskClient` asks for many at once, `AsyncGateway` does so
+with a session, `Subscriber` listens and `ControlClient` operates. Names are loaded when first
+used: importing `riskd` costs nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PLACES = {
+    "AsyncGateway": "riskd.gateway",
     "AsyncRiskClient": "riskd.aio",
     "BadAnswer": "riskd.errors",
     "ControlClient": "riskd.control",
@@ -26,7 +28,10 @@ _PLACES = {
     "Subscriber": "riskd.subscriber",
     "WrongThread": "riskd.errors",
 }
-_MESSAGES = "Ack Check Fill FillBust FillCorrect OrderReport Tick Ticks Transfer Verdict"
+_MESSAGES = (
+    "Ack Certificate Check Fill FillBust FillCorrect Hello Instruction InstructionReport "
+    "OrderReport Tick Ticks Transfer Verdict Welcome"
+)
 _PLACES |= dict.fromkeys(_MESSAGES.split(), "riskd.messages")
 
 __all__ = ["__version__", *sorted(_PLACES)]  # noqa: PLE0604  The names are strings.

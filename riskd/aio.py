@@ -31,6 +31,7 @@ from riskd.messages import (
     Pong,
     Transfer,
     Verdict,
+    WorkingOrders,
 )
 from riskd.request import Encoding, encoder_of
 
@@ -41,7 +42,7 @@ RECEIVE_MAX = 256  # Answers taken before the loop gets its turn again.
 TICK_S = 0.02  # Deadlines are looked at this often; it is also the belt under the edge trigger.
 ID_BYTES = 4  # As long as the id that REQ_CORRELATE writes.
 
-Expected = TypeVar("Expected", Ack, Pong)
+Expected = TypeVar("Expected", Ack, Pong, WorkingOrders)
 
 
 class _Pending:
@@ -241,12 +242,16 @@ class AsyncRiskClient:
                 return
             try:
                 key = frame = socket.recv(zmq.NOBLOCK)
+                is_answer = bool(socket.getsockopt(zmq.RCVMORE))
                 while socket.getsockopt(zmq.RCVMORE):
                     frame = socket.recv(zmq.NOBLOCK)
             except zmq.Again:
                 break
             self._heard_s = self._loop.time()
-            self._settle(key, frame)
+            if is_answer:
+                self._settle(key, frame)
+            else:
+                self._on_unasked(frame)
         self._look_again()
 
     def _look_again(self) -> None:
@@ -266,9 +271,18 @@ class AsyncRiskClient:
         if pending.future.done():
             return  # Its caller stopped waiting.
         try:
-            pending.future.set_result(answers_codec.decode(payload))
+            answer = answers_codec.decode(payload)
         except (msgspec.DecodeError, ValueError) as error:
             pending.future.set_exception(BadAnswer(f"The answer cannot be read: {error}"))
+            return
+        self._on_answer(answer)
+        pending.future.set_result(answer)
+
+    def _on_answer(self, answer: OrdersAnswer) -> None:
+        """Take notice of an answer before whoever asked does."""
+
+    def _on_unasked(self, payload: bytes) -> None:
+        """Take what riskd says in one frame; it says nothing so to a client without a session."""
 
     def _freed(self) -> None:
         self._room.release()

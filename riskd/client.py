@@ -15,19 +15,24 @@ from riskd.messages import (
     Fill,
     FillBust,
     FillCorrect,
+    Hello,
     OrderReport,
     OrdersRequest,
     Ping,
     Pong,
+    Resync,
+    Resynced,
     Transfer,
     Verdict,
+    Welcome,
+    WorkingOrders,
 )
 from riskd.request import Encoding, RequestSocket
 
 ORDERS_ADDRESS = "tcp://127.0.0.1:5701"
 TIMEOUT_MS = 1000
 
-Expected = TypeVar("Expected", Ack, Pong)
+Expected = TypeVar("Expected", Ack, Pong, Welcome, WorkingOrders)
 
 
 class RiskClient:
@@ -92,6 +97,22 @@ class RiskClient:
         """Tell of a deposit (positive) or a withdrawal (negative)."""
         return self._tell(_message(Transfer, transfer, fields), Ack)
 
+    def hello(self, hello: Hello | None = None, /, **fields: Any) -> Welcome:
+        """Open a session, given as a `Hello` or as its fields; raise Refused if it may not be.
+
+        `ping` must then be called in every `heartbeat_ms`, and tells in `session` whether the
+        session stands. It cannot carry out instructions: that takes `riskd.AsyncGateway`.
+        """
+        return self._tell(_message(Hello, hello, fields), Welcome)
+
+    def resync(self) -> WorkingOrders:
+        """Return the orders of the session's accounts that riskd counts as working."""
+        return self._tell(Resync(), WorkingOrders)
+
+    def resynced(self, seq: int) -> Ack:
+        """Say that the gateway's orders are those of the `working_orders` of this seq."""
+        return self._tell(Resynced(seq=seq), Ack)
+
     def ping(self) -> Pong:
         """Return what riskd says of itself; raise NoAnswer if it says nothing."""
         return self._tell(Ping(), Pong)
@@ -120,7 +141,7 @@ class RiskClient:
         return answer
 
 
-Asked = TypeVar("Asked", Check, OrderReport, Fill, FillBust, FillCorrect, Transfer)
+Asked = TypeVar("Asked", Check, OrderReport, Fill, FillBust, FillCorrect, Hello, Transfer)
 
 
 def _message(kind: type[Asked], message: Asked | None, fields: dict[str, Any]) -> Asked:

@@ -140,7 +140,7 @@ class OrdersPort:
         for session, request in self.links.writable():
             self.router.answer(request, self._pong(session, None))
         self.router.flush()
-        return self.links.beat(standing)
+        return self.links.beat(standing, self._door.now_ns())
 
     def _greet(self, hello: Hello, request: Request, session: int) -> None:
         if hello.executes_responses and request.envelope != DEALER:

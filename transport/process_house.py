@@ -77,7 +77,11 @@ class House:
         self.door = Door(self.system, journal, self.clock)
         self.publisher = Publisher(self.system.accounts, self.door.now_ns)
         self.queries = Queries(
-            self.system, now_ns=self.door.now_ns, status=self._status, metrics=self._metrics
+            self.system,
+            now_ns=self.door.now_ns,
+            status=self._status,
+            metrics=self._metrics,
+            heard_ns=self._heard_ns,
         )
         self._started_ns = self.clock.steady_ns()
         return self.door.replay()
@@ -148,6 +152,9 @@ class House:
         if self.ports is not None:
             self.ports.orders.router.flush()
             self._poller.poke(self.ports.orders.router)
+
+    def _heard_ns(self, session: int) -> int | None:
+        return self.ports.orders.links.heard_ns(session) if self.ports is not None else None
 
     def _beat_sessions(self) -> None:
         assert self.ports is not None

@@ -58,11 +58,13 @@ class Queries:
         now_ns: Callable[[], int],
         status: Callable[[], dict[str, Any]],
         metrics: Callable[[], dict[str, Any]],
+        heard_ns: Callable[[int], int | None],
     ) -> None:
         self._system = system
         self._now_ns = now_ns
         self._status = status
         self._metrics = metrics
+        self._heard_ns = heard_ns
 
     def answer(self, query: ControlQuery) -> Result | Error:
         """Return the answer of one query."""
@@ -102,7 +104,8 @@ class Queries:
             case Breakers():
                 return breakers_view(boards)
             case Sessions():
-                return sessions_view(boards, accounts)
+                rows = sessions_view(boards, accounts)
+                return [{**row, "heard_ns": self._heard_ns(row["session"])} for row in rows]
             case Alerts():
                 return alerts_view(system.alert_book, query)
             case VerdictRequest():

@@ -20,13 +20,14 @@ Write = Callable[[Request, Message], None]
 class _Link:
     """The connection of one session; without a request none has said hello since the start."""
 
-    __slots__ = ("beats", "heard", "is_gone", "request")
+    __slots__ = ("beats", "heard", "heard_ns", "is_gone", "request")
 
     def __init__(self, request: Request | None) -> None:
         self.request = request
         self.heard = True
         self.is_gone = False
         self.beats = 0  # Without a word.
+        self.heard_ns: int | None = None  # Of the last beat before which something was heard.
 
 
 class Links:
@@ -78,7 +79,12 @@ class Links:
             if request is not None:
                 yield number, request
 
-    def beat(self, standing: Iterable[int]) -> list[tuple[int, str]]:
+    def heard_ns(self, number: int) -> int | None:
+        """Return the last beat before which something was heard of a session."""
+        link = self._links.get(number)
+        return link.heard_ns if link is not None else None
+
+    def beat(self, standing: Iterable[int], now_ns: int) -> list[tuple[int, str]]:
         """Count a beat; return the standing sessions that are lost now, and why."""
         lost = []
         kept = list(standing)
@@ -86,8 +92,10 @@ class Links:
             self.close(number)
         for number in kept:
             link = self._links.setdefault(number, _Link(None))
-            link.beats = 0 if link.heard else link.beats + 1
-            link.heard = False
+            link.beats += 1
+            if link.heard:
+                link.beats, link.heard = 0, False
+                link.heard_ns = now_ns if link.request is not None else None
             if link.is_gone:
                 lost.append((number, "its connection is gone"))
             elif link.beats >= HEARTBEATS_MAX:

@@ -39,6 +39,7 @@ COMMANDS = (
     ("orders", "riskd.cli.look:orders", LOOK, "Working orders of an account."),
     ("alerts", "riskd.cli.look:alerts", LOOK, "The newest alerts."),
     ("breakers", "riskd.cli.look:breakers", LOOK, "Breakers and kills in force."),
+    ("sessions", "riskd.cli.look:sessions", LOOK, "Gateways: alive, accounts, working orders."),
     ("limits", "riskd.cli.look:limits", LOOK, "The limits in force."),
     ("trades", "riskd.cli.measure:trades", LOOK, "How the closed trades of an account went."),
     ("advice", "riskd.cli.measure:advice", LOOK, "What could be done about positions."),

@@ -21,6 +21,32 @@ with RiskClient("tcp://127.0.0.1:5701") as riskd:
         print("REJECT", verdict.rejects[0].code, verdict.rejects[0].text)
 """
 
+SESSION = """\
+import asyncio
+
+from riskd import AsyncGateway, Check, Hello, InstructionReport
+
+
+async def main() -> None:
+    def carry_out(instruction):  # Cancel, reduce or flatten at the venue; then tell:
+        print("INSTRUCTION", instruction.action, instruction.client_order_id)
+        done = InstructionReport(instruction_id=instruction.instruction_id, status="done")
+        tasks.append(asyncio.ensure_future(riskd.report_instruction(done)))
+
+    tasks = []
+    hello = Hello(gateway="G1", executes_responses=True, cancel_on_disconnect=True)
+    async with AsyncGateway(hello, on_instruction=carry_out, on_certificate=print) as riskd:
+        if riskd.welcome.must_resync:  # Compare these with your own, report what has ended, then:
+            working = await riskd.resync()
+            await riskd.resynced(working.seq)
+        order = Check(account="A1", client_order_id="gw-1", symbol="AAPL", side="buy", quantity=5,
+                      price=187.50)
+        print(await riskd.check(order))
+        await asyncio.sleep(3600)  # It keeps the session alive by itself.
+
+asyncio.run(main())
+"""
+
 SUBSCRIBER = """\
 from riskd import Subscriber
 
@@ -34,6 +60,13 @@ with Subscriber("tcp://127.0.0.1:5703", ["alert", "breaker"], on_gap=print) as r
 def gateway() -> int:
     """Print a gateway in ten lines: ask, obey, report."""
     print(GATEWAY, end="")
+    return DONE
+
+
+@app.command
+def session() -> int:
+    """Print a gateway with a session: heartbeats, cancel on disconnect, instructions."""
+    print(SESSION, end="")
     return DONE
 
 

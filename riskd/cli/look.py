@@ -20,6 +20,7 @@ from riskd.messages import (
     Limits,
     Orders,
     Positions,
+    Sessions,
     Severity,
     Status,
 )
@@ -92,6 +93,13 @@ def alerts(
     rows = connection.ask(Alerts(since=since, severity=severity, limit=limit)).data
     names = ("alert_id", "severity", "account", "symbol", "alert_type", "message", "count")
     return print_rows(rows, names, json=json)
+
+
+def sessions(*, json: Json = False, connection: Connection = HERE) -> int:
+    """List the sessions of gateways that stand, and the last ones that were lost."""
+    rows = connection.ask(Sessions()).data
+    names = ("session", "gateway", "alive", "accounts", "working_orders", "instructions")
+    return _print_rows(rows, (*names, "heard_ns", "lost_reason"), json=json)
 
 
 def breakers(*, json: Json = False, connection: Connection = HERE) -> int:

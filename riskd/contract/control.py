@@ -80,7 +80,10 @@ class Breakers(ControlRequest, frozen=True, kw_only=True, tag="breakers"):
 
 
 class Sessions(ControlRequest, frozen=True, kw_only=True, tag="sessions"):
-    """Every session of a gateway that stands, and the last ones that were lost."""
+    """Every session of a gateway that stands, and the last ones that were lost.
+
+    `heard_ns` is the last heartbeat before which something was heard of it.
+    """
 
 
 class VerdictRequest(ControlRequest, frozen=True, kw_only=True, tag="verdict"):
