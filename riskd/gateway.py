@@ -17,6 +17,7 @@ from riskd.codec import session_codec
 from riskd.errors import NoAnswer, Refused
 from riskd.messages import (
     Ack,
+    BasketVerdict,
     Certificate,
     Error,
     Hello,
@@ -169,8 +170,15 @@ class AsyncGateway(AsyncRiskClient):
             self._say(Ping())
 
     def _on_answer(self, answer: OrdersAnswer) -> None:
-        if isinstance(answer, Verdict) and answer.approved:
-            self.last_seq = max(self.last_seq, answer.seq)
+        """Note the newest approval of its accounts; that of a dry run reserves nothing."""
+        verdicts = answer.verdicts if isinstance(answer, BasketVerdict) else (answer,)
+        for verdict in verdicts:
+            if (
+                isinstance(verdict, Verdict)
+                and verdict.reservation_id is not None
+                and (not self._hello.accounts or verdict.account in self._hello.accounts)
+            ):
+                self.last_seq = max(self.last_seq, verdict.seq)
 
     def _on_unasked(self, payload: bytes) -> None:
         try:

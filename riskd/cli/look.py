@@ -99,7 +99,7 @@ def sessions(*, json: Json = False, connection: Connection = HERE) -> int:
     """List the sessions of gateways that stand, and the last ones that were lost."""
     rows = connection.ask(Sessions()).data
     names = ("session", "gateway", "alive", "accounts", "working_orders", "instructions")
-    return _print_rows(rows, (*names, "heard_ns", "lost_reason"), json=json)
+    return print_rows(rows, (*names, "heard_ns", "lost_reason"), json=json)
 
 
 def breakers(*, json: Json = False, connection: Connection = HERE) -> int:

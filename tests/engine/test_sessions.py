@@ -8,6 +8,7 @@ import pytest
 
 from engine.core import Core
 from engine.digest import decode_state, encode_state
+from engine.facts import Facts, Instructed, Said
 from riskd.messages import (
     AccountUnfreeze,
     Ack,
@@ -16,18 +17,26 @@ from riskd.messages import (
     Error,
     Hello,
     Instruction,
+    InstructionAction,
     InstructionReport,
     Resynced,
     SessionLost,
     Severity,
+    Side,
     Welcome,
 )
 from tests.builders import SECOND, StampedCore, a_core, a_fill, a_report, an_order, codes_of
 
 
-def opened(house: StampedCore, gateway: str = "G1", session: int = 0, **fields: Any) -> Welcome:
-    """Say hello and return the welcome."""
-    welcome = house.send(Hello(gateway=gateway, **fields), session=session)
+def opened(
+    house: StampedCore,
+    gateway: str = "G1",
+    session: int = 0,
+    continued: int | None = None,
+    **fields: Any,
+) -> Welcome:
+    """Say hello on the connection of `session` and return the welcome."""
+    welcome = house.send(Hello(gateway=gateway, session=continued, **fields), session=session)
     assert isinstance(welcome, Welcome), welcome
     return welcome
 
@@ -251,6 +260,52 @@ def test_instruction_that_failed_is_an_alert_and_its_order_stays_counted():
     (alert,) = house.alerts("instruction_failed")
     assert "the venue is closed" in alert.message
     assert house.position().open_buy_lots == 1
+
+
+def test_instruction_is_given_again_to_a_session_that_says_hello_again():
+    """What was on its way over the connection that broke is lost, and is done once by its id."""
+    house = a_core()
+    lost = executing(house)
+    house.send(an_order("o-1"), session=lost)
+    second = executing(house, "G2")
+    lose(house, lost)
+    told = {"executes_responses": True, "cancel_on_disconnect": True}
+    assert opened(house, "G2", session=0, **told, continued=second).session == second
+    (first, again) = house.said
+    assert first == again
+
+
+def asked_to_reduce(house: StampedCore) -> None:
+    """Have riskd ask for a reduction, as a response does."""
+    fact = Instructed("A1", InstructionAction.REDUCE, "r-1", symbol="X", side=Side.SELL, quantity=5)
+    facts: Facts = []
+    house.core.sessions.settle(fact, house.stamp, facts)
+    house.said += [(fact.session, fact.message) for fact in facts if isinstance(fact, Said)]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "after_ns", "kept"),
+    [(False, 0, True), (False, 1, False), (True, 1, True)],
+    ids=["at its deadline", "past it", "accepted before"],
+)
+def test_instruction_to_reduce_is_void_past_its_deadline_unless_it_was_begun(
+    accepted: bool, after_ns: int, kept: bool
+):
+    house = a_core()
+    first = executing(house)
+    asked_to_reduce(house)
+    ((_, told),) = house.said
+    assert isinstance(told, Instruction)
+    assert told.deadline_ns == house.stamp.recv_ns + 5 * SECOND
+    if accepted:
+        report = InstructionReport(instruction_id=told.instruction_id, status="accepted")
+        house.send(report, 0, session=first)
+    house.said.clear()
+    hello = Hello(gateway="G1", session=first, executes_responses=True)
+    house.send(hello, 5 * SECOND + after_ns)
+    assert (house.said == [(first, told)]) is kept
+    assert (house.core.boards.outbox.outstanding != {}) is kept
+    assert len(house.alerts("instruction_expired")) == (0 if kept else 1)
 
 
 def test_instruction_report_of_an_unknown_instruction_is_flagged():
