@@ -32,9 +32,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     accounts: tuple[AccountId, ...] = ()  # What it is responsible for; none named: every account.
     executes_responses: bool = False  # It carries out `instruction`; refused from a REQ.
     cancel_on_disconnect: bool = False  # Its day orders are cancelled when the session is lost.
-    last_seq: Count | None = (
-        None  # Highest seq of an approval of its accounts; no dry run.
-    )
+    last_seq: Count | None = None  # Highest seq of an approval of its accounts; no dry run.
     session: Count | None = None  # The session it continues, whose orders it still knows.
     request_id: OrderId | None = None
 

@@ -47,7 +47,11 @@ MIB = 1 << 20
 def riskd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RiskdProcess]:
     """A riskd with a fill booked and an order working, so that there is something to spoil."""
     # The limit on orders a second is lifted: the last test's order must not be the eleventh.
-    settings = {"RISKD_DEFAULT__ORDERS_PER_SECOND": "100000"}
+    # A hello among the messages would be sent heartbeats unasked, which answer nothing.
+    settings = {
+        "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
+        "RISKD_SESSIONS__HEARTBEAT_MS": "3600000",
+    }
     with RiskdProcess(tmp_path_factory.mktemp("riskd"), settings=settings) as process:
         quote(process)
         with process.peer("orders") as gateway:

@@ -107,11 +107,12 @@ def timeless(answer: OrdersAnswer) -> OrdersAnswer:
         replace(x, value=None, utilization=None) if x.code == "STALE_PRICE" else x
         for x in answer.checks or ()
     )
-    valid_ns = answer.valid_until_ns
+    valid_ns, reference = answer.valid_until_ns, answer.reference
     return replace(
         answer,
         checked_ns=0,
         valid_until_ns=None if valid_ns is None else valid_ns - answer.checked_ns,
         rejects=tuple(replace(x, text=AGE.sub("some time", x.text)) for x in answer.rejects),
         checks=None if answer.checks is None else checks,
+        reference=None if reference is None else replace(reference, age_ns=0),
     )

@@ -59,7 +59,9 @@ MUTATED = {port: st.lists(mutated(port), min_size=1, max_size=FRAMES_MAX) for po
 
 @pytest.fixture(scope="module")
 def riskd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RiskdProcess]:
-    with RiskdProcess(tmp_path_factory.mktemp("riskd")) as process:
+    # A hello among the frames would be sent heartbeats unasked, which answer nothing.
+    settings = {"RISKD_SESSIONS__HEARTBEAT_MS": "3600000"}
+    with RiskdProcess(tmp_path_factory.mktemp("riskd"), settings=settings) as process:
         yield process
         process.require_running()
 
