@@ -168,6 +168,7 @@ class Account:
     def remember(self, client_order_id: str, order: Order) -> None:
         """Keep an ended order, and forget the oldest beyond the horizon."""
         self.state.pending.pop(client_order_id, None)
+        self.state.certified.pop(client_order_id, None)
         finished = self.state.finished
         finished[client_order_id] = order
         if len(finished) > FINISHED_MAX:

@@ -36,19 +36,35 @@ def certify(account: Account, client_order_id: str, lots: int) -> None:
 
 
 def recertify(account: Account, stamp: Stamp, facts: Facts) -> None:
-    """Shrink what is certified to what is sure now, and tell it. O(working orders)."""
+    """Shrink what is certified to what is sure now, and tell it.
+
+    O(certified orders), and O(working orders) where some of them no longer fit the position.
+    """
     state = account.state
+    fits = True
+    for order_id, lots in state.certified.items():
+        order = state.orders[order_id]
+        if order.leaves_lots < lots:  # Its own fills: whoever reported them knows.
+            state.certified[order_id] = order.leaves_lots
+        fits = fits and _fits(account.position(order.check.symbol), order)
+    if fits:
+        return
     sure = _sure_lots(account)
     for order_id, lots in list(state.certified.items()):
-        working = state.orders.get(order_id)
-        if working is None:
-            del state.certified[order_id]
-            continue
-        expected = min(lots, working.leaves_lots)
-        now = min(expected, sure.get(order_id, 0))
-        certify(account, order_id, now)
-        if now < expected:
-            facts.append(_told(account, working, now, stamp))
+        now = min(lots, sure.get(order_id, 0))
+        if now < lots:
+            certify(account, order_id, now)
+            facts.append(_told(account, state.orders[order_id], now, stamp))
+
+
+def _fits(position: Position, order: Order) -> bool:
+    """Return whether everything that works on an order's side surely reduces; legs need a look."""
+    if position.hedging:
+        return False
+    held = position.books.lots
+    if order.check.side is Side.BUY:
+        return -held >= position.open_buy_lots
+    return held >= position.open_sell_lots
 
 
 def _sure_lots(account: Account) -> dict[str, int]:

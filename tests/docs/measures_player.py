@@ -73,7 +73,13 @@ class Player:
         self._count = 0
         self._days = 0
         self._answer: Any = None
-        self._queries = Queries(live.system, now_ns=lambda: WALL_NS, status=dict, metrics=dict)
+        self._queries = Queries(
+            live.system,
+            now_ns=lambda: WALL_NS,
+            status=dict,
+            metrics=dict,
+            heard_ns=lambda session: None,
+        )
         account = an_account("A1", 10_000.0, margin_model="rate", leverage=None, calendar=DAYS)
         settings = RiskSettings(stale_after_ms=3_600_000)
         universe = Universe(settings=settings, instruments=INSTRUMENTS, accounts=(account,))

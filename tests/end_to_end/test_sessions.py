@@ -136,6 +136,19 @@ def test_e69_gateway_that_is_killed_is_noticed_and_another_is_told_to_cancel(ris
     assert replayed_hash(riskd.books, seq) == state_hash
 
 
+def test_e69_instruction_leaves_when_its_record_is_on_disk(tmp_path: Path):
+    """E69: with a journal that is synced before each answer, what is said unasked waits too."""
+    with RiskdProcess(tmp_path, settings=SHORT | {"RISKD_JOURNAL__SYNC": "always"}) as riskd:
+        quote(riskd)
+        with riskd.peer("orders") as second:
+            asked(second, hello("G2"), "welcome")
+            with riskd.peer("orders") as first:
+                asked(first, hello("G1"), "welcome")
+                verdict = asked(first, {**ORDER, "client_order_id": "o-1"}, "verdict")
+                assert verdict["durability"] == 2
+            assert next_of(second, "instruction")["client_order_id"] == "o-1"
+
+
 def test_gateway_that_falls_silent_loses_its_session_though_its_connection_stands(
     riskd: RiskdProcess,
 ):
