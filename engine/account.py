@@ -200,6 +200,7 @@ class Account:
             position.open_sell_lots += lots
         order.leaves_lots = lots
         if case.notional_money is not None:
+            order.working_money = case.notional_money
             working, settlement = self.state.working_turnover, plan.instrument.settlement
             working[settlement] = working.get(settlement, 0) + case.notional_money
 
@@ -219,7 +220,7 @@ class Account:
             return total  # No other currency.
         for amounts in (self.state.day_turnover, self.state.working_turnover):
             for currency, money in amounts.items():
-                converted = self.convert(money, currency) if money else 0
+                converted = self.convert(money, currency) if money and currency != own else 0
                 if converted is None:
                     return None
                 total += converted
@@ -298,14 +299,12 @@ class Account:
             del self.state.day_returns[:-DAY_RETURNS_MAX]
 
     def _count_working(self, order: Order, leaves_lots: int) -> None:
-        if order.value_milliticks is None:
-            return
         instrument = self.boards.instruments[order.check.symbol]
-        working = self.state.working_turnover
-        change = instrument.notional_money(leaves_lots, order.value_milliticks)
-        if order.leaves_lots:
-            change -= instrument.notional_money(order.leaves_lots, order.value_milliticks)
-        working[instrument.settlement] = working.get(instrument.settlement, 0) + change
+        values = order.reachable_values()
+        notional = max((instrument.notional_money(leaves_lots, x) for x in values), default=0)
+        working, settlement = self.state.working_turnover, instrument.settlement
+        working[settlement] = working.get(settlement, 0) + notional - order.working_money
+        order.working_money = notional
 
     def _value(self) -> Valuation:
         kind = HedgedValuation if self.hedging else Valuation

@@ -14,6 +14,7 @@ from engine.account import Account
 from engine.cancels import cancel_crossed
 from engine.case import Case
 from engine.certificates import certified_lots, certify
+from engine.charges import charge_slow
 from engine.facts import Facts, Stamp
 from engine.findings import reject
 from engine.lookup import is_finite, prepare, value_invalid
@@ -48,20 +49,12 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
         return _refuse(account, amend, stamp, rejects, check if is_finite(check) else None)
     case = account.case
     prepare(case, account, plan, check, stamp)
-    case.own_lots, case.filled_lots = order.leaves_lots, order.filled_lots
-    case.closing = order.closes
-    lots = plan.instrument.lots(check.quantity)
-    if check.close_position:
-        lots = case.closing_lots(lots)
-    case.is_dearer = abs(case.value_milliticks or 0) > abs(order.value_milliticks or 0)
-    case.open_count -= 1
-    case.turnover_money = _without(account, order, case.turnover_money)
-    case.place(lots or 0)
-    case.lots = lots
+    lots = _put_in_place(account, case, order)
     if lots is not None and lots <= order.filled_lots:
         text = f"{order.filled_lots} lots are filled already; cancel the order instead"
         rejects = (_rejected(RejectCode.VALUE_INVALID, text, amend),)
         return _refuse(account, amend, stamp, rejects, check)
+    charge_slow(account, case)
     failed, warnings = judge(case)
     if failed:
         cancel_crossed(account, case, failed, order, facts)
@@ -81,7 +74,6 @@ def apply_replaced(account: Account, order: Order, report: OrderReport, lots: in
     elif index is not None:
         taken = order.amends[index]
         del order.amends[: index + 1]
-        account.set_leaves(order, 0)
         order.check, order.lots = taken.check, taken.lots
         order.value_milliticks = taken.value_milliticks
     if report.status is OrderStatus.REPLACED and lots is not None:
@@ -160,13 +152,33 @@ def _repeated(account: Account, known: PendingAmend, amend: Amend, stamp: Stamp)
     return denied(amend, stamp, (found,), account.boards.limits_version)
 
 
+def _put_in_place(account: Account, case: Case, order: Order) -> int | None:
+    """Look at the case as a change of `order`: what that reserves already is not added.
+
+    Returns the lots of the order as it would be, None if they are no multiple of the lot.
+    """
+    check, instrument, value = case.order, case.plan.instrument, case.value_milliticks
+    case.own_lots, case.filled_lots = order.leaves_lots, order.filled_lots
+    case.own_money = order.working_money
+    case.closing = order.closes
+    lots = instrument.lots(check.quantity)
+    if check.close_position:
+        lots = case.closing_lots(lots)
+    same_lots = instrument.notional_money(order.leaves_lots, value) if value else 0
+    case.is_dearer = same_lots > order.working_money
+    case.open_count -= 1
+    case.turnover_money = _without(account, order, case.turnover_money)
+    case.place(lots or 0)
+    case.lots = lots
+    return lots
+
+
 def _without(account: Account, order: Order, turnover_money: int | None) -> int | None:
     """Return the day's turnover without what the changed order has working."""
-    if turnover_money is None or order.value_milliticks is None:
-        return turnover_money
+    if turnover_money is None:
+        return None
     instrument = account.boards.instruments[order.check.symbol]
-    size = instrument.notional_money(order.leaves_lots, order.value_milliticks)
-    converted = account.convert(size, instrument.settlement)
+    converted = account.convert(order.working_money, instrument.settlement)
     return None if converted is None else turnover_money - converted
 
 
@@ -217,6 +229,9 @@ def _refuse(
 ) -> Verdict:
     verdict = denied(amend, stamp, rejects, account.boards.limits_version)
     verdict = replace(verdict, **told)
+    if check is not None and amend.new_client_order_id is None:
+        # Words without an id of their own may be said again later, and mean a new attempt.
+        return replace(verdict, durability=account.boards.settings.durability)
     if check is not None:
         verdict = replace(verdict, durability=account.boards.settings.durability)
         pending = PendingAmend(amend, check, verdict, 0, None)

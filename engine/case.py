@@ -139,6 +139,7 @@ class Case:
         "open_count",
         "order",
         "own_lots",
+        "own_money",
         "peaks_money",
         "plan",
         "price_milliticks",
@@ -182,6 +183,7 @@ class Case:
     working: dict[str, Order]  # The account's working orders, by id.
     filled_lots: int  # What is filled of it already, when it is a change of a working one.
     own_lots: int  # What the order reserves already, when it is a change of a working one.
+    own_money: int  # What it counts in turnover already, in settlement money.
     is_dearer: bool  # A change to a price at which the same lots are worth more.
     rate_refusal: Overrun | None  # None: every hard rate limit had room and is charged.
     rate_warning: Overrun | None  # The same of those that only warn.

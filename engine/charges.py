@@ -65,7 +65,12 @@ def _charge_rates(account: Account, case: Case, rates: tuple[RateLimit, ...]) ->
 
 
 def charge_slow(account: Account, case: Case) -> None:
-    """Charge the spacing of every breaker that slows the order; the longest to wait is told."""
+    """Charge the spacing of every breaker that slows the order; the longest to wait is told.
+
+    What reduces is not slowed, and costs nothing.
+    """
+    if case.breakers.quiet or case.reducing:
+        return
     windows, now_ns = account.state.windows, case.now_steady_ns
     for state in case.breakers.slowing(case.plan.breaker_keys, now_ns):
         name = f"{SLOW}{state.breaker_id}"

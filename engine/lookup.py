@@ -6,7 +6,7 @@ from math import isfinite
 
 from engine.account import Account
 from engine.case import Case, Plan, Reference
-from engine.charges import charge, charge_slow
+from engine.charges import charge
 from engine.facts import Stamp
 from engine.instruments import Instrument
 from engine.quotes import ONE, Quote
@@ -28,7 +28,8 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.frozen = state.frozen
     case.unsynced = boards.sessions.unsynced(stamp.session) if stamp.session else ""
     case.working, case.is_dearer = state.orders, False
-    case.open_count, case.own_lots, case.filled_lots = len(state.orders), 0, 0
+    case.open_count = len(state.orders)
+    case.own_lots = case.own_money = case.filled_lots = 0
     lots = case.lots = instrument.lots(order.quantity)
     price, stop_price = order.price, order.stop_price
     case.price_milliticks = case.value_milliticks = (
@@ -62,8 +63,6 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
             case.peaks_money = account.water.peaks_money()
     case.place(lots or 0)
     case.lots = lots
-    if not case.breakers.quiet and not case.reducing:
-        charge_slow(account, case)
     return _is_unusual(case)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 from msgspec import Struct
@@ -51,6 +52,7 @@ class Order(Struct):
     leaves_lots: int = 0  # What is reserved.
     filled_lots: int = 0
     value_milliticks: int | None = None  # What it was valued at when it was judged.
+    working_money: int = 0  # Notional of its leaves at the dearest price it may get: turnover.
     until_steady_ns: int = 0
     closes: bool = False  # Hedging accounts: it was judged as one that closes a leg.
     report_ids: list[str] = []
@@ -64,6 +66,12 @@ class Order(Struct):
     def newest_seq(self) -> int:
         """Return the seq of the newest approval of it or of a change in flight."""
         return self.amends[-1].verdict.seq if self.amends else self.verdict.seq
+
+    def reachable_values(self) -> Iterator[int]:
+        """Yield what it may be valued at, whatever of its changes the venue takes."""
+        for value in (self.value_milliticks, *(amend.value_milliticks for amend in self.amends)):
+            if value is not None:
+                yield value
 
     def reachable_lots(self) -> int:
         """Return the most that may still be filled."""

@@ -8,6 +8,7 @@ from engine.account import Account
 from engine.cancels import cancel_crossed
 from engine.case import Case, CheckRow, Reference
 from engine.certificates import certified_lots, certify
+from engine.charges import charge_slow
 from engine.checks.price import reference_of
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject, tellable
@@ -40,8 +41,7 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
     """Return the verdict of an order; an approval has reserved its leaves when this returns.
 
     A known id gets its first verdict again, or `ID_REUSED` if the body differs; neither costs
-    anything. A dry run changes nothing. Reads the boards as they are now. O(checks), and
-    O(positions) where a limit on the whole account is set and a price has changed.
+    anything. A dry run changes nothing. O(checks + positions).
     """
     if not order.dry_run:
         known = account.state.orders.get(order.client_order_id)
@@ -71,6 +71,7 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
                 break
         else:
             return _approve(account, case, (), facts)
+    charge_slow(account, case)
     failed, warnings = judge(case)
     if failed and account.boards.overrides and not order.dry_run:
         every, told = judge(case, every=True)

@@ -24,8 +24,8 @@ def has_self_match_rule(spec: AccountSpec, plan: Plan) -> bool:
 def check_self_match(case: Case) -> Reject | None:
     """The order crosses none of the account's own working orders on the other side.
 
-    Unacknowledged, suspect and pending-cancel orders count: the venue may have them. O(working
-    orders), where any is on the other side.
+    Unacknowledged, suspect and pending-cancel orders count, at every price that a change in flight
+    may give them: the venue may have them. O(working orders), where any is on the other side.
     """
     position = case.plan.position
     if not (position.open_sell_lots if case.buying else position.open_buy_lots):

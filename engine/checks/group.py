@@ -68,7 +68,8 @@ def _worst(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missing:
             value = case.value_milliticks
             if isinstance(before, Missing) or value is None:
                 return before if isinstance(before, Missing) else 0
-            return before + _converted(instrument.notional_money(lots, value), rate)
+            leaves = instrument.notional_money(lots + case.own_lots, value)
+            return before + _converted(leaves - case.own_money, rate)
         case _:
             return _exposure(case, group, key, rate)
 

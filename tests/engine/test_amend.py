@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskd.messages import Amend, LimitsSpec
-from tests.builders import StampedCore, a_core, a_fill, a_report, an_order
+from riskd.messages import Amend, LimitSet, LimitsSpec
+from tests.builders import MONEY, StampedCore, a_core, a_fill, a_report, an_order
 
 
 def an_amend(order_id: str = "o-1", new_id: str | None = None, **fields: Any) -> Amend:
@@ -194,3 +194,41 @@ def test_change_of_price_alone_does_not_pass_the_turnover_limit():
     house.send(an_order("o-1", quantity=10, price=90.0))
     assert codes(house.send(an_amend(new_id="n-1", price=110.0))) == ["TURNOVER"]
     assert house.send(an_amend(new_id="n-2", price=100.0)).approved
+
+
+def test_e30_change_to_a_dearer_price_counts_in_turnover_until_the_venue_refuses_it():
+    """Ten at 90, maybe at 110: eleven hundred of twelve hundred are taken until it is known."""
+    house = a_core(LimitsSpec(turnover=1200.0))
+    house.send(an_order("o-1", quantity=10, price=90.0))
+    assert house.send(an_amend(new_id="n-1", price=110.0)).approved
+    assert codes(house.send(an_order("o-2", quantity=2))) == ["TURNOVER"]
+    assert house.send(an_order("o-3", quantity=1)).approved
+    house.send(a_report("n-1", "replace_rejected", "r-1"))
+    assert house.send(an_order("o-4", quantity=2)).approved  # 900 + 100 + 200.
+    assert house.account().working_turnover == {"USD": 1200 * MONEY}
+
+
+def test_e30_cheaper_change_releases_turnover_only_when_the_venue_took_it():
+    house = a_core(LimitsSpec(turnover=1000.0))
+    house.send(an_order("o-1", quantity=10, price=100.0))
+    assert house.send(an_amend(new_id="n-1", price=90.0)).approved
+    assert codes(house.send(an_order("o-2"))) == ["TURNOVER"]
+    house.send(a_report("n-1", "replaced", "r-1"))
+    assert house.send(an_order("o-3")).approved
+
+
+def test_e26_change_of_price_alone_is_held_to_the_turnover_of_the_firm():
+    house = a_core(LimitSet(firm=LimitsSpec(turnover=1000.0)))
+    house.send(an_order("o-1", quantity=10, price=90.0))
+    assert codes(house.send(an_amend(new_id="n-1", price=100.01))) == ["GROUP_LIMIT"]
+    assert house.send(an_amend(new_id="n-2", price=100.0)).approved
+
+
+def test_refused_change_without_an_id_of_its_own_is_judged_anew_when_it_is_said_again():
+    """Nobody could give it a new id, and the cause may be gone."""
+    house = a_core(LimitsSpec(position_quantity=10.0))
+    house.send_all(an_order("o-1", quantity=5), an_order("o-2", quantity=5))
+    assert codes(house.send(an_amend(quantity=6.0))) == ["POSITION_LIMIT"]
+    house.send(a_report("o-2", "canceled"))
+    verdict = house.send(an_amend(quantity=6.0))
+    assert (verdict.approved, verdict.duplicate) == (True, False)

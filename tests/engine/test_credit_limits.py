@@ -428,3 +428,12 @@ def test_e55_same_content_never_more_than_its_count_in_any_window(count, sent):
             before.append(now_ns)
         else:
             assert verdict.rejects[0].retry_after_ns == before[-count] + 100 * MS - now_ns
+
+
+def test_turnover_of_two_currencies_counts_each_once():
+    """Five at 100 dollars, and fifty at 1,000 yen of a hundredth of a dollar: 1,000 in all."""
+    house = a_core(LimitsSpec(turnover=1100))
+    house.send(a_fill("e-1", quantity=5))
+    house.send(an_order("y", quantity=50, symbol="J", price=1000.0))
+    assert codes_of(house.send(an_order("over", quantity=2))) == ["TURNOVER"]
+    assert codes_of(house.send(an_order("at"))) == []

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from engine.digest import state_digest
 from engine.throttle import Window, charge_content, content_wait_ns
 from riskd.messages import (
+    Amend,
     Configure,
     DuplicateOrders,
     GroupSpec,
@@ -257,3 +258,14 @@ def test_windows_of_gateways_that_went_silent_are_dropped():
         house.send(an_order(f"o-{number}"), session=session)
         house.elapse(SECOND)
     assert list(house.core.boards.windows) == ["session G2"]
+
+
+def test_slow_breaker_charges_no_change_that_adds_no_risk():
+    house = a_core()
+    house.send(an_order("o-1", quantity=5))
+    house.send(Trip(scope="firm", action="slow", spacing_ms=100))
+    smaller = Amend(account="A1", client_order_id="o-1", quantity=4.0)
+    assert codes_of(house.send(smaller)) == []
+    assert codes_of(house.send(an_order("o-2"))) == []
+    larger = Amend(account="A1", client_order_id="o-1", quantity=6.0)
+    assert codes_of(house.send(larger)) == ["SLOWED"]
