@@ -7,6 +7,8 @@ from typing import Protocol
 
 from actors.inputs import Input, Message, Reply
 from actors.system import System
+from engine.chain import AnswerChain
+from engine.desk import Answer
 from engine.facts import Stamp
 
 SESSION_BYTES = 8
@@ -40,13 +42,20 @@ class SteadyClock(Protocol):
 
 
 class Sequencer:
-    """Gives inputs their numbers. Owns `seq`; nothing is dispatched that is not journalled."""
+    """Gives inputs their numbers. Owns `seq`; nothing is dispatched that is not journalled.
 
-    def __init__(self, system: System, journal: Journal, clock: SteadyClock, seq: int) -> None:
+    Every answer to what was journalled is folded into `chain` before it goes out.
+    """
+
+    def __init__(
+        self, system: System, journal: Journal, clock: SteadyClock, seq: int, chain: AnswerChain
+    ) -> None:
         self._system = system
         self._journal = journal
         self._clock = clock
         self.seq = seq
+        self.chain = chain
+        self._reply: Reply = chain.add  # Of the input that is being dispatched.
 
     def admit(
         self,
@@ -66,8 +75,17 @@ class Sequencer:
         recv_ns, steady_ns = self._clock.wall_ns(), self._clock.steady_ns()
         self._journal.append(seq, recv_ns, steady_ns, source, raw)
         self.seq = seq
-        self._system.dispatch(Input(message, Stamp(seq, recv_ns, steady_ns, session), reply))
+        stamp = Stamp(seq, recv_ns, steady_ns, session)
+        if reply is None:
+            self._system.dispatch(Input(message, stamp))
+        else:
+            self._reply = reply
+            self._system.dispatch(Input(message, stamp, self._answer))
         return seq
+
+    def _answer(self, answer: Answer) -> None:
+        self.chain.add(answer)
+        self._reply(answer)
 
     def look(self, message: Message, reply: Reply, session: int = 0) -> None:
         """Answer what changes nothing (a dry run): stamped with the last seq, not journalled."""

@@ -16,9 +16,7 @@ from actors.runtime import ActorFault, RunQueue
 from actors.sessions import SessionActor
 from actors.supervisor import Supervisor
 from engine.account import Account
-from engine.alerts import AlertBook
-from engine.boards import Boards
-from engine.core import earliest
+from engine.core import Core, earliest
 from engine.core_state import CoreState, state_of
 from engine.desk import (
     AddressedMessage,
@@ -27,13 +25,9 @@ from engine.desk import (
     answer_unknown,
 )
 from engine.facts import Recount, Stamp
-from engine.sessions import SessionDesk
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
-from engine.timers import Timers
-from engine.watch import Watch
 from riskd.messages import (
     AccountAdd,
-    AccountSpec,
     Configure,
     DayBegan,
     Elapse,
@@ -66,20 +60,19 @@ class System:
         say: Say,
         failed: Callable[[str, str], None],
         fatal: Callable[[ActorFault], None],
+        core: Core | None = None,
     ) -> None:
-        """Start every actor but the accounts. Call on the loop's thread.
+        """Start every actor over what `core` holds, or over nothing. Call on the loop's thread.
 
         `say` writes to a gateway, `failed` takes the account and reason of a freeze that must be
-        journalled, `fatal` a fault that the process cannot survive.
+        journalled, `fatal` a fault that the process cannot survive. The core is not to be used any
+        more.
         """
+        core = core or Core()
         self.run_queue = run_queue
-        self.boards = Boards()
-        self.accounts: dict[str, Account] = {}
-        self.last = Stamp(0, 0, 0)
-        self.alert_book = AlertBook()
-        self.timers = Timers()
-        self.tick_counts: dict[str, int] = {}
-        self.watch = Watch(self.boards, self.accounts)
+        self.boards, self.accounts = core.boards, core.accounts
+        self.alert_book, self.timers, self.watch = core.alerts, core.timers, core.watch
+        self.tick_counts, self.last = core.tick_counts, core.stamp
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
@@ -98,13 +91,14 @@ class System:
         )
         prices = (self.boards.quotes, self.tick_counts, self.watch)
         self._market: Ref = MarketDataActor.start(*prices, alerts=self._alerts, run_queue=run_queue)
-        self.sessions = SessionDesk(self.boards, self.accounts)
+        self.sessions = core.sessions
         self._sessions: Ref = SessionActor.start(
             self.sessions, self._refs, alerts=self._alerts, say=say, run_queue=run_queue
         )
         self._routes = self._start_writers(publish)
-        suspense = self.accounts[SUSPENSE] = Account(AccountSpec(id=SUSPENSE), self.boards)
-        self._start_account(suspense)
+        self._start_groups()
+        for account in self.accounts.values():
+            self._start_account(account)
 
     def dispatch(self, message: Input) -> None:
         """Take one input and run everything it causes to completion."""
@@ -185,15 +179,19 @@ class System:
 
     def _recount_groups(self, stamp: Stamp) -> None:
         """Start the actors of new groups, and make every group's totals anew."""
+        self._start_groups()
+        for ref in self._groups.values():
+            ref.tell(ClearGroup())
+        if self.boards.group_limits:
+            for ref in self._refs.values():
+                ref.tell(Input(Recount(), stamp))
+
+    def _start_groups(self) -> None:
         for name in self.boards.group_totals:
             if name not in self._groups:
                 self._groups[name] = GroupActor.start(
                     name, self.boards, self._groups, run_queue=self.run_queue
                 )
-            self._groups[name].tell(ClearGroup())
-        if self.boards.group_limits:
-            for ref in self._refs.values():
-                ref.tell(Input(Recount(), stamp))
 
     def _start_account(self, account: Account) -> None:
         ref = AccountActor.start(

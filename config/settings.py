@@ -55,6 +55,14 @@ class JournalSettings(Section, kw_only=True, frozen=True):
     sync: JournalSync = JournalSync.INTERVAL
     sync_interval_ms: Annotated[int, Meta(gt=0, le=60_000)] = 5
     segment_bytes: Annotated[int, Meta(ge=SEGMENT_BYTES_MIN, le=SEGMENT_BYTES_MAX)] = 16_777_216
+    retain_bytes: Annotated[int, Meta(ge=0, le=2**50)] = 4_294_967_296  # Behind snapshots.
+
+
+class SnapshotSettings(Section, kw_only=True, frozen=True):
+    """How often the whole state is written to a file, so that a restart replays little."""
+
+    every_s: Annotated[float, Meta(ge=0, le=SPAN_MS_MAX / 1000)] = 300.0  # 0: only when asked.
+    keep: Annotated[int, Meta(ge=1, le=1000)] = 3
 
 
 class PublishSettings(Section, kw_only=True, frozen=True):
@@ -116,6 +124,7 @@ class Settings(Section, kw_only=True, frozen=True):
     include: tuple[FileName, ...] = ()
     ports: PortsSettings = PortsSettings()
     journal: JournalSettings = JournalSettings()
+    snapshot: SnapshotSettings = SnapshotSettings()
     publish: PublishSettings = PublishSettings()
     sweep: SweepSettings = SweepSettings()
     prices: PricesSettings = PricesSettings()

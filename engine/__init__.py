@@ -66,4 +66,6 @@ views,
 trade_views,
 portfolio,
 advice
+chain,
+views
 """

@@ -51,7 +51,9 @@ from engine.watch import Watch
 from riskd.messages import (
     AccountAdd,
     AccountSpec,
+    ActorFailed,
     Check,
+    Checkpoint,
     Configure,
     DayBegan,
     Elapse,
@@ -70,6 +72,7 @@ from riskd.messages import (
     Resynced,
     SessionLost,
     SessionRoll,
+    StateDigest,
     Tick,
     Ticks,
     TicksMessage,
@@ -89,6 +92,8 @@ Input = (
     | InstrumentAdd
     | AccountAdd
     | Override
+    | Checkpoint
+    | StateDigest
 )
 
 
@@ -123,6 +128,7 @@ class Core:
         self.stamp = Stamp(0, 0, 0)
         self.published: list[Topical] = []
         self.said: list[Said] = []  # To gateways.
+        self.faults: list[ActorFailed] = []  # Of this input: the freezes that it caused.
         self._fault_facts: Facts = []  # Of this input's faults: said last, as the supervisor does.
         self._open(AccountSpec(id=SUSPENSE))
 
@@ -135,6 +141,7 @@ class Core:
         self.published, self.said = [], []
         facts: Facts = []
         self._fault_facts = []
+        self.faults = []
         reply = self._route(message, stamp, by, facts)
         self._settle(facts, stamp)
         self._settle(self._fault_facts, stamp)
@@ -206,6 +213,8 @@ class Core:
                     if account.state.spec.calendar == message.calendar:
                         self._at_desk(account, message, stamp, facts)
                 return None
+            case Checkpoint() | StateDigest():
+                return None  # Of no rule: whoever replays compares them.
             case SessionRoll() if message.account is None:
                 return self._roll_all(message, stamp, facts)
             case Hello() | Resynced() | InstructionReport() | SessionLost():
@@ -229,6 +238,8 @@ class Core:
         try:
             return answer(account, message, stamp, facts)
         except Exception:  # noqa: BLE001 - a bug of ours, of any kind, freezes this account alone.
+            reason = f"fault at seq {stamp.seq}"
+            self.faults.append(ActorFailed(account=account.id, reason=reason))
             return answer_fault(account, message, stamp, self._fault_facts)
 
     def _add(self, message: InstrumentAdd | AccountAdd, stamp: Stamp, facts: Facts) -> Answer:

@@ -19,7 +19,7 @@ def encode_state(state: CoreState) -> bytes:
     return _encode(state)
 
 
-def decode_state(payload: bytes) -> CoreState:
+def decode_state(payload: bytes | memoryview) -> CoreState:
     """Return the state in `payload`; raise `msgspec.DecodeError` if there is none."""
     return _decode(payload)
 

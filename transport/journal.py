@@ -6,7 +6,6 @@ bytes are described in `journal_format`, the start after a crash in `journal_rec
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +24,6 @@ from transport.journal_format import (
     RECORD_BYTES,
     SEQ_FIRST,
     ChainEnd,
-    Identity,
     JournalDamaged,
     JournalError,
     JournalFailed,
@@ -37,14 +35,16 @@ from transport.journal_format import (
 )
 from transport.journal_recovery import (
     Recovered,
-    RecoveryReport,
     list_segments,
+    next_identity,
     recover,
     replay_segments,
     settle,
 )
 from transport.journal_segment import MAKING_SUFFIX, Segment, make_segment
 from transport.journal_settings import SEGMENT_BYTES_MIN, JournalSettings, SyncMode
+from transport.journal_spares import SPARE_RETRY_S, Spares
+from transport.snapshot import require_claims
 
 __all__ = [
     "Journal",
@@ -55,23 +55,22 @@ __all__ = [
     "JournalMismatch",
     "JournalRecord",
     "JournalSettings",
-    "RecoveryReport",
     "SyncMode",
 ]
 
 DIRECTORY_NAME = "journal"
-SPARE_RETRY_S = 0.5  # Between attempts to make a segment while the disk is full.
-SPARE_WAIT_S_MAX = 5.0  # What an append waits for a segment that is being made.
-ID_BYTES = 16
+OnSynced = Callable[[int], object] | None
+OnFailure = Callable[[JournalFailed], object] | None
 
 
 class Journal:
     """Appends inputs, and replays them. All methods belong to one thread, but for the readings.
 
-    `report` says what was recovered and `last_record` is the newest of it; both are None for a new
-    journal. `failure` is the first error of writing or syncing, None while there is none; once it
-    is set, every append raises it. `on_synced` gets the highest seq on disk after each sync, and
-    `on_failure` the failure, on the sync thread or within `sync` and `close`: only pass it on.
+    `directory` holds the segments, and the snapshots that belong to them. `report` says what was
+    recovered and `last_record` is the newest of it; both are None for a new journal. `failure` is
+    the first error of writing or syncing; once it is set, every append raises it. `on_synced` gets
+    the highest seq on disk after each sync, and `on_failure` the failure, on the sync thread or
+    within `sync` and `close`: only pass it on.
     """
 
     def __init__(
@@ -80,16 +79,19 @@ class Journal:
         settings: JournalSettings,
         recovered: Recovered | None,
         *,
-        on_synced: Callable[[int], object] | None = None,
-        on_failure: Callable[[JournalFailed], object] | None = None,
+        on_synced: OnSynced = None,
+        on_failure: OnFailure = None,
     ) -> None:
         """Begin a fresh segment after what `recover` found; use `Journal.open`."""
         self.failure: JournalFailed | None = None
         self.report = None if recovered is None else recovered.report
         self.last_record = None if recovered is None else recovered.last_record
-        self._directory, self._settings = directory, settings
+        self.uses_reserve = False  # Set while an input is appended that must not be lost.
+        self.directory, self._settings = directory, settings
         self._on_synced, self._on_failure = on_synced, on_failure
-        segment = self._make_first(recovered)
+        self._identity = next_identity(recovered, settings.segment_bytes, settings.schema)
+        self._seed = journal_seed(self._identity.journal_id)
+        segment = make_segment(directory, self._identity)
         end = ChainEnd(HEADER_BYTES, SEQ_FIRST, self._seed) if recovered is None else recovered.end
         self._last_seq = self._synced_seq = end.next_seq - 1
         self._previous_crc = end.previous_crc
@@ -97,15 +99,13 @@ class Journal:
         self._raw_bytes_max = min(self._raw_bytes_max, RAW_BYTES_MAX)
         self._segment, self._memory = segment, segment.memory
         self._position, self._segment_end = 0, 0
+        self._in_reserve = False  # Then every append is judged before it is taken.
         self._enter(segment)
         self._rolled: list[tuple[Segment, int]] = []
-        self._spare: Segment | None = None
-        self._spare_full: JournalFull | None = None
-        self._segments_changed = threading.Condition()
-        self._sync_lock = threading.RLock()
+        self._spares = Spares(self._make_spare, self._identity.number + 1)
+        self._segments_changed, self._sync_lock = threading.Lock(), threading.RLock()
         self._signals: SimpleQueue[None] = SimpleQueue()
-        self._signaled = False
-        self._closing = False
+        self._signaled = self._closing = False
         self._always = settings.sync is SyncMode.ALWAYS
         self._thread = threading.Thread(target=self._run_thread, name="journal-sync", daemon=True)
         self._thread.start()
@@ -116,8 +116,8 @@ class Journal:
         data_directory: DataDirectory,
         settings: JournalSettings,
         *,
-        on_synced: Callable[[int], object] | None = None,
-        on_failure: Callable[[JournalFailed], object] | None = None,
+        on_synced: OnSynced = None,
+        on_failure: OnFailure = None,
     ) -> Journal:
         """Recover the journal in `data_directory`, or begin one, and be ready to replay and append.
 
@@ -126,10 +126,11 @@ class Journal:
         """
         assert data_directory.is_held, "the data directory is locked before its journal is opened"
         assert settings.segment_bytes >= SEGMENT_BYTES_MIN, "a segment has at least 4096 bytes"
-        assert settings.segment_bytes % ALIGN_BYTES == 0, "a segment is a multiple of 8 bytes"
+        assert not settings.segment_bytes % ALIGN_BYTES, "a segment is a multiple of 8 bytes"
         directory = data_directory.path / DIRECTORY_NAME
         make_directory(directory)
         recovered = recover(directory, settings.schema)
+        require_claims(directory, recovered)
         for making in directory.glob(f"*{MAKING_SUFFIX}"):
             making.unlink()
         if recovered is not None:
@@ -145,6 +146,21 @@ class Journal:
     def synced_seq(self) -> int:
         """The highest seq known to be on disk, with all before it."""
         return self._synced_seq
+
+    @property
+    def id(self) -> bytes:
+        """The random number that tells this journal from every other."""
+        return self._identity.journal_id
+
+    @property
+    def last_crc(self) -> int:
+        """The crc of the newest record."""
+        return self._previous_crc
+
+    def unsynced_paths(self) -> list[Path]:
+        """Return the files that hold records which may not be on disk yet, oldest first."""
+        with self._segments_changed:
+            return [segment.path for segment, _ in self._rolled] + [self._segment.path]
 
     def append(self, seq: int, recv_ns: int, steady_ns: int, source: int, raw: bytes) -> None:
         """Record one input; when this returns, it survives the death of the process. O(bytes).
@@ -175,10 +191,13 @@ class Journal:
         if self._always and not self._signaled:
             self._signal()
 
-    def replay(self, from_seq: int = SEQ_FIRST) -> Iterator[JournalRecord]:
-        """Yield the records from `from_seq` to the newest. Raises JournalDamaged at a break."""
-        segments = list_segments(self._directory, self._settings.schema)
-        return replay_segments(segments, from_seq, self._last_seq)
+    def replay(self, from_seq: int = 1, *, after_crc: int | None = None) -> Iterator[JournalRecord]:
+        """Yield the records from `from_seq` to the newest. Raises JournalDamaged at a break.
+
+        With `after_crc` the first of them has to name this crc of the record before it.
+        """
+        segments = list_segments(self.directory, self._settings.schema)
+        return replay_segments(segments, from_seq, self._last_seq, after_crc=after_crc)
 
     def sync(self) -> None:
         """Wait until every record is on disk. Raises JournalFailed."""
@@ -194,6 +213,7 @@ class Journal:
         if self._closing:
             return
         self._closing = True
+        self._spares.give_up()
         self._signals.put(None)
         self._thread.join()
         try:
@@ -201,9 +221,9 @@ class Journal:
                 self.sync()
         finally:
             self._segment_end = 0
-            spare = [] if self._spare is None else [self._spare]
-            for segment in (*(old for old, _ in self._rolled), self._segment, *spare):
+            for segment in (*(old for old, _ in self._rolled), self._segment):
                 segment.close()
+            self._spares.close()
 
     def __enter__(self) -> Self:
         return self
@@ -215,21 +235,6 @@ class Journal:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _make_first(self, recovered: Recovered | None) -> Segment:
-        if recovered is None:
-            self._journal_id, self._number = os.urandom(ID_BYTES), 1
-        else:
-            known = (*recovered.segments, *recovered.leftover)
-            self._journal_id = known[0].identity.journal_id
-            kept = recovered.segments
-            self._number = kept[-1].identity.number + 1 if kept else known[0].identity.number
-        self._seed = journal_seed(self._journal_id)
-        return make_segment(self._directory, self._identity())
-
-    def _identity(self) -> Identity:
-        settings = self._settings
-        return Identity(self._number, settings.segment_bytes, self._journal_id, settings.schema)
 
     def _enter(self, segment: Segment) -> None:
         """Make `segment` the one that is written, joined to the last record."""
@@ -247,21 +252,30 @@ class Journal:
         assert seq == self._last_seq + 1, f"seq {seq} does not follow {self._last_seq}"
         if raw_bytes > self._raw_bytes_max:
             raise ValueError(f"a record of {raw_bytes} bytes is over {self._raw_bytes_max}")
-        with self._segments_changed:
-            self._segments_changed.wait_for(self._spare_is_decided, SPARE_WAIT_S_MAX)
-            if self.failure is not None:
-                self._refuse(self.failure)
-            if self._spare is None:
-                self._signal()
-                raise JournalFull(str(self._spare_full or "the disk is too slow for a new segment"))
-            self._rolled.append((self._segment, self._last_seq))
-            self._enter(self._spare)
-            self._spare = None
-        self._signal()
+        byte_count = RECORD_BYTES + raw_bytes
+        if self._in_reserve:
+            if self._spares.count:
+                self._in_reserve, self._segment_end = False, self._segment.segment_bytes
+            elif not self.uses_reserve:
+                raise self._spares.refusal()
+        if self._position + byte_count > self._segment.segment_bytes:
+            self._roll()
         return self._position
 
-    def _spare_is_decided(self) -> bool:
-        return (self._spare or self._spare_full or self.failure) is not None
+    def _roll(self) -> None:
+        self._signal()
+        try:
+            spare = self._spares.take(with_reserve=self.uses_reserve)
+        except JournalFull:
+            if self.failure is not None:
+                self._refuse(self.failure)
+            raise
+        with self._segments_changed:
+            self._rolled.append((self._segment, self._last_seq))
+            self._enter(spare)
+        self._signal()
+        if not self._spares.count:
+            self._in_reserve, self._segment_end = True, 0
 
     def _signal(self) -> None:
         if not self._signaled:
@@ -271,33 +285,20 @@ class Journal:
     def _run_thread(self) -> None:
         try:
             while not self._closing:
-                self._make_spare()
+                self._spares.fill()
                 if self._wait_for_work():
                     self._sync_records(with_current=self._settings.sync is not SyncMode.NONE)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is acknowledged again.
             self._fail(error)
 
-    def _make_spare(self) -> None:
-        if self._spare is not None:
-            return
-        self._number += 1
-        try:
-            spare = make_segment(self._directory, self._identity())
-        except JournalFull as error:
-            self._number -= 1
-            with self._segments_changed:
-                self._spare_full = error
-                self._segments_changed.notify_all()
-            return
-        with self._segments_changed:
-            self._spare, self._spare_full = spare, None
-            self._segments_changed.notify_all()
+    def _make_spare(self, number: int) -> Segment:
+        return make_segment(self.directory, self._identity._replace(number=number))
 
     def _wait_for_work(self) -> bool:
         """Wait for a signal or the interval; return False to make a spare first, or to end."""
         interval_s = self._settings.interval_ms / 1000
         timeout_s = interval_s if self._settings.sync is SyncMode.INTERVAL else None
-        if self._spare is None:
+        if not self._spares.is_complete:
             timeout_s = SPARE_RETRY_S if timeout_s is None else min(timeout_s, SPARE_RETRY_S)
         try:
             self._signals.get(timeout=timeout_s)
@@ -334,12 +335,12 @@ class Journal:
             if self.failure is not None:
                 return self.failure
             self.failure = JournalFailed(
-                f"the journal in {self._directory} cannot be written: {error}. Nothing is "
+                f"the journal in {self.directory} cannot be written: {error}. Nothing is "
                 f"acknowledged after seq {self._synced_seq} synced, {self._last_seq} written: "
                 "repair the disk and start riskd again"
             )
             self.failure.__cause__ = error
-            self._segments_changed.notify_all()
+        self._spares.give_up()
         if self._on_failure is not None:
             self._on_failure(self.failure)
         return self.failure

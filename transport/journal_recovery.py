@@ -28,6 +28,7 @@ from transport.journal_format import (
 
 SEGMENT_SUFFIX = ".journal"
 CUT_SUFFIX = ".cut"
+ID_BYTES = 16
 _SEGMENT_NAME = re.compile(r"(\d{10})\.journal")
 
 
@@ -212,13 +213,27 @@ def _judge_tail(
     )
 
 
+def next_identity(recovered: Recovered | None, segment_bytes: int, schema: bytes) -> Identity:
+    """Return what the first segment is that is made after what was recovered, or of a new journal.
+
+    Raises nothing. A journal's id is drawn at random, with its first segment.
+    """
+    if recovered is None:
+        return Identity(1, segment_bytes, os.urandom(ID_BYTES), schema)
+    known = (*recovered.segments, *recovered.leftover)
+    kept = recovered.segments
+    number = kept[-1].identity.number + 1 if kept else known[0].identity.number
+    return Identity(number, segment_bytes, known[0].identity.journal_id, schema)
+
+
 def replay_segments(
-    segments: Sequence[SegmentFile], from_seq: int, last_seq: int
+    segments: Sequence[SegmentFile], from_seq: int, last_seq: int, *, after_crc: int | None = None
 ) -> Iterator[JournalRecord]:
     """Yield the records from `from_seq` to `last_seq`, each one's place in the chain checked.
 
-    Raises JournalDamaged where a record is missing or changed. Reads whole segments, beginning at
-    the one that holds `from_seq`.
+    With `after_crc` the first has to name this crc of the record before it. Raises JournalDamaged
+    where a record is missing or changed. Reads whole segments, beginning at the one that holds
+    `from_seq`.
     """
     opened = [(segment, segment.opening) for segment in segments if segment.opening is not None]
     start = max(
@@ -234,7 +249,16 @@ def replay_segments(
         place, seed = str(segment.path), journal_seed(segment.identity.journal_id)
         begin = ChainEnd(HEADER_BYTES, opening.first_seq, opening.previous_crc)
         blob = read_segment(segment.path, segment.identity.segment_bytes)
-        end = yield from read_chain(blob, begin, seed, from_seq=from_seq, last_seq=last_seq)
+        if end is None:  # Up to the first record that is asked for, and no further.
+            begin, _ = _exhaust(read_chain(blob, begin, seed, last_seq=from_seq - 1))
+            if after_crc is not None and begin[1:] != (from_seq, after_crc):
+                raise JournalDamaged(
+                    "the record before this one is not the one that the snapshot was taken after",
+                    file=place,
+                    offset=begin.offset,
+                    seq=from_seq,
+                )
+        end = yield from read_chain(blob, begin, seed, last_seq=last_seq)
     found_seq = from_seq - 1 if end is None else end.next_seq - 1
     if found_seq < last_seq:
         raise JournalDamaged(

@@ -26,6 +26,7 @@ from transport.journal_format import JournalError
 from transport.journal_settings import JournalSettings, SyncMode
 from transport.process_house import House
 from transport.process_ports import Ports
+from transport.process_replay import Recovery
 
 SCHEMA = b"riskd inputs 1"  # Changes when older inputs could no longer be replayed.
 SWITCH_INTERVAL_S = 0.0005  # The journal's thread must not hold the loop up for 5 ms.
@@ -90,7 +91,7 @@ async def _run(configuration: Configuration, directory: DataDirectory) -> int:
 async def _serve(
     configuration: Configuration, house: House, journal: Journal, begun_s: float
 ) -> int:
-    count = house.recover(journal)
+    recovery = house.recover(journal)
     recovered_s = time.monotonic() - begun_s
     accounts = {key: account.state.spec for key, account in house.system.accounts.items()}
     conflicts = universe_conflicts(house.system.boards, accounts, configuration.universe)
@@ -109,7 +110,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, house.stop)
-    _announce(configuration, house, ports, count, recovered_s)
+    _announce(configuration, house, ports, recovery, recovered_s)
     print(f"ready in {time.monotonic() - begun_s:.2f} s", flush=True)
     await house.stopping.wait()
     if house.fault is not None:
@@ -120,7 +121,11 @@ async def _serve(
 
 
 def _announce(
-    configuration: Configuration, house: House, ports: Ports, count: int, recovered_s: float
+    configuration: Configuration,
+    house: House,
+    ports: Ports,
+    recovery: Recovery,
+    recovered_s: float,
 ) -> None:
     settings, universe = configuration.settings, configuration.universe
     print(
@@ -135,7 +140,11 @@ def _announce(
     report = house.journal.report
     if report is not None and report.bytes_cut:
         print(f"  {'journal':<9} torn tail cut: {report}", file=sys.stderr)
-    print(f"  {'journal':<9} {count:,} records replayed in {recovered_s:.2f} s")
+    replay = recovery.replay
+    for told in (*recovery.notes, *replay.divergences):
+        print(f"  {'journal':<9} {told}", file=sys.stderr)
+    base = f" after the snapshot at seq {replay.base_seq:,}" if replay.base_seq else ""
+    print(f"  {'journal':<9} {replay.count:,} records replayed in {recovered_s:.2f} s{base}")
 
 
 def _warn_unenforced(configuration: Configuration) -> None:

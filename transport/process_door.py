@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from actors.inputs import Input, Message
-from actors.sequencer import Sequencer, Source, sent_in
+from actors.inputs import Message
+from actors.sequencer import Sequencer, Source
 from actors.system import System
 from engine.desk import Answer
-from engine.facts import Stamp
-from riskd.codec import (
-    control_codec,
-    encode_msgpack,
-    internal_codec,
-    orders_codec,
-    ticks_codec,
-)
+from riskd import __version__
+from riskd.codec import encode_msgpack, internal_codec
 from riskd.messages import (
     ActorFailed,
+    Amend,
+    Basket,
     Check,
+    Checkpoint,
     Configure,
     ControlCommand,
     DayBegan,
     Elapse,
     Error,
     InternalMessage,
+    MarketState,
     OrdersInput,
     SessionLost,
+    StateDigest,
+    Tick,
+    Ticks,
     TicksMessage,
     Universe,
     Verdict,
@@ -38,33 +38,35 @@ from transport.clock import Clock
 from transport.days import Days
 from transport.journal import Journal
 from transport.journal_format import JournalFailed, JournalFull
+from transport.process_replay import Replay
+from transport.snapshot import SnapshotMark
 
 Reply = Callable[[Answer], None]
-_CODECS: dict[int, Any] = {
-    Source.ORDERS: orders_codec,
-    Source.TICKS: ticks_codec,
-    Source.CONTROL: control_codec,
-    Source.INTERNAL: internal_codec,
-}
+# What can be asked, told or made again: never journalled in the reserve.
+DISPENSABLE = (
+    Check | Amend | Basket | Tick | Ticks | MarketState | Elapse | Checkpoint | StateDigest
+)
 
 
 class Door:
     """Admits inputs of every port through the one sequencer.
 
-    When the journal cannot take a record, `refusal` says why, and everything that would have to be
-    journalled is refused until it can.
+    When the journal cannot take a record, `refusal` says why. While the disk is full, its reserve
+    takes what must not be lost (facts, commands), and the rest is refused; when it cannot be
+    written at all, everything is.
     """
 
-    def __init__(self, system: System, journal: Journal, clock: Clock) -> None:
+    def __init__(self, system: System, journal: Journal, clock: Clock, replay: Replay) -> None:
         self.refusal = ""
+        self.is_full = False
         self.state = "starting"  # starting, active, draining, stopped.
         self.refused = 0
         self._system = system
         self._journal = journal
         self._clock = clock
-        self._failures: list[ActorFailed] = []
+        self._failures: list[ActorFailed] = replay.unsaid
         self._days = Days(())
-        self._sequencer = Sequencer(system, journal, clock, journal.last_seq)
+        self._sequencer = Sequencer(system, journal, clock, journal.last_seq, replay.chain)
 
     @property
     def last_seq(self) -> int:
@@ -112,11 +114,26 @@ class Door:
         self._days = Days(universe.calendars)
         self.begin_days()
 
-    def inject(self, message: InternalMessage) -> None:
-        """Take an input that riskd itself makes."""
+    def inject(self, message: InternalMessage) -> int:
+        """Take an input that riskd itself makes; return its seq, 0 if it was not journalled."""
         raw = encode_msgpack(message)
         # Taken as a replay will read it: an int where a float is declared would hash otherwise.
-        self._admit(internal_codec.decode(raw), raw, Source.INTERNAL, None)
+        return self._admit(internal_codec.decode(raw), raw, Source.INTERNAL, None)
+
+    def checkpoint(self) -> SnapshotMark | None:
+        """Journal the hash of all answers so far; return that place, None if it could not be."""
+        chain = self._sequencer.chain
+        if not self.inject(Checkpoint(answers_hash=chain.value(), version=__version__)):
+            return None
+        last, journal = self._system.last, self._journal
+        return SnapshotMark(
+            journal_id=journal.id,
+            seq=last.seq,
+            recv_ns=last.recv_ns,
+            steady_ns=last.steady_ns,
+            record_crc=journal.last_crc,
+            answers_hash=chain.cut(),
+        )
 
     def begin_days(self) -> None:
         """Begin the day of every calendar whose local time has come to it."""
@@ -134,20 +151,6 @@ class Door:
         """Note a freeze to be journalled once the input that caused it is complete."""
         self._failures.append(ActorFailed(account=account, reason=reason))
 
-    def replay(self) -> int:
-        """Fold the journal into the system; return how many records there were."""
-        count = 0
-        for seq, recv_ns, steady_ns, source, raw in self._journal.replay():
-            port, session, sent = sent_in(source, raw)
-            message = _CODECS[port].decode(sent)
-            if isinstance(message, ActorFailed) and message in self._failures:
-                self._failures.remove(message)  # The fault came again, and so did its freeze.
-            stamp = Stamp(seq, recv_ns, steady_ns, session)
-            self._system.dispatch(Input(message, stamp))
-            count += 1
-        self._journal_failures()
-        return count
-
     def _admit(
         self,
         message: Message,
@@ -158,14 +161,38 @@ class Door:
     ) -> int:
         try:
             seq = self._sequencer.admit(message, raw, source, reply, session)
-        except (JournalFull, JournalFailed) as error:
-            self.refusal = str(error)
+        except JournalFull as error:
+            self.refusal, self.is_full = str(error), True
+            seq = 0
+            if not isinstance(message, DISPENSABLE):
+                seq = self._reserve(message, raw, source, reply, session)
+            self.refused += not seq
+        except JournalFailed as error:
+            self.refusal, self.is_full = str(error), False
             self.refused += 1
             return 0
-        self.refusal = ""
+        else:
+            self.refusal, self.is_full = "", False
         self._journal_failures()
         return seq
 
+    def _reserve(
+        self, message: Message, raw: bytes, source: Source, reply: Reply | None, session: int
+    ) -> int:
+        """Take what must not be lost while the disk is full; return 0 if the reserve is used up."""
+        self._journal.uses_reserve = True
+        try:
+            return self._sequencer.admit(message, raw, source, reply, session)
+        except (JournalFull, JournalFailed) as error:
+            self.refusal = str(error)
+            return 0
+        finally:
+            self._journal.uses_reserve = False
+
     def _journal_failures(self) -> None:
-        while self._failures:
-            self.inject(self._failures.pop(0))
+        failures = self._failures
+        while failures:
+            failed = failures.pop(0)
+            if not self.inject(failed):
+                failures.insert(0, failed)
+                return

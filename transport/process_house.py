@@ -16,6 +16,7 @@ from config.settings import Settings
 from engine.alerts import AlertBook, topic_of
 from engine.breakers import message_of
 from engine.core import limits_update
+from engine.desk import Answer
 from engine.facts import Raised, Stamp
 from riskd import __version__
 from riskd.messages import (
@@ -24,20 +25,25 @@ from riskd.messages import (
     Message,
     Published,
     Severity,
+    Snapshot,
     Stop,
     Verdict,
     VerdictEvent,
 )
+from transport.aside import Aside
 from transport.clock import Clock
 from transport.journal import Journal
 from transport.poller import Poller
+from transport.process_checkpoint import Checkpoints, Reply
 from transport.process_door import Door
 from transport.process_ports import Callbacks, Ports
 from transport.process_queries import Queries
+from transport.process_replay import Recovery, recover_books
 from transport.publisher import Publisher
 
 log = structlog.get_logger("riskd")
 DAYS_S = 0.5  # How often it is looked whether a calendar's day has begun.
+CHECKPOINT_S = 0.25  # How often it is looked whether a checkpoint is due.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
 OWN_ALERT_ID_FIRST = 10**12  # Alerts about the process itself are in no journal: other numbers.
 GARBAGE_MAX = 500_000  # Objects made since the last collection that make one due though busy.
@@ -57,24 +63,28 @@ class House:
         self.stopping = stopping
         self._run_queue = RunQueue(loop.call_soon_threadsafe, loop.call_soon)
         self._run_queue.bind()
+        self._aside = Aside(loop)
+        self._poller = Poller(loop, spin_us=settings.loop.spin_us)
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._own_alerts = AlertBook(last_id=OWN_ALERT_ID_FIRST)
+        self._verdicts_before = 0
+
+    def recover(self, journal: Journal) -> Recovery:
+        """Bring the books back from snapshot and journal, and put actors over them."""
+        self.journal = journal
+        recovery = recover_books(journal)
         self.system = System(
             self._run_queue,
             publish=self._publish,
             say=self._say_to,
             failed=self._on_account_failed,
             fatal=self._on_fatal,
+            core=recovery.replay.core,
         )
-        self._poller = Poller(loop, spin_us=settings.loop.spin_us)
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._own_alerts = AlertBook(last_id=OWN_ALERT_ID_FIRST)
-        self._verdicts_before = 0
-
-    def recover(self, journal: Journal) -> int:
-        """Fold the journal into the actors; return how many records it held."""
-        self.journal = journal
         last = journal.last_record
         self.clock = Clock(last.steady_ns, last.recv_ns) if last is not None else Clock()
-        self.door = Door(self.system, journal, self.clock)
+        self.door = Door(self.system, journal, self.clock, recovery.replay)
+        self.checkpoints = Checkpoints(self.settings, self.system, self.door, journal, self._aside)
         self.publisher = Publisher(self.system.accounts, self.door.now_ns)
         self.queries = Queries(
             self.system,
@@ -84,13 +94,14 @@ class House:
             heard_ns=self._heard_ns,
         )
         self._started_ns = self.clock.steady_ns()
-        return self.door.replay()
+        return recovery
 
     def open(self) -> Ports:
         """Bind every port, the orders port last, and begin to serve. Raises zmq.ZMQError."""
         callbacks = Callbacks(
             query=self.queries.answer,
             stop=self._on_stop,
+            snapshot=self._on_snapshot,
             verdict=self._publish_verdict,
             tick_refused=self._on_tick_refused,
             standing=self._standing,
@@ -103,6 +114,7 @@ class House:
         publish = self.settings.publish
         self._every("due", DUE_S, self.door.elapse_if_due)
         self._every("days", DAYS_S, self.door.begin_days)
+        self._every("checkpoint", CHECKPOINT_S, self.checkpoints.step)
         self._every("heartbeat", publish.heartbeat_ms / 1000, self._beat)
         self._every("sessions", self.settings.sessions.heartbeat_ms / 1000, self._beat_sessions)
         self._every("publish", publish.publish_ms / 1000, self._publish_state)
@@ -124,6 +136,7 @@ class House:
         self._poller.stop()
         if ports is not None and self.drains and self.fault is None:
             ports.drain()
+        self._aside.close()
         self.journal.close()
         if ports is not None:
             ports.orders.release(self.journal.last_seq)
@@ -224,10 +237,14 @@ class House:
 
     @property
     def state(self) -> str:
-        """Return the state in a word: starting, active, killed, journal_failed, draining."""
+        """Return the state in a word: starting, active, killed, disk_full, draining and more.
+
+        With `disk_full` facts and commands are taken as long as the journal's reserve lasts, with
+        `journal_failed` nothing is.
+        """
         if self.door.state == "active":
             if self.door.refusal:
-                return "journal_failed"
+                return "disk_full" if self.door.is_full else "journal_failed"
             if self.system.boards.breakers.is_firm_killed():
                 return "killed"
         return self.door.state
@@ -263,6 +280,15 @@ class House:
     def stop(self) -> None:
         """Stop after everything that has arrived is answered. For signals."""
         self._on_stop(Stop())
+
+    def _on_snapshot(self, request: Snapshot, reply: Reply) -> None:
+        def answer(found: Answer) -> None:
+            reply(found)
+            if self.ports is not None:  # Long after the request's own turn.
+                self.ports.control.router.flush()
+                self._poller.poke(self.ports.control.router)
+
+        self.checkpoints.ask(request, answer)
 
     def _on_stop(self, stop: Stop) -> None:
         self.door.state = "draining"
@@ -306,6 +332,7 @@ class House:
                 "lag": self._journal_lag(),
                 "failure": self.door.refusal or None,
             },
+            "snapshot": self.checkpoints.last or None,
             "ports": self.ports.bound if self.ports else {},
             "data_dir": str(Path(self.settings.data_dir).resolve()),
         }

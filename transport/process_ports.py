@@ -8,7 +8,17 @@ from typing import NamedTuple
 import zmq
 
 from config.settings import JournalSync, Settings
-from riskd.messages import Check, ControlQuery, Error, Published, Result, Stop, Verdict
+from engine.desk import Answer
+from riskd.messages import (
+    Check,
+    ControlQuery,
+    Error,
+    Published,
+    Result,
+    Snapshot,
+    Stop,
+    Verdict,
+)
 from transport.alerts import AlertsPort
 from transport.control import ControlPort
 from transport.orders import OrdersPort
@@ -30,6 +40,7 @@ class Callbacks(NamedTuple):
 
     query: Callable[[ControlQuery], Result | Error]
     stop: Callable[[Stop], None]
+    snapshot: Callable[[Snapshot, Callable[[Answer], None]], None]
     verdict: Callable[[Check, Verdict], None]
     tick_refused: Callable[[str, str], None]
     standing: Callable[[str], Iterable[tuple[str, Published]]]
@@ -87,6 +98,7 @@ class Ports:
             command=door.command,
             query=callbacks.query,
             stop=callbacks.stop,
+            snapshot=callbacks.snapshot,
         )
         self.orders = OrdersPort(
             self._bound("orders", make_router(self._context, QUEUE_MAX), ports.orders),

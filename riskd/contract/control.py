@@ -194,6 +194,10 @@ class Stop(ControlRequest, frozen=True, kw_only=True, tag="stop"):
     drain: bool = True
 
 
+class Snapshot(ControlRequest, frozen=True, kw_only=True, tag="snapshot"):
+    """Write the whole state to a file now; answered when it is on disk. Trading goes on."""
+
+
 class Configure(Message, frozen=True, kw_only=True, tag="configure"):
     """What a start put in force. Written to the journal by riskd itself, taken from no port."""
 
@@ -232,6 +236,20 @@ class SessionLost(Message, frozen=True, kw_only=True, tag="session_lost"):
     reason: Text = ""
 
 
+class Checkpoint(Message, frozen=True, kw_only=True, tag="checkpoint"):
+    """The state at this seq is being hashed beside the loop. Written by riskd itself."""
+
+    answers_hash: str  # Of every answer before it, each folded into the next.
+    version: str  # Of the riskd that gave them: another may word its answers otherwise.
+
+
+class StateDigest(Message, frozen=True, kw_only=True, tag="state_digest"):
+    """The hash of the state at a checkpoint. Written by riskd itself; a start compares it."""
+
+    at_seq: Count  # Of the checkpoint.
+    state_hash: str
+
+
 class Result(Answer, frozen=True, kw_only=True, tag="result"):
     """The answer to a control request that could be carried out."""
 
@@ -268,8 +286,17 @@ ControlCommand = (
     | Override
     | SessionRoll
 )
-ControlMessage = ControlQuery | ControlCommand | Stop
-InternalMessage = Configure | Elapse | DayBegan | VerdictVoid | ActorFailed | SessionLost
+ControlMessage = ControlQuery | ControlCommand | Snapshot | Stop
+InternalMessage = (
+    Configure
+    | Elapse
+    | DayBegan
+    | VerdictVoid
+    | ActorFailed
+    | SessionLost
+    | Checkpoint
+    | StateDigest
+)
 ControlAnswer = Result | Error
 ScopeName = Scope
 PartBase = Part

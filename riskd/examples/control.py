@@ -56,6 +56,7 @@ CONTROL = (
         reason="The client's block, agreed by telephone.",
     ),
     m.SessionRoll(account="A1"),
+    m.Snapshot(),
     m.Stop(drain=False),
     m.Result(ok=True, data={"account": "A1", "killed": True}, request_id="c-1"),
 )
@@ -73,4 +74,6 @@ JOURNAL = (
     m.DayBegan(calendar="XNYS", day="2026-11-20"),
     m.VerdictVoid(account="A1", client_order_id="o-1"),
     m.ActorFailed(account="A1", reason="AssertionError in the ledger."),
+    m.Checkpoint(answers_hash="0c4e53f1a6b0d1c2a1e0f5b7c3d4e5f6", version="0.1.0"),
+    m.StateDigest(at_seq=48_113, state_hash="9c1e0d2f3b4a59687786a5b4c3d2e1f0"),
 )

@@ -63,9 +63,9 @@ SECTIONS = (
     ),
     Section(
         "Control port: commands",
-        "From operators; each is journalled before it takes effect. Answered by `result`, or by "
-        "`error`.",
-        messages.ControlCommand | messages.Stop,
+        "From operators; each is journalled before it takes effect, but for `stop` and `snapshot`, "
+        "which change no state. Answered by `result`, or by `error`.",
+        messages.ControlCommand | messages.Snapshot | messages.Stop,
     ),
     Section(
         "Control port: answers",

@@ -52,6 +52,7 @@ GLOSSARY: dict[str, str] = {
     "seq": "Number of the input in the journal, rising by one.",
     "limits_version": "Version of the limit set that was used.",
     "checked_ns": "When it was judged, in nanoseconds since 1970-01-01T00:00:00Z.",
+    "state_hash": "Hash of the whole state, instants and numbering included.",
     "durability": "0 memory, 1 written, 2 synced, 3 replicated.",
     "rejects": "Why not; the first is the primary reason.",
     "warnings": "What a soft limit or a threshold has to say; they refuse nothing.",

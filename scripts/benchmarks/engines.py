@@ -14,6 +14,7 @@ from actors.runtime import RunQueue
 from actors.sequencer import Sequencer, Source
 from actors.system import System
 from config.settings import Settings
+from engine.chain import AnswerChain
 from engine.core import Core
 from engine.desk import Answer
 from engine.digest import books_digest
@@ -88,7 +89,9 @@ class LiveEngine:
         self._directory = DataDirectory(Path(self._folder.name))
         self.journal = open_journal(self._directory)
         clock = Clock()
-        self._admit = Sequencer(self.system, self.journal, clock, self.journal.last_seq).admit
+        self._admit = Sequencer(
+            self.system, self.journal, clock, self.journal.last_seq, AnswerChain()
+        ).admit
         self._answered: list[Answer] = []
 
     def judge(self, payload: bytes) -> bytes:

@@ -15,11 +15,10 @@ from actors.sequencer import Source
 from engine.digest import books_digest
 from riskd.codec import encode_msgpack
 from scripts.benchmarks.bench import Bench, collector_off, digest, median_of
-from scripts.benchmarks.engines import STEP_NS, open_journal, start_system, stop_system
+from scripts.benchmarks.engines import STEP_NS, open_journal, stop_system
 from scripts.benchmarks.world import START_NS, World, canceled
-from transport.clock import Clock
 from transport.data_directory import DataDirectory
-from transport.process_door import Door
+from transport.process_replay import recover_books
 
 REPLAY_PER_S_MIN = 100_000  # Budget.
 RECORD_BYTES = 160  # About an order in msgpack.
@@ -173,18 +172,14 @@ def _record(directory: DataDirectory, world: World, count: int) -> int:
 
 
 async def _replay(bench: Bench, folder: Path, records: int) -> None:
-    queue = RunQueue(_never, _never)
-    queue.bind()
-    system = start_system(queue)
     begun_ns = perf_counter_ns()
     with DataDirectory(folder) as directory, open_journal(directory) as journal:
         opened_ns = perf_counter_ns()
         with collector_off():
-            replayed = Door(system, journal, Clock()).replay()
+            replay = recover_books(journal).replay
         ended_ns = perf_counter_ns()
-    assert replayed == records, "every record comes back"
-    told = books_digest(system.state())
-    stop_system(queue)
+    assert replay.count == records, "every record comes back"
+    told = books_digest(replay.core.state())
     figures = {
         "records_per_s": records / (ended_ns - begun_ns) * 1e9,
         "open_s": (opened_ns - begun_ns) / 1e9,

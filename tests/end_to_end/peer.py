@@ -50,6 +50,10 @@ class Peer:
         assert len(frames) == 1, frames
         return frames[0]
 
+    def waits_for(self, s_max: float) -> bool:
+        """Whether a message comes within this span."""
+        return bool(self.socket.poll(round(s_max * 1000)))
+
     def ask_bytes(self, payload: bytes) -> bytes:
         """Send a payload and return the payload of its answer."""
         self.send(payload)

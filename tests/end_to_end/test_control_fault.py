@@ -22,7 +22,13 @@ def test_control_query_that_fails_is_answered_and_the_fault_is_not_hidden():
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.bind("inproc://control")
-    port = ControlPort(socket, command=lambda *_: None, query=answer, stop=lambda _: None)
+    port = ControlPort(
+        socket,
+        command=lambda *_: None,
+        query=answer,
+        stop=lambda _: None,
+        snapshot=lambda *_: None,
+    )
     with Peer(context, "inproc://control") as operator:
         operator.send(b'{"type":"accounts","request_id":"r-1"}')
         with pytest.raises(RuntimeError, match=FAULT):

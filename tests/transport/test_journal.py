@@ -101,9 +101,9 @@ def test_reopen_many_times_keeps_one_chain_and_leaves_no_empty_segments(tmp_path
                 pass  # Nothing was appended, so its segment gives way to the next.
         with Journal.open(directory, SMALL) as journal:
             assert [record.seq for record in journal.replay()] == list(range(1, 11))
-            wait_until((tmp_path / "journal" / "0000000007.journal").exists)
+            wait_until((tmp_path / "journal" / "0000000008.journal").exists)
     names = sorted(path.name for path in (tmp_path / "journal").iterdir())
-    assert names == [f"{number:010d}.journal" for number in range(1, 8)]  # 5, current, spare.
+    assert names == [f"{number:010d}.journal" for number in range(1, 9)]  # 5, current, 2 spare.
 
 
 def test_append_of_the_largest_record_is_kept_and_one_byte_more_refused(tmp_path):
@@ -260,8 +260,8 @@ from transport.journal import Journal, JournalFull, JournalSettings
 
 path, keep = Path(sys.argv[1]), JournalSettings(schema=b"s", segment_bytes=8192, interval_ms=1)
 journal = Journal.open(DataDirectory(path), keep)
-spare = path / "journal" / "0000000002.journal"
-while not spare.exists():
+reserve = path / "journal" / "0000000003.journal"
+while not reserve.exists():
     time.sleep(0.001)
 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard))  # No further segment can be made.
@@ -273,6 +273,22 @@ try:
 except JournalFull as full:
     assert journal.last_seq == seq and journal.failure is None, full
 print(seq, flush=True)
+facts = 0
+try:
+    while True:
+        journal.uses_reserve = True  # A fill, a kill: what must not be lost.
+        journal.append(seq + 1, 0, 0, 0, b"x" * 300)
+        seq, facts = seq + 1, facts + 1
+        journal.uses_reserve = False
+        try:
+            journal.append(seq + 1, 0, 0, 0, b"x")  # An order: though there is room for it.
+        except JournalFull:
+            continue
+        raise AssertionError("the reserve is not for orders")
+except JournalFull as full:
+    assert journal.last_seq == seq and journal.failure is None, full
+journal.uses_reserve = False
+print(facts, flush=True)
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 while journal.last_seq == seq:
     try:
@@ -289,7 +305,7 @@ except JournalFull as full:
 """
 
 
-def test_full_disk_refuses_the_append_unchanged_and_goes_on_when_there_is_room(tmp_path):
+def test_full_disk_keeps_a_reserve_for_facts_and_goes_on_when_there_is_room(tmp_path):
     child = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)],
         cwd=ROOT,
@@ -299,5 +315,5 @@ def test_full_disk_refuses_the_append_unchanged_and_goes_on_when_there_is_room(t
         check=False,
     )
     assert child.stderr == ""
-    # 22 records of 352 bytes fit in a segment of 8192 behind its header; two segments had room.
-    assert child.stdout.split("\n")[:3] == ["44", "True", "full at start []"]
+    # 22 records of 352 bytes fit in a segment of 8192 behind its header; the third is the reserve.
+    assert child.stdout.split("\n")[:4] == ["44", "22", "True", "full at start []"]

@@ -1,0 +1,1 @@
+"""Proofs that print their figures: kills at random instants, damaged journals, simulated worlds."""

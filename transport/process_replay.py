@@ -1,0 +1,167 @@
+"""Following a journal: a start, `riskd replay` and a rebuild fold its records into a core alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any, NamedTuple
+
+from actors.sequencer import Source, sent_in
+from engine.chain import AnswerChain
+from engine.core import Core
+from engine.desk import Answer
+from engine.digest import state_digest
+from engine.facts import Stamp
+from riskd import __version__
+from riskd.codec import control_codec, internal_codec, orders_codec, ticks_codec
+from riskd.messages import ActorFailed, Checkpoint, StateDigest
+from transport.journal import Journal
+from transport.journal_format import JournalRecord
+from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
+
+HASH_SHARE = 0.25  # Of a start's time may go into hashing states at checkpoints.
+_ANSWERED = frozenset((Source.ORDERS, Source.CONTROL))
+_CODECS: dict[int, Any] = {
+    Source.ORDERS: orders_codec,
+    Source.TICKS: ticks_codec,
+    Source.CONTROL: control_codec,
+    Source.INTERNAL: internal_codec,
+}
+
+
+class Divergence(NamedTuple):
+    """A place at which a replay did not come to what had been recorded."""
+
+    seq: int
+    what: str  # answers or state.
+    recorded: str
+    found: str
+
+    def __str__(self) -> str:
+        """Return it as a sentence."""
+        return (
+            f"the {self.what} up to seq {self.seq} hash to {self.found}, {self.recorded} was "
+            "recorded: what was answered then is not what the journal gives now"
+        )
+
+
+def decode_record(record: JournalRecord) -> Any:
+    """Return the message of a record, as its port decoded it."""
+    port, _, raw = sent_in(record.source, record.raw)
+    return _CODECS[port].decode(raw)
+
+
+class Replay:
+    """A core that follows a journal, and what showed on the way.
+
+    `unsaid` are the freezes of the newest record that the journal does not hold yet.
+    """
+
+    def __init__(self, snapshot: Snapshot | None = None, *, hash_share: float = HASH_SHARE) -> None:
+        """Begin empty or at a snapshot. Raises SnapshotError when its state is not what it was.
+
+        `hash_share` is the part of the time that may go into hashing states, 1 for all of them.
+        """
+        self.core = Core()
+        self.chain = AnswerChain()
+        self.base_seq = 0
+        self.count = 0
+        self.hashes_compared = 0
+        self.divergences: list[Divergence] = []
+        self.unsaid: list[ActorFailed] = []
+        self._hash_share = hash_share
+        self._begun_s, self._hashing_s = monotonic(), 0.0
+        self._hashed: tuple[int, str] = (0, "")
+        self._version = __version__
+        if snapshot is not None:
+            self._restore(snapshot)
+
+    def take(self, record: JournalRecord, message: Any = None) -> Answer:
+        """Fold in the next record and return its answer; `message` if it is decoded already."""
+        port, session, raw = sent_in(record.source, record.raw)
+        message = _CODECS[port].decode(raw) if message is None else message
+        stamp = Stamp(record.seq, record.recv_ns, record.steady_ns, session)
+        answer = self.core.apply(message, stamp)
+        self.count += 1
+        if answer is not None and port in _ANSWERED:
+            self.chain.add(answer)
+        elif port == Source.INTERNAL:
+            self._note(message, record.seq)
+        if self.core.faults:
+            self.unsaid += self.core.faults
+        return answer
+
+    def _note(self, message: Any, seq: int) -> None:
+        """Compare what a checkpoint recorded; forget the faults that the journal has told."""
+        match message:
+            case ActorFailed():
+                if message in self.unsaid:
+                    self.unsaid.remove(message)
+            case Checkpoint():
+                self._version = message.version
+                self._compare(seq, "answers", message.answers_hash, self.chain.cut())
+                self._hash_state(seq)
+            case StateDigest() if message.at_seq == self._hashed[0]:
+                self.hashes_compared += 1
+                self._compare(message.at_seq, "state", message.state_hash, self._hashed[1])
+
+    def _compare(self, seq: int, what: str, recorded: str, found: str) -> None:
+        # Another riskd may have worded its answers otherwise, and rightly.
+        if recorded != found and self._version == __version__:
+            self.divergences.append(Divergence(seq, what, recorded, found))
+
+    def _hash_state(self, seq: int) -> None:
+        begun_s = monotonic()
+        if self._hashing_s <= self._hash_share * (begun_s - self._begun_s):
+            self._hashed = (seq, state_digest(self.core.state()))
+            self._hashing_s += monotonic() - begun_s
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        header, mark = snapshot.header, snapshot.header.mark
+        self.core.restore(snapshot.state)
+        self.core.stamp = Stamp(mark.seq, mark.recv_ns, mark.steady_ns)
+        if not snapshot.is_upgraded:
+            found = state_digest(self.core.state())
+            if found != header.state_hash:
+                text = f"its state becomes {found}, {header.state_hash} was written"
+                raise SnapshotError(f"{header.path} does not restore: {text}")
+        self.chain = AnswerChain(mark.answers_hash)
+        self.base_seq = mark.seq
+
+
+class Recovery(NamedTuple):
+    """The books of a start, and what a person should know of how they came about."""
+
+    replay: Replay
+    notes: tuple[str, ...]
+
+
+def recover_books(journal: Journal) -> Recovery:
+    """Return the state after the newest record: newest usable snapshot, then the tail.
+
+    An older snapshot is tried when one is damaged, the whole journal when none is left. Raises
+    JournalDamaged or SnapshotError when that is not possible.
+    """
+    notes: list[str] = []
+    replay: Replay | None = None
+    after_crc: int | None = None
+    for path in list_snapshots(journal.directory):
+        try:
+            snapshot = read_snapshot(path)
+            replay = Replay(snapshot)
+        except SnapshotError as error:
+            notes.append(f"{error}; an older one is tried")
+            continue
+        after_crc = snapshot.header.mark.record_crc
+        if snapshot.is_upgraded:
+            notes.append(f"{path.name} was written by another riskd; fields it lacks are default")
+        break
+    replay = replay or Replay()
+    for record in tail(journal, replay, after_crc):
+        replay.take(record)
+    return Recovery(replay, tuple(notes))
+
+
+def tail(journal: Journal, replay: Replay, after_crc: int | None) -> Iterator[JournalRecord]:
+    """Return the records that a replay has not taken yet."""
+    return journal.replay(replay.base_seq + 1, after_crc=after_crc)
