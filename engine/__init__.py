@@ -51,6 +51,7 @@ basket,
 fills,
 reports,
 desk,
+chain,
 suspense,
 alerts,
 timers,
@@ -66,6 +67,4 @@ views,
 trade_views,
 portfolio,
 advice
-chain,
-views
 """

@@ -7,8 +7,8 @@ from hashlib import blake2b
 import msgspec
 
 from engine.desk import Answer
-from engine.digest import DIGEST_BYTES
 
+HASH_BYTES = 16
 _encode = msgspec.json.Encoder().encode
 
 
@@ -21,8 +21,8 @@ class AnswerChain:
 
     __slots__ = ("_hash",)
 
-    def __init__(self, begun: str = "00" * DIGEST_BYTES) -> None:
-        self._hash = blake2b(bytes.fromhex(begun), digest_size=DIGEST_BYTES)
+    def __init__(self, begun: str = "00" * HASH_BYTES) -> None:
+        self._hash = blake2b(bytes.fromhex(begun), digest_size=HASH_BYTES)
 
     def add(self, answer: Answer) -> None:
         """Fold in one answer to an input that was journalled."""
@@ -35,5 +35,5 @@ class AnswerChain:
     def cut(self) -> str:
         """Return the hash of all answers so far, and begin the next stretch with it."""
         found = self._hash.digest()
-        self._hash = blake2b(found, digest_size=DIGEST_BYTES)
+        self._hash = blake2b(found, digest_size=HASH_BYTES)
         return found.hex()

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
+SCHEMA = b"riskd inputs 1"  # Changes when older inputs could no longer be replayed.
 SEGMENT_BYTES = 16 << 20
 SEGMENT_BYTES_MIN = 4096
 

@@ -23,12 +23,11 @@ from riskd import __version__
 from transport.data_directory import DataDirectory, DataDirectoryBusyError
 from transport.journal import Journal
 from transport.journal_format import JournalError
-from transport.journal_settings import JournalSettings, SyncMode
+from transport.journal_settings import SCHEMA, JournalSettings, SyncMode
 from transport.process_house import House
 from transport.process_ports import Ports
 from transport.process_replay import Recovery
 
-SCHEMA = b"riskd inputs 1"  # Changes when older inputs could no longer be replayed.
 SWITCH_INTERVAL_S = 0.0005  # The journal's thread must not hold the loop up for 5 ms.
 DONE, FAILED, MISCONFIGURED = 0, 1, 2
 

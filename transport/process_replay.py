@@ -51,6 +51,12 @@ def decode_record(record: JournalRecord) -> Any:
     return _CODECS[port].decode(raw)
 
 
+def stamp_of(record: JournalRecord) -> Stamp:
+    """Return the stamp of a record, the session it came in included."""
+    _, session, _ = sent_in(record.source, record.raw)
+    return Stamp(record.seq, record.recv_ns, record.steady_ns, session)
+
+
 class Replay:
     """A core that follows a journal, and what showed on the way.
 

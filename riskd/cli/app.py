@@ -57,6 +57,8 @@ COMMANDS = (
     ("unfreeze", "riskd.cli.act:unfreeze", ACT, "Let a frozen account trade again."),
     ("rearm", "riskd.cli.act:rearm", ACT, "Let strategies execute again."),
     ("override", "riskd.cli.override:override", ACT, "Let one order pass limits once."),
+    ("journal", "riskd.cli.keep:app", OPERATE, "What the journal of a data_dir holds."),
+    ("replay", "riskd.cli.keep:replay", OPERATE, "Derive again what a journal led to."),
     ("snapshot", "riskd.cli.keep:snapshot", OPERATE, "Write the whole state to a file now."),
     ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
     ("example", "riskd.cli.example:app", BUILD, "Print a working example."),

@@ -25,8 +25,7 @@ from scripts.benchmarks.world import BALANCE, START_NS, World
 from transport.clock import Clock
 from transport.data_directory import DataDirectory
 from transport.journal import Journal
-from transport.journal_settings import JournalSettings, SyncMode
-from transport.process import SCHEMA
+from transport.journal_settings import SCHEMA, JournalSettings, SyncMode
 
 STEP_NS = 100_000  # Between two inputs of the pure core: 10,000 inputs a second.
 

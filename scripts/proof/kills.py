@@ -21,8 +21,7 @@ from tests.end_to_end.peer import Peer, read_answer
 from tests.end_to_end.process import RiskdProcess
 from transport.data_directory import DataDirectory
 from transport.journal import Journal
-from transport.journal_settings import JournalSettings
-from transport.process import SCHEMA
+from transport.journal_settings import SCHEMA, JournalSettings
 from transport.process_replay import Replay
 
 CONFIG = """

@@ -13,8 +13,7 @@ from riskd.codec import control_codec, internal_codec, orders_codec, ticks_codec
 from tests.end_to_end.process import SEGMENT_BYTES
 from transport.data_directory import DataDirectory
 from transport.journal import Journal
-from transport.journal_settings import JournalSettings
-from transport.process import SCHEMA
+from transport.journal_settings import SCHEMA, JournalSettings
 
 CODECS: dict[int, Any] = {
     Source.ORDERS: orders_codec,

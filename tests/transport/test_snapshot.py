@@ -1,28 +1,17 @@
 """Snapshots: written whole or not at all, believed only when whole, tried newest first."""
 
 import json
-import os
-from typing import Any
 
 import pytest
 
-from actors.sequencer import SESSION_BYTES, Source
 from engine.chain import AnswerChain
 from engine.core import Core
 from engine.digest import encode_state, state_digest
-from engine.facts import Stamp
-from riskd.codec import (
-    Codec,
-    control_codec,
-    encode_msgpack,
-    internal_codec,
-    orders_codec,
-    ticks_codec,
-)
 from riskd.messages import Verdict
 from tests.engine.random_inputs import Inputs
+from tests.transport.kept import COUNT, SMALL, Kept
 from transport.data_directory import DataDirectory
-from transport.journal import Journal, JournalDamaged, JournalSettings, SyncMode
+from transport.journal import Journal, JournalDamaged
 from transport.journal_retention import trim_journal
 from transport.process_replay import Replay, recover_books
 from transport.snapshot import (
@@ -37,52 +26,6 @@ from transport.snapshot import (
     write_snapshot,
 )
 
-SMALL = JournalSettings(schema=b"test", sync=SyncMode.NONE, segment_bytes=16384)
-COUNT = 600
-CODECS: dict[Source, Codec[Any]] = {
-    Source.ORDERS: orders_codec,
-    Source.TICKS: ticks_codec,
-    Source.CONTROL: control_codec,
-    Source.INTERNAL: internal_codec,
-}
-
-
-def source_of(message) -> Source:
-    """The port that takes a message."""
-    return next(source for source, codec in CODECS.items() if isinstance(message, codec.union))
-
-
-class Kept:
-    """A journal of random inputs, with snapshots where they are asked for."""
-
-    def __init__(self, directory, *, seed: int, snapshots: tuple[int, ...]) -> None:
-        self.journal = Journal.open(directory, SMALL)
-        self.core, self.chain = Core(), AnswerChain()
-        for message, stamp in Inputs(seed).draw(COUNT):
-            source = source_of(message)
-            raw = encode_msgpack(message)
-            if source is not Source.ORDERS:
-                stamp = stamp._replace(session=0)  # Only gateways have one.
-            elif stamp.session:
-                source, raw = Source.SESSION, stamp.session.to_bytes(SESSION_BYTES) + raw
-            self.journal.append(*stamp[:3], source, raw)
-            answer = self.core.apply(message, stamp)
-            if answer is not None:
-                self.chain.add(answer)
-            if stamp.seq in snapshots:
-                self.snapshot(stamp)
-
-    def snapshot(self, stamp: Stamp) -> None:
-        journal = self.journal
-        journal.sync()
-        mark = SnapshotMark(
-            journal.id, *stamp[:3], record_crc=journal.last_crc, answers_hash=self.chain.cut()
-        )
-        write_snapshot(journal.directory, mark, encode_state(self.core.state()))
-
-    def digest(self) -> str:
-        return state_digest(self.core.state())
-
 
 def recovered(directory):
     with Journal.open(directory, SMALL) as journal:
@@ -93,17 +36,18 @@ def recovered(directory):
 @pytest.mark.parametrize("seed", range(4))
 def test_recovery_from_snapshot_and_tail_equals_a_replay_of_everything(tmp_path, seed):
     with DataDirectory(tmp_path) as directory:
-        kept = Kept(directory, seed=seed, snapshots=(200, 400, COUNT))
+        kept = Kept(directory, seed=seed, snapshots=(200, 400, COUNT), checkpoints=(300, 500))
         kept.journal.close()
-        for taken, base_seq in ((0, COUNT), (1, 400), (1, 200), (1, 0)):
+        last_seq = kept.journal.last_seq
+        for taken, base_seq in zip((0, 1, 1, 1), (*reversed(kept.written), 0), strict=True):
             for path in list_snapshots(kept.journal.directory)[:taken]:
                 path.unlink()
             found, digest = recovered(directory)
-            assert (found.replay.base_seq, found.replay.count) == (base_seq, COUNT - base_seq)
+            assert (found.replay.base_seq, found.replay.count) == (base_seq, last_seq - base_seq)
             assert digest == kept.digest()
+            assert found.replay.chain.value() == kept.chain.value()
             assert found.notes == ()
-            if base_seq == COUNT:
-                assert found.replay.chain.value() == kept.chain.value()
+            assert found.replay.divergences == []
 
 
 @pytest.mark.parametrize("at", ["header", "state", "tail"])
@@ -119,7 +63,7 @@ def test_recovery_from_a_damaged_snapshot_tries_the_older_one_and_says_so(tmp_pa
             blob[40 if at == "header" else HEADER_BYTES + len(blob) // 2] ^= 1
         newest.write_bytes(blob)
         found, digest = recovered(directory)
-        assert found.replay.base_seq == 200
+        assert found.replay.base_seq == kept.written[0]
         assert digest == kept.digest()
         assert len(found.notes) == 1
         assert newest.name in found.notes[0]
@@ -149,16 +93,11 @@ def test_snapshot_of_an_older_shape_is_read_with_defaults_and_said(tmp_path, mon
     import transport.snapshot as module
 
     with DataDirectory(tmp_path) as directory:
-        kept = Kept(directory, seed=3, snapshots=())
+        kept = Kept(directory, seed=3)
         tree = json.loads(encode_state(kept.core.state()))
         del tree["windows"]
         older = json.dumps(tree, separators=(",", ":")).encode()
-        mark = SnapshotMark(
-            kept.journal.id,
-            *kept.core.stamp[:3],
-            record_crc=kept.journal.last_crc,
-            answers_hash=kept.chain.cut(),
-        )
+        mark = kept.mark()
         kept.journal.sync()
         with monkeypatch.context() as patched:
             patched.setattr(module, "state_shape", lambda: b"an older shape!!")
@@ -204,7 +143,7 @@ def test_journal_that_ends_before_a_snapshot_is_refused(tmp_path):
             held = {path: path.read_bytes() for path in unused}
             for path in unused:
                 path.unlink()  # Never written to: they would only show that a file is missing.
-            with pytest.raises(JournalDamaged, match=f"seq {COUNT} had been synced"):
+            with pytest.raises(JournalDamaged, match=f"seq {kept.written[0]} had been synced"):
                 Journal.open(directory, SMALL)
             for path, blob in (image | held).items():
                 path.write_bytes(blob)
@@ -225,13 +164,9 @@ def test_snapshot_of_another_journal_is_refused(tmp_path):
 
 def test_tail_that_does_not_follow_the_snapshot_is_refused(tmp_path):
     with DataDirectory(tmp_path) as directory:
-        kept = Kept(directory, seed=1, snapshots=())
-        mark = SnapshotMark(
-            kept.journal.id,
-            *kept.core.stamp[:3],
-            record_crc=kept.journal.last_crc ^ 1,
-            answers_hash=kept.chain.cut(),
-        )
+        kept = Kept(directory, seed=1)
+        mark = kept.mark()
+        mark = mark._replace(record_crc=mark.record_crc ^ 1)
         kept.journal.sync()
         write_snapshot(kept.journal.directory, mark, encode_state(kept.core.state()))
         kept.journal.close()
@@ -246,12 +181,12 @@ def test_trim_keeps_what_the_oldest_snapshot_needs_and_the_newest_are_kept(tmp_p
         folder = kept.journal.directory
         assert trim_journal(folder, 1 << 40) == []
         removed = prune_snapshots(folder, 3)
-        assert removed == [snapshot_path(folder, 100).name]
+        assert removed == [snapshot_path(folder, kept.written[0]).name]
         before = sorted(folder.glob("*.journal"))
         trimmed = trim_journal(folder, 0)
         assert trimmed == [path.name for path in before[: len(trimmed)]]
         assert 0 < len(trimmed) < len(before)
-        for base_seq in (400, 300, 200):
+        for base_seq in reversed(kept.written[1:]):
             found, digest = recovered(directory)
             assert (found.replay.base_seq, digest) == (base_seq, kept.digest())
             snapshot_path(folder, base_seq).unlink()
@@ -295,17 +230,15 @@ def test_snapshot_files_are_the_owners_alone(tmp_path):
         kept = Kept(directory, seed=1, snapshots=(50,))
         kept.journal.close()
         path = list_snapshots(kept.journal.directory)[0]
-        assert os.stat(path).st_mode & 0o777 == 0o600
-        assert read_header(path).mark.seq == 50
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert read_header(path).mark.seq == kept.written[0]
 
 
 def test_replay_begun_at_a_snapshot_whose_state_is_not_restored_is_refused(tmp_path):
     """Its hash is right for its bytes, yet they are not what the state becomes again."""
     with DataDirectory(tmp_path) as directory:
-        kept = Kept(directory, seed=1, snapshots=())
-        mark = SnapshotMark(
-            kept.journal.id, *kept.core.stamp[:3], record_crc=1, answers_hash=kept.chain.cut()
-        )
+        kept = Kept(directory, seed=1)
+        mark = kept.mark()
         state = encode_state(kept.core.state())
         path = write_snapshot(kept.journal.directory, mark, state.replace(b":{", b": {", 1))
         with pytest.raises(SnapshotError, match="does not restore"):

@@ -1,0 +1,226 @@
+"""Questions to a journal: does it replay, why was this answered, what would other limits say."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from config.errors import ConfigError
+from config.load import load
+from engine.core import Core
+from engine.digest import state_digest
+from engine.facts import Stamp
+from riskd.messages import Check, Configure, LimitSet, Universe, Verdict
+from transport.data_directory import DataDirectoryBusyError
+from transport.journal_format import JournalError, JournalRecord
+from transport.journal_reading import JournalReader, trim
+from transport.journal_settings import SCHEMA
+from transport.process_replay import Divergence, Replay, decode_record, stamp_of
+from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
+
+ERRORS = (JournalError, ConfigError, DataDirectoryBusyError, OSError)  # What a question may meet.
+DIFFERENCES_MAX = 10_000  # Shown one by one; all are counted.
+PROGRESS_S = 1.0
+
+
+class Begun(NamedTuple):
+    """A replay and the records that it has still to take."""
+
+    replay: Replay
+    records: Iterator[JournalRecord]
+    snapshot: Snapshot | None
+
+
+def stat(data_dir: Path) -> dict[str, Any]:
+    """Return what a data directory holds."""
+    return JournalReader(data_dir, SCHEMA).stat()
+
+
+def verify(data_dir: Path) -> dict[str, Any]:
+    """Read every byte of a journal and its snapshots. Raises JournalError."""
+    return JournalReader(data_dir, SCHEMA).verify()
+
+
+def trim_segments(data_dir: Path, retain_bytes: int) -> dict[str, Any]:
+    """Remove segments that no snapshot needs. Raises JournalError, DataDirectoryBusyError."""
+    return {"removed": trim(data_dir, SCHEMA, retain_bytes)}
+
+
+def compare(data_dir: Path) -> dict[str, Any]:
+    """Replay everything that is kept; return where it first differs from what was recorded.
+
+    Hashes of answers and states are compared at every checkpoint, and the state's at each snapshot.
+    """
+    reader = JournalReader(data_dir, SCHEMA)
+    replay, records, _ = _begin(reader)
+    recorded = dict(_snapshot_hashes(reader))
+    compared, begun_s = 0, monotonic()
+    for record in _with_progress(records, reader.last_seq):
+        replay.take(record)
+        if record.seq in recorded:
+            compared += 1
+            found = state_digest(replay.core.state())
+            if found != recorded[record.seq]:
+                what = Divergence(record.seq, "state", recorded[record.seq], found)
+                replay.divergences.append(what)
+    spent_s = monotonic() - begun_s
+    first = min(replay.divergences, key=lambda found: found.seq, default=None)
+    return {
+        "records": replay.count,
+        "base_seq": replay.base_seq,
+        "last_seq": reader.last_seq,
+        "seconds": spent_s,
+        "answers_hash": replay.chain.value(),
+        "state_hash": state_digest(replay.core.state()),
+        "hashes_compared": replay.hashes_compared + compared,
+        "divergences": len(replay.divergences),
+        "first_divergence": None if first is None else {**first._asdict(), "text": str(first)},
+    }
+
+
+def why(
+    data_dir: Path, *, seq: int | None, client_order_id: str, account: str
+) -> list[dict[str, Any]]:
+    """Return the answers to one record or order, derived again, each with every check's numbers."""
+    reader = JournalReader(data_dir, SCHEMA)
+    replay, records, _ = _begin(reader, seq)
+    found = []
+    for record in _with_progress(records, reader.last_seq if seq is None else seq):
+        message = decode_record(record)
+        asked = record.seq == seq if seq is not None else _is_of(message, client_order_id, account)
+        checks = _explained(replay.core, record, message) if asked else None
+        answer = replay.take(record, message)
+        if asked:
+            found.append(
+                {
+                    "seq": record.seq,
+                    "recv_ns": record.recv_ns,
+                    "request": msgspec.to_builtins(message),
+                    "answer": msgspec.to_builtins(answer),
+                    "checks": checks,
+                }
+            )
+        if record.seq == seq:
+            break
+    return found
+
+
+def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
+    """Run the same journal under the limits of another configuration; return what would differ.
+
+    Facts stay what they were: a fill of an order that would have been refused is still booked.
+    Raises ConfigError.
+    """
+    limits = load(config, {}).universe.limits
+    reader = JournalReader(data_dir, SCHEMA)
+    as_was, records, snapshot = _begin(reader)
+    other = Core()
+    if snapshot is not None:
+        other.restore(read_snapshot(snapshot.header.path).state)
+        other.apply(_limits_alone(other, limits), Stamp(*other.stamp))
+    verdicts, counts = 0, Counter[str]()
+    differing: list[dict[str, Any]] = []
+    for record in _with_progress(records, reader.last_seq):
+        message = decode_record(record)
+        was = as_was.take(record, message)
+        if isinstance(message, Configure):
+            message = replace(message, universe=replace(message.universe, limits=limits))
+        now = other.apply(message, stamp_of(record))
+        if not isinstance(was, Verdict) or not isinstance(now, Verdict):
+            continue
+        verdicts += 1
+        if _code(was) != _code(now):
+            counts[f"{_code(was)} to {_code(now)}"] += 1
+            if len(differing) < DIFFERENCES_MAX:
+                differing.append(_difference(was, now, record))
+    return {
+        "verdicts": verdicts,
+        "differ": sum(counts.values()),
+        "changes": dict(counts.most_common()),
+        "differences": differing,
+    }
+
+
+def _begin(reader: JournalReader, before_seq: int | None = None) -> Begun:
+    """Return a replay at the newest usable snapshot before a seq, or else as early as can be."""
+    is_whole = reader.first_seq <= 1
+    paths = list_snapshots(reader.directory)
+    for path in paths if before_seq is not None else [] if is_whole else reversed(paths):
+        try:
+            snapshot = read_snapshot(path)
+            mark = snapshot.header.mark
+            if before_seq is None or mark.seq < before_seq:
+                records = reader.replay(mark.seq + 1, after_crc=mark.record_crc)
+                return Begun(Replay(snapshot, hash_share=1.0), records, snapshot)
+        except SnapshotError:
+            continue  # Another may do.
+    return Begun(Replay(hash_share=1.0), reader.replay(), None)
+
+
+def _snapshot_hashes(reader: JournalReader) -> Iterator[tuple[int, str]]:
+    for path in list_snapshots(reader.directory):
+        try:
+            snapshot = read_snapshot(path)
+        except SnapshotError:
+            continue
+        if not snapshot.is_upgraded:
+            yield snapshot.header.mark.seq, snapshot.header.state_hash
+
+
+def _explained(core: Core, record: JournalRecord, message: Any) -> list[Any] | None:
+    """Return every check of an order with its numbers; asking changes nothing."""
+    if not isinstance(message, Check):
+        return None
+    answer = core.apply(replace(message, dry_run=True, explain=True), stamp_of(record))
+    return msgspec.to_builtins(answer.checks) if isinstance(answer, Verdict) else None
+
+
+def _is_of(message: Any, client_order_id: str, account: str) -> bool:
+    named = client_order_id in (
+        getattr(message, "client_order_id", None),
+        getattr(message, "new_client_order_id", None),
+    )
+    return named and account in ("", getattr(message, "account", ""))
+
+
+def _limits_alone(core: Core, limits: LimitSet) -> Configure:
+    return Configure(universe=Universe(settings=core.boards.settings, limits=limits))
+
+
+def _code(verdict: Verdict) -> str:
+    return verdict.rejects[0].code if verdict.rejects else "APPROVED"
+
+
+def _difference(was: Verdict, now: Verdict, record: JournalRecord) -> dict[str, Any]:
+    return {
+        "seq": record.seq,
+        "recv_ns": record.recv_ns,
+        "account": was.account,
+        "client_order_id": was.client_order_id,
+        "was": _code(was),
+        "would_be": _code(now),
+        "text": now.rejects[0].text if now.rejects else "",
+    }
+
+
+def _with_progress(records: Iterator[JournalRecord], last_seq: int) -> Iterator[JournalRecord]:
+    """Yield the records, saying on a terminal how far it is when it takes long."""
+    begun_s = said_s = monotonic()
+    shows = sys.stderr.isatty()
+    for count, record in enumerate(records, 1):
+        yield record
+        if shows and not count % 1000 and monotonic() - said_s > PROGRESS_S:
+            said_s = monotonic()
+            rate = count / (said_s - begun_s)
+            left_s = (last_seq - record.seq) / rate
+            sys.stderr.write(
+                f"\rseq {record.seq:,} of {last_seq:,}, {rate:,.0f}/s, {left_s:.0f} s "
+            )
+            sys.stderr.flush()
