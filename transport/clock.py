@@ -15,7 +15,7 @@ class Clock:
     clock was set back meanwhile.
     """
 
-    __slots__ = ("_monotonic_ns", "_offset_ns", "wall_ns")
+    __slots__ = ("_drift_ns", "_monotonic_ns", "_offset_ns", "wall_ns")
 
     wall_ns: Callable[[], int]
     """Return the nanoseconds since 1970 (UTC) by the machine's clock."""
@@ -37,8 +37,15 @@ class Clock:
         since_wall_ns = wall_now_ns if resume_wall_ns is None else resume_wall_ns
         away_ns = max(0, wall_now_ns - since_wall_ns)
         self._monotonic_ns = monotonic_ns
-        self._offset_ns = resume_steady_ns + away_ns - monotonic_ns()
+        monotonic_now_ns = monotonic_ns()
+        self._offset_ns = resume_steady_ns + away_ns - monotonic_now_ns
+        self._drift_ns = wall_now_ns - monotonic_now_ns
         self.wall_ns = wall_ns  # The clock's own function, so a reading costs one call.
+
+    def take_step_ns(self) -> int:
+        """Return how far the wall clock went from the steady one since this was last asked."""
+        before_ns, self._drift_ns = self._drift_ns, self.wall_ns() - self._monotonic_ns()
+        return self._drift_ns - before_ns
 
     def steady_ns(self) -> int:
         """Return the nanoseconds of the steady timeline, never less than any returned before."""

@@ -27,6 +27,7 @@ from transport.journal_settings import SCHEMA, JournalSettings, SyncMode
 from transport.process_house import House
 from transport.process_ports import Ports
 from transport.process_replay import Recovery
+from transport.supervision import Supervision
 
 SWITCH_INTERVAL_S = 0.0005  # The journal's thread must not hold the loop up for 5 ms.
 DONE, FAILED, MISCONFIGURED = 0, 1, 2
@@ -101,6 +102,8 @@ async def _serve(
     house.door.put_in_force(configuration.universe)
     if house.door.refusal:
         return _complain(house.door.refusal, FAILED)
+    for reason in recovery.unsafe:
+        house.door.reduce_only(f"safe mode: {reason}")
     ports = house.open()
     gc.collect()
     gc.freeze()
@@ -111,7 +114,10 @@ async def _serve(
         loop.add_signal_handler(name, house.stop)
     _announce(configuration, house, ports, recovery, recovered_s)
     print(f"ready in {time.monotonic() - begun_s:.2f} s", flush=True)
+    supervision = Supervision(os.environ)
+    supervision.ready(loop, f"serving since seq {house.door.last_seq}")
     await house.stopping.wait()
+    supervision.stopping()
     if house.fault is not None:
         text = f"riskd stopped: {house.fault.actor_ref} failed: {house.fault.exception!r}"
         return _complain(text, FAILED)
@@ -140,8 +146,10 @@ def _announce(
     if report is not None and report.bytes_cut:
         print(f"  {'journal':<9} torn tail cut: {report}", file=sys.stderr)
     replay = recovery.replay
-    for told in (*recovery.notes, *replay.divergences):
+    for told in recovery.notes:
         print(f"  {'journal':<9} {told}", file=sys.stderr)
+    for told in recovery.unsafe:
+        print(f"  {'safe mode':<9} {told}: only what reduces risk passes", file=sys.stderr)
     base = f" after the snapshot at seq {replay.base_seq:,}" if replay.base_seq else ""
     print(f"  {'journal':<9} {replay.count:,} records replayed in {recovered_s:.2f} s{base}")
 

@@ -16,9 +16,9 @@ from actors.system import System
 from config.settings import Settings
 from engine.desk import Answer
 from engine.digest import DIGEST_BYTES, encode_state
-from riskd.messages import Error, Result, Snapshot, StateDigest
+from engine.facts import Raised
+from riskd.messages import Error, Result, Severity, Snapshot, StateDigest
 from transport.aside import Aside, AsideError
-from transport.journal import Journal
 from transport.journal_retention import trim_journal
 from transport.process_door import Door
 from transport.snapshot import SnapshotMark, prune_snapshots, write_snapshot
@@ -30,6 +30,7 @@ WAITING_MAX = 64  # Requests for a snapshot that wait for the one under way.
 OWN_RECORDS = 2  # A checkpoint and its digest: nothing else happened if there are no more.
 
 Reply = Callable[[Answer], None]
+Say = Callable[[Raised], None]
 Asked = tuple[Snapshot, Reply]
 
 
@@ -40,12 +41,13 @@ class Checkpoints:
     """
 
     def __init__(
-        self, settings: Settings, system: System, door: Door, journal: Journal, aside: Aside
+        self, settings: Settings, system: System, door: Door, *, aside: Aside, say: Say
     ) -> None:
         self.last: dict[str, Any] = {}
         self.failures = 0
         self._settings = settings
-        self._system, self._door, self._journal, self._aside = system, door, journal, aside
+        self._system, self._door, self._journal = system, door, door.journal
+        self._aside, self._say = aside, say
         self._waiting: list[Asked] = []
         self._hashed_seq, self._hashed_s = door.last_seq, monotonic()
         self._written_seq, self._written_s = door.last_seq, monotonic()
@@ -104,7 +106,9 @@ class Checkpoints:
     def _on_done(self, mark: SnapshotMark, asked: list[Asked], told: bytes | AsideError) -> None:
         if isinstance(told, AsideError):
             self.failures += 1
-            log.error("checkpoint_failed", seq=mark.seq, reason=str(told))
+            text = f"the state at seq {mark.seq} was not written: {told}"
+            log.error("checkpoint_failed", text=text)
+            self._say(Raised(Severity.CRITICAL, "checkpoint_failed", "checkpoint_failed", text))
             _refuse(asked, f"no snapshot was written: {told}")
             return
         found = msgspec.json.decode(told)

@@ -29,6 +29,7 @@ from riskd.messages import (
     Tick,
     Ticks,
     TicksMessage,
+    Trip,
     Universe,
     Verdict,
     VerdictVoid,
@@ -62,7 +63,7 @@ class Door:
         self.state = "starting"  # starting, active, draining, stopped.
         self.refused = 0
         self._system = system
-        self._journal = journal
+        self.journal = journal
         self._clock = clock
         self._failures: list[ActorFailed] = replay.unsaid
         self._days = Days(())
@@ -120,12 +121,19 @@ class Door:
         # Taken as a replay will read it: an int where a float is declared would hash otherwise.
         return self._admit(internal_codec.decode(raw), raw, Source.INTERNAL, None)
 
+    def reduce_only(self, reason: str) -> None:
+        """Let pass only what reduces risk, in the whole firm, until an operator lifts it."""
+        if any(state.reason == reason for state in self._system.boards.breakers.book.open.values()):
+            return  # Nobody has looked since it was said.
+        trip = Trip(scope="firm", action="reduce_only", reason=reason)
+        self._admit(trip, encode_msgpack(trip), Source.CONTROL, lambda _: None)
+
     def checkpoint(self) -> SnapshotMark | None:
         """Journal the hash of all answers so far; return that place, None if it could not be."""
         chain = self._sequencer.chain
         if not self.inject(Checkpoint(answers_hash=chain.value(), version=__version__)):
             return None
-        last, journal = self._system.last, self._journal
+        last, journal = self._system.last, self.journal
         return SnapshotMark(
             journal_id=journal.id,
             seq=last.seq,
@@ -180,14 +188,14 @@ class Door:
         self, message: Message, raw: bytes, source: Source, reply: Reply | None, session: int
     ) -> int:
         """Take what must not be lost while the disk is full; return 0 if the reserve is used up."""
-        self._journal.uses_reserve = True
+        self.journal.uses_reserve = True
         try:
             return self._sequencer.admit(message, raw, source, reply, session)
         except (JournalFull, JournalFailed) as error:
             self.refusal = str(error)
             return 0
         finally:
-            self._journal.uses_reserve = False
+            self.journal.uses_reserve = False
 
     def _journal_failures(self) -> None:
         failures = self._failures

@@ -28,7 +28,6 @@ from riskd.messages import (
     Snapshot,
     Stop,
     Verdict,
-    VerdictEvent,
 )
 from transport.aside import Aside
 from transport.clock import Clock
@@ -39,11 +38,12 @@ from transport.process_door import Door
 from transport.process_ports import Callbacks, Ports
 from transport.process_queries import Queries
 from transport.process_replay import Recovery, recover_books
-from transport.publisher import Publisher
+from transport.publisher import Publisher, verdict_event
 
 log = structlog.get_logger("riskd")
 DAYS_S = 0.5  # How often it is looked whether a calendar's day has begun.
 CHECKPOINT_S = 0.25  # How often it is looked whether a checkpoint is due.
+CLOCK_STEP_NS = 500_000_000  # A clock that is steered slowly never does this in a heartbeat.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
 OWN_ALERT_ID_FIRST = 10**12  # Alerts about the process itself are in no journal: other numbers.
 GARBAGE_MAX = 500_000  # Objects made since the last collection that make one due though busy.
@@ -84,7 +84,9 @@ class House:
         last = journal.last_record
         self.clock = Clock(last.steady_ns, last.recv_ns) if last is not None else Clock()
         self.door = Door(self.system, journal, self.clock, recovery.replay)
-        self.checkpoints = Checkpoints(self.settings, self.system, self.door, journal, self._aside)
+        self.checkpoints = Checkpoints(
+            self.settings, self.system, self.door, aside=self._aside, say=self._say
+        )
         self.publisher = Publisher(self.system.accounts, self.door.now_ns)
         self.queries = Queries(
             self.system,
@@ -177,23 +179,7 @@ class House:
         self._poller.poke(self.ports.orders.router)
 
     def _publish_verdict(self, check: Check, verdict: Verdict) -> None:
-        event = VerdictEvent(
-            client_order_id=verdict.client_order_id,
-            account=verdict.account,
-            approved=verdict.approved,
-            seq=verdict.seq,
-            limits_version=verdict.limits_version,
-            checked_ns=verdict.checked_ns,
-            duplicate=verdict.duplicate,
-            durability=verdict.durability,
-            rejects=verdict.rejects,
-            warnings=verdict.warnings,
-            symbol=check.symbol,
-            side=check.side,
-            quantity=check.quantity,
-            price=check.price,
-        )
-        self._publish(f"verdict.{check.account}", event)
+        self._publish(f"verdict.{check.account}", verdict_event(check, verdict))
 
     def _publish_state(self) -> None:
         if self.ports is not None and self.publisher.step(self.ports.alerts):
@@ -230,10 +216,17 @@ class House:
             journal_lag=self._journal_lag(),
         )
         self._publish("heartbeat", beat)
+        self._look_at_clock()
         verdicts = self.ports.orders.latency.count
         if verdicts == self._verdicts_before or gc.get_count()[0] > GARBAGE_MAX:
             gc.collect(1)  # The collector is off, so that it never stops a verdict.
         self._verdicts_before = verdicts
+
+    def _look_at_clock(self) -> None:
+        step_ns = self.clock.take_step_ns()
+        if abs(step_ns) >= CLOCK_STEP_NS:
+            text = f"the wall clock stepped by {step_ns / 1e9:+.3f} s; spans are not measured by it"
+            self._say(Raised(Severity.HIGH, "clock_stepped", "clock_stepped", text))
 
     @property
     def state(self) -> str:

@@ -23,6 +23,7 @@ from transport.journal_format import JournalError, JournalRecord
 from transport.journal_reading import JournalReader, trim
 from transport.journal_settings import SCHEMA
 from transport.process_replay import Divergence, Replay, decode_record, stamp_of
+from transport.replay_guard import read_skipped
 from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
 
 ERRORS = (JournalError, ConfigError, DataDirectoryBusyError, OSError)  # What a question may meet.
@@ -130,6 +131,8 @@ def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
     for record in _with_progress(records, reader.last_seq):
         message = decode_record(record)
         was = as_was.take(record, message)
+        if record.seq in as_was.skipped:
+            continue
         if isinstance(message, Configure):
             message = replace(message, universe=replace(message.universe, limits=limits))
         now = other.apply(message, stamp_of(record))
@@ -158,10 +161,15 @@ def _begin(reader: JournalReader, before_seq: int | None = None) -> Begun:
             mark = snapshot.header.mark
             if before_seq is None or mark.seq < before_seq:
                 records = reader.replay(mark.seq + 1, after_crc=mark.record_crc)
-                return Begun(Replay(snapshot, hash_share=1.0), records, snapshot)
+                return Begun(_replay(reader, snapshot), records, snapshot)
         except SnapshotError:
             continue  # Another may do.
-    return Begun(Replay(hash_share=1.0), reader.replay(), None)
+    return Begun(_replay(reader, None), reader.replay(), None)
+
+
+def _replay(reader: JournalReader, snapshot: Snapshot | None) -> Replay:
+    skipped = read_skipped(reader.directory)
+    return Replay(snapshot, hash_share=1.0, skipped=skipped)
 
 
 def _snapshot_hashes(reader: JournalReader) -> Iterator[tuple[int, str]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from riskd.codec import control_codec, internal_codec, orders_codec, ticks_codec
 from riskd.messages import ActorFailed, Checkpoint, StateDigest
 from transport.journal import Journal
 from transport.journal_format import JournalRecord
+from transport.replay_guard import ReplayGuard
 from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
 
 HASH_SHARE = 0.25  # Of a start's time may go into hashing states at checkpoints.
@@ -63,11 +65,19 @@ class Replay:
     `unsaid` are the freezes of the newest record that the journal does not hold yet.
     """
 
-    def __init__(self, snapshot: Snapshot | None = None, *, hash_share: float = HASH_SHARE) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot | None = None,
+        *,
+        hash_share: float = HASH_SHARE,
+        skipped: Collection[int] = (),
+    ) -> None:
         """Begin empty or at a snapshot. Raises SnapshotError when its state is not what it was.
 
-        `hash_share` is the part of the time that may go into hashing states, 1 for all of them.
+        `hash_share` is the part of the time that may go into hashing states, 1 for all of them;
+        `skipped` are records that are left out.
         """
+        self.skipped = skipped
         self.core = Core()
         self.chain = AnswerChain()
         self.base_seq = 0
@@ -84,6 +94,10 @@ class Replay:
 
     def take(self, record: JournalRecord, message: Any = None) -> Answer:
         """Fold in the next record and return its answer; `message` if it is decoded already."""
+        if record.seq in self.skipped:
+            self.core.stamp = stamp_of(record)
+            self.count += 1
+            return None
         port, session, raw = sent_in(record.source, record.raw)
         message = _CODECS[port].decode(raw) if message is None else message
         stamp = Stamp(record.seq, record.recv_ns, record.steady_ns, session)
@@ -140,6 +154,7 @@ class Recovery(NamedTuple):
 
     replay: Replay
     notes: tuple[str, ...]
+    unsafe: tuple[str, ...]  # Why only what reduces risk may pass until somebody has looked.
 
 
 def recover_books(journal: Journal) -> Recovery:
@@ -148,13 +163,14 @@ def recover_books(journal: Journal) -> Recovery:
     An older snapshot is tried when one is damaged, the whole journal when none is left. Raises
     JournalDamaged or SnapshotError when that is not possible.
     """
+    guard = ReplayGuard(journal.directory)
     notes: list[str] = []
     replay: Replay | None = None
     after_crc: int | None = None
     for path in list_snapshots(journal.directory):
         try:
             snapshot = read_snapshot(path)
-            replay = Replay(snapshot)
+            replay = Replay(snapshot, skipped=guard.skipped)
         except SnapshotError as error:
             notes.append(f"{error}; an older one is tried")
             continue
@@ -162,12 +178,22 @@ def recover_books(journal: Journal) -> Recovery:
         if snapshot.is_upgraded:
             notes.append(f"{path.name} was written by another riskd; fields it lacks are default")
         break
-    replay = replay or Replay()
-    for record in tail(journal, replay, after_crc):
-        replay.take(record)
-    return Recovery(replay, tuple(notes))
+    replay = replay or Replay(skipped=guard.skipped)
+    enter, take, suspect_seq = guard.enter, replay.take, guard.suspect_seq
+    for record in journal.replay(replay.base_seq + 1, after_crc=after_crc):
+        enter(record.seq)
+        if record.seq == suspect_seq and not guard.admits(
+            suspect_seq, partial(_try, replay, record)
+        ):
+            replay.skipped = guard.skipped
+        take(record)
+    guard.close()
+    unsafe = [f"record {seq} crashed riskd and is left out" for seq in guard.newly_skipped]
+    unsafe += [str(found) for found in replay.divergences[:1]]
+    return Recovery(replay, tuple(notes), tuple(unsafe))
 
 
-def tail(journal: Journal, replay: Replay, after_crc: int | None) -> Iterator[JournalRecord]:
-    """Return the records that a replay has not taken yet."""
-    return journal.replay(replay.base_seq + 1, after_crc=after_crc)
+def _try(replay: Replay, record: JournalRecord) -> bytes:
+    """Take a record, where that may end the process."""
+    replay.take(record)
+    return b""

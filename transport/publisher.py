@@ -9,11 +9,38 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.views import pnl_update, position_update
-from riskd.messages import PnlUpdate, PositionUpdate, Published
+from riskd.messages import (
+    Check,
+    PnlUpdate,
+    PositionUpdate,
+    Published,
+    Verdict,
+    VerdictEvent,
+)
 from transport.alerts import AlertsPort
 
 ACCOUNTS_PER_PASS = 100  # Looked at before the loop's sockets get their turn.
 STATE_CLASSES = ("pnl", "position")
+
+
+def verdict_event(check: Check, verdict: Verdict) -> VerdictEvent:
+    """Return a verdict as its topic tells it: with the order it is about."""
+    return VerdictEvent(
+        client_order_id=verdict.client_order_id,
+        account=verdict.account,
+        approved=verdict.approved,
+        seq=verdict.seq,
+        limits_version=verdict.limits_version,
+        checked_ns=verdict.checked_ns,
+        duplicate=verdict.duplicate,
+        durability=verdict.durability,
+        rejects=verdict.rejects,
+        warnings=verdict.warnings,
+        symbol=check.symbol,
+        side=check.side,
+        quantity=check.quantity,
+        price=check.price,
+    )
 
 
 class Publisher:

@@ -64,6 +64,10 @@ class Peer:
         encode = msgspec.msgpack.encode if packed else msgspec.json.encode
         return read_answer(self.ask_bytes(encode(message)))
 
+    def read(self) -> Any:
+        """Return the next answer as a tree."""
+        return read_answer(self.receive())
+
     def tell(self, message: dict[str, Any] | msgspec.Struct) -> None:
         """Send a message as JSON that has no answer: market data."""
         self.send(msgspec.json.encode(message))

@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from transport.clock import Clock
 
 
@@ -31,6 +33,17 @@ def test_steady_ns_ignores_steps_of_the_wall_clock_while_running():
     clock = Clock(wall_ns=wall, monotonic_ns=iter((5, 6, 7)).__next__)
     readings = [clock.steady_ns(), clock.wall_ns(), clock.wall_ns(), clock.steady_ns()]
     assert readings == [1, 9_000_000, 3, 2]
+
+
+@pytest.mark.parametrize("step_ns", [3_600 * 10**9, -3_600 * 10**9])
+def test_step_of_the_wall_clock_is_told_once_and_is_no_step_of_the_steady_one(step_ns):
+    now = {"wall": 10**18, "monotonic": 0}
+    clock = Clock(wall_ns=lambda: now["wall"], monotonic_ns=lambda: now["monotonic"])
+    for stepped_ns in (0, step_ns, 0):
+        now["wall"] += 1000 + stepped_ns
+        now["monotonic"] += 1000
+        assert clock.take_step_ns() == stepped_ns
+    assert clock.steady_ns() == 3000
 
 
 def test_clock_of_the_machine_reads_its_clocks():
