@@ -11,6 +11,7 @@ from time import perf_counter_ns
 import msgspec
 
 from scripts.benchmarks.bench import Bench, timer_cost_ns
+from scripts.benchmarks.excursion import bench_excursion
 from scripts.benchmarks.growth import bench_growth, bench_memory
 from scripts.benchmarks.machine import describe, load_text
 from scripts.benchmarks.report import (
@@ -34,6 +35,7 @@ BENCHES: dict[str, Callable[[Bench], None]] = {
     "pipelined": bench_pipelined,
     "ticking": bench_ticking,
     "tick": bench_tick,
+    "excursion": bench_excursion,
     "actor": bench_actor,
     "journal": bench_journal,
     "replay": bench_replay,
