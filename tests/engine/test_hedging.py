@@ -302,11 +302,12 @@ class SlowLegs:
 
     def close_one(self, name: str, price: Fraction) -> int:
         """Close one lot at the average of the leg; the others stay at that average."""
-        held = self.open.pop(name)
+        held = self.open[name]
         unit, average = held[0][0], sum((each[1] for each in held), Fraction(0)) / len(held)
         self.realized += unit * (price - average)
-        if held[1:]:
-            self.open[name] = [(unit, average)] * (len(held) - 1)
+        self.open[name] = [(unit, average)] * (len(held) - 1)
+        if not self.open[name]:
+            del self.open[name]
         return -unit
 
 
