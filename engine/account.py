@@ -16,9 +16,10 @@ from engine.ledger import Position
 from engine.membership import Membership
 from engine.orders import Order, OrderState
 from engine.plans import build_plan
+from engine.pnl import Profits
 from engine.quotes import Quote
 from engine.valuation import Valuation, unrealized_of
-from riskd.messages import AccountSpec, PositionMode, TimeInForce
+from riskd.messages import AccountSpec, DayBegan, PositionMode, TimeInForce
 
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
@@ -238,6 +239,17 @@ class Account:
         self.state.transfers[currency] = self.state.transfers.get(currency, 0) + money
         self._transferred.append((currency, money))
 
+    def profits(self) -> Profits:
+        """Return a reader of the P&L at the marks and rates of now."""
+        return Profits(self.state, self.boards, self.valuation)
+
+    def open_periods(self, *names: str) -> None:
+        """Measure these periods from now, or those that began when too little was known."""
+        periods = self.state.periods
+        opened = names or tuple(key for key in periods if periods[key].life_money is None)
+        opening = self.profits().opening()
+        periods.update(dict.fromkeys(opened, opening))
+
     def roll_day(self, began: str = "day") -> Missing | None:
         """Begin a day, or a week and so a day, at the equity of now; return what is missing for it.
 
@@ -252,6 +264,7 @@ class Account:
         state.day_unrated.clear()
         state.day_turnover.clear()
         state.rolls += 1
+        self.open_periods("day")
         state.conduct.messages = state.conduct.cancels = state.conduct.fills = 0
         self._moved, self._began = True, began
         for symbol in state.positions:
@@ -263,13 +276,22 @@ class Account:
         if self.state.day_open_money is None:
             self.state.day_open_money = 0
             self.state.day_open_money = self.day_pnl_money()  # Nothing is earned yet.
+            self.open_periods()
 
-    def begin_day(self, day: str) -> None:
-        """Begin a calendar day, once: day orders expire, all others are carried."""
-        if day <= self.state.day:
+    def begin_day(self, began: DayBegan) -> None:
+        """Begin a calendar day, once: day orders expire, all others are carried.
+
+        The first week and the first month of an account begin with the account.
+        """
+        state, day = self.state, began.day
+        if day <= state.day:
             return
-        self.roll_day()
-        self.state.day = day
+        longer = {"week": began.week, "month": began.month}
+        opened = [name for name in longer if "" < getattr(state, name) < longer[name]]
+        self.roll_day("week" if "week" in opened else "day")
+        state.day, state.week, state.month = day, began.week, began.month
+        if opened:
+            self.open_periods(*opened)
         expired = [
             order_id
             for order_id, order in self.state.orders.items()

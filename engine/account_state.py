@@ -21,6 +21,15 @@ class Conduct(Struct):
     executions: dict[str, int] = {}  # By strategy: orders filled since a person looked.
 
 
+class PeriodOpening(Struct):
+    """What a day, a week or a month is measured from: P&L since the account began, as it did."""
+
+    life_money: int | None = 0  # None: not known; it is measured from the first known moment.
+    symbol: dict[str, int] = {}
+    strategy: dict[str, int] = {}
+    timeframe: dict[str, int] = {}
+
+
 class AccountState(Struct):
     """All that an account must not forget."""
 
@@ -37,11 +46,17 @@ class AccountState(Struct):
     amended: dict[str, PendingAmend] = {}  # Judged changes by their id, to tell repeats.
     execution_symbols: dict[str, str] = {}  # Where an execution was booked.
     transfer_ids: dict[str, str] = {}  # With what was transferred.
+    funding_ids: dict[str, str] = {}  # With what was received.
     windows: dict[str, Window] = {}
     unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
     frozen: str = ""  # Why; empty while it may trade.
     approved_seq: int = 0  # Of the newest approval.
     day: str = ""  # The calendar day that has begun for it.
+    week: str = ""  # The first day of the week and the month that day is in.
+    month: str = ""
+    invested_money: int = 0  # Transfers and the first balance, at the rates of their instants.
+    unrated: dict[str, int] = {}  # Transfers whose rate was not known.
+    periods: dict[str, PeriodOpening] = {}
     day_open_money: int | None = None  # Equity when it began; None until marks and rates are known.
     day_transfers_money: int = 0  # Since then.
     day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
@@ -62,4 +77,6 @@ def opened_state(spec: AccountSpec) -> AccountState:
         cash={spec.currency: balance},
         transfers={spec.currency: balance},
         day_open_money=balance,
+        invested_money=balance,
+        periods={name: PeriodOpening() for name in ("day", "week", "month")},
     )

@@ -10,6 +10,8 @@ fill goes to is said by `apply_execution`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -102,6 +104,18 @@ def apply_execution(books: Books, execution: Execution, rules: BookRules) -> Non
         _book(books, execution.lots, execution.value_money, execution, rules)
 
 
+def apply_plainly(books: Books, execution: Execution, rules: BookRules) -> None:
+    """Book one execution as `apply_execution` does, but follow no trades: for ledgers of tags."""
+    if execution.busted:
+        return
+    _count_fee(books, execution, rules.instrument.settlement)
+    if not rules.hedging:
+        take(books, execution.lots, execution.value_money, rules.method)
+        return
+    for part in _parts(books, execution):
+        _into_leg(books, part, partial(_take_part, part=part, method=rules.method))
+
+
 def trade_base_money(books: Books) -> int:
     """Return what the open trade has realised less the cost of its lots: its profit less value."""
     opened = books.trades.open
@@ -138,7 +152,8 @@ def _apply_to_legs(books: Books, execution: Execution, rules: BookRules) -> None
         return
     _count_fee(books, execution, rules.instrument.settlement)
     for number, part in enumerate(parts):
-        _book_part(books, part, execution, rules, pays=number == 0)
+        book = partial(_book_part, part=part, execution=execution, rules=rules, pays=number == 0)
+        _into_leg(books, part, book)
 
 
 def _parts(books: Books, execution: Execution) -> list[_Part]:
@@ -167,15 +182,17 @@ def _parts(books: Books, execution: Execution) -> list[_Part]:
     return parts
 
 
-def _book_part(
-    books: Books, part: _Part, execution: Execution, rules: BookRules, *, pays: bool
-) -> None:
+def _take_part(leg: Books, part: _Part, method: CostMethod) -> None:
+    take(leg, part.lots, part.value_money, method)
+
+
+def _into_leg(books: Books, part: _Part, book: Callable[[Books], object]) -> None:
     """Book into one leg, and what that changes into the sum; a leg that is closed is gone."""
     leg = books.legs.get(part.leg)
     if leg is None:
         leg = books.legs[part.leg] = Books()
     cost, realized = leg.cost_money, leg.realized_money
-    _book(leg, part.lots, part.value_money, execution, rules, pays=pays)
+    book(leg)
     books.lots += part.lots
     books.cost_money += leg.cost_money - cost
     books.realized_money += leg.realized_money - realized
@@ -183,6 +200,12 @@ def _book_part(
         del books.legs[part.leg]
         for closed in leg.trades.closed:
             keep(books.trades, closed)
+
+
+def _book_part(
+    leg: Books, part: _Part, execution: Execution, rules: BookRules, *, pays: bool
+) -> None:
+    _book(leg, part.lots, part.value_money, execution, rules, pays=pays)
 
 
 def _book(
@@ -194,31 +217,40 @@ def _book(
     *,
     pays: bool = True,
 ) -> None:
+    """Book lots of an execution, and what they do to the open trade."""
     instrument, moment, trades = rules.instrument, execution.moment, books.trades
+    closes = books.lots * lots < 0
+    opened, opened_value = take(books, lots, value, rules.method)
+    if closes:
+        if pays:
+            _pay(books, execution, instrument.settlement)
+        if opened or not books.lots:
+            leave(trades, books.realized_money, moment.at_ns, instrument)
+        if opened:
+            enter(trades, opened, opened_value, moment, books.realized_money)
+    else:
+        enter(trades, opened, opened_value, moment, books.realized_money)
+        if pays:
+            _pay(books, execution, instrument.settlement)
+
+
+def take(books: Books, lots: int, value: int, method: CostMethod) -> tuple[int, int]:
+    """Close with lots of a value, then open what is left; return what it opened."""
     if books.lots * lots < 0:
         closing = min(abs(lots), abs(books.lots))
         value_closed = divide_half_even(value * closing, abs(lots))
-        released = _release(books, closing, rules.method)
+        released = _release(books, closing, method)
         books.realized_money -= value_closed + released
         signed = closing if lots > 0 else -closing
         books.lots += signed
         lots -= signed
         value -= value_closed
-        if pays:
-            _pay(books, execution, instrument.settlement)
-        if not books.lots:
-            leave(trades, books.realized_money, moment.at_ns, instrument)
-        if lots:
-            enter(trades, lots, value, moment, books.realized_money)
-    else:
-        enter(trades, lots, value, moment, books.realized_money)
-        if pays:
-            _pay(books, execution, instrument.settlement)
     if lots:
         books.lots += lots
         books.cost_money += value
-        if rules.method is CostMethod.FIFO:
+        if method is CostMethod.FIFO:
             books.open_lots.append(Lot(lots=lots, value_money=value))
+    return lots, value
 
 
 def _follow(books: Books, execution: Execution, instrument: Instrument, *, own: bool) -> None:

@@ -31,6 +31,7 @@ class Moment(Struct, frozen=True, kw_only=True, gc=False):
     at_ns: int = 0
     seen: Seen | None = None  # Since the execution before it.
     strategy: str = ""  # Of the fill, or else of its order.
+    timeframe: str = ""  # The same.
     stop_loss: float | None = None  # Of its order.
     take_profit: float | None = None
 

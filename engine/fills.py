@@ -9,14 +9,14 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from engine.account import IDS_MAX, Account
-from engine.books import Execution, apply_execution
+from engine.books import Execution
 from engine.excursion import Moment
 from engine.facts import Facts, Raised, Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick, quantity_invalid
-from engine.ledger import Position, rebuild, remember
+from engine.ledger import Position, book, rebuild, remember
 from engine.money import is_amount, is_in_range, money_from_number, units_from_number
 from engine.orders import DUPLICATE, Flags, Order, OrderState
-from riskd.messages import Fill, FillBust, FillCorrect, Severity, Side, Transfer
+from riskd.messages import Fill, FillBust, FillCorrect, Funding, Severity, Side, Transfer
 
 UNAPPROVED = (OrderState.DENIED, OrderState.VOID)
 
@@ -58,7 +58,7 @@ def apply_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Flag
     flags = _off_tick(fill, instrument) + _release_filled(account, fill, execution, facts)
     rules, settlement = account.rules(instrument), instrument.settlement
     realized_before = position.books.realized_money
-    apply_execution(position.books, execution, rules)
+    book(position, execution, rules)
     folded = remember(position, execution, rules)
     _watch(account, position, facts)
     if folded is not None:
@@ -136,8 +136,28 @@ def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
     converted = account.convert(money, currency)
     if converted is not None:
         state.day_transfers_money += converted
+        state.invested_money += converted
     else:  # Counted at the rate of the moment once there is one: a deposit is never profit.
-        state.day_unrated[currency] = state.day_unrated.get(currency, 0) + money
+        for unrated in (state.day_unrated, state.unrated):
+            unrated[currency] = unrated.get(currency, 0) + money
+    return ()
+
+
+def apply_funding(account: Account, funding: Funding) -> Flags:
+    """Book what a position received or paid while it was held; its symbol is known."""
+    state, instrument = account.state, account.boards.instruments[funding.symbol]
+    currency = funding.currency or instrument.settlement
+    content = f"{funding.symbol} {funding.amount} {currency}"
+    known = state.funding_ids.get(funding.funding_id)
+    if known is not None:
+        return (DUPLICATE,) if known == content else (DUPLICATE, "conflict")
+    state.funding_ids[funding.funding_id] = content
+    if len(state.funding_ids) > IDS_MAX:
+        del state.funding_ids[next(iter(state.funding_ids))]
+    money = money_from_number(funding.amount)
+    received = account.position_to_change(funding.symbol).funding
+    received[currency] = received.get(currency, 0) + money
+    account.add_cash(currency, money)
     return ()
 
 
@@ -251,6 +271,7 @@ def _moment(
         at_ns=stamp.recv_ns,
         seen=None if position.since is None else quote.seen(position.since),
         strategy=fill.strategy or ("" if check is None else check.strategy),
+        timeframe=fill.timeframe or ("" if check is None else check.timeframe),
         stop_loss=None if check is None else check.stop_loss,
         take_profit=None if check is None else check.take_profit,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from engine.books import BookRules, Books, Execution, apply_execution, copy_of, side_lots
+from engine.tags import TagBooks, apply_tagged, copy_of_tags, is_tagged, opened_tags
 
 EXECUTIONS_MAX = 10_000  # Kept per position, so that the venue may still bust or correct them.
 
@@ -21,6 +22,9 @@ class Position(Struct):
     closing_sell_lots: int = 0  # Hedging: of the open sells those that close long legs.
     executions: list[Execution] = []
     base: Books | None = None  # The books before the first of `executions`; None: as they began.
+    tags: TagBooks | None = None  # From the first fill that has a tag.
+    base_tags: TagBooks | None = None  # Before the first of `executions`.
+    funding: dict[str, int] = {}  # Received by currency; paid is negative.
     since: int | None = None  # Version of its quote at the last execution.
 
     def worst_long_lots(self) -> int:
@@ -61,12 +65,23 @@ def worst_sides(position: Position, buy_lots: int = 0, sell_lots: int = 0) -> tu
     return longs_worst + max(0, closing_buys - shorts), shorts_worst + max(0, closing_sells - longs)
 
 
+def book(position: Position, execution: Execution, rules: BookRules) -> None:
+    """Book an execution, to its tags too from the first that has any."""
+    if position.tags is None and is_tagged(execution):
+        position.tags = opened_tags(position.books)
+    apply_execution(position.books, execution, rules)
+    if position.tags is not None:
+        apply_tagged(position.tags, execution, rules)
+
+
 def rebuild(position: Position, rules: BookRules) -> None:
-    """Make the books anew from the base and every execution that stands."""
-    books = Books() if position.base is None else copy_of(position.base)
+    """Make the books, and those of tags, anew from the base and every execution that stands."""
+    position.books = copy_of(position.base or Books())
+    if position.tags is not None:
+        base = position.base_tags
+        position.tags = opened_tags(position.books) if base is None else copy_of_tags(base)
     for execution in position.executions:
-        apply_execution(books, execution, rules)
-    position.books = books
+        book(position, execution, rules)
 
 
 def remember(position: Position, execution: Execution, rules: BookRules) -> Execution | None:
@@ -77,5 +92,9 @@ def remember(position: Position, execution: Execution, rules: BookRules) -> Exec
     oldest = position.executions.pop(0)
     if position.base is None:
         position.base = Books()
+    if position.base_tags is None and is_tagged(oldest):
+        position.base_tags = opened_tags(position.base)
     apply_execution(position.base, oldest, rules)
+    if position.base_tags is not None:
+        apply_tagged(position.base_tags, oldest, rules)
     return oldest

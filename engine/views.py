@@ -14,6 +14,7 @@ from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
+from engine.pnl_view import in_units
 from engine.standing import ranks_of, standing
 from engine.valuation import unrealized_of
 from riskd.messages import Alert, Alerts, LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
@@ -70,33 +71,20 @@ def _average_price(instrument: Instrument, books: Books) -> float | None:
 
 def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
     """Return an account's P&L in its currency; what cannot be valued makes it incomplete."""
-    realized = unrealized = fees = 0
-    complete = True
-    for symbol, position in account.state.positions.items():
-        settlement = account.boards.instruments[symbol].settlement
-        open_money = account.unrealized_money(position, account.boards.quotes.quotes[symbol])
-        parts = (position.books.realized_money, open_money, position.books.fees_money)
-        converted = [None if part is None else account.convert(part, settlement) for part in parts]
-        complete = complete and None not in converted
-        realized += converted[0] or 0
-        unrealized += converted[1] or 0
-        fees += converted[2] or 0
-        for currency, money in position.books.foreign_fees.items():
-            fee = account.convert(money, currency)
-            complete = complete and fee is not None
-            fees += fee or 0
-    missing = account.valuation.refresh()
-    equity, day = account.valuation.equity_money, account.day_pnl_money()
-    opened = account.state.day_open_money
+    profits = account.profits()
+    line, complete = profits.total(), profits.complete
     return PnlUpdate(
         account=account.id,
-        currency=account.state.spec.currency,
-        equity=None if missing else number_from_money(equity),
-        realized=number_from_money(realized),
-        unrealized=number_from_money(unrealized),
-        fees=number_from_money(fees),
-        day=None if missing or opened is None else number_from_money(day),
-        complete=complete and missing is None,
+        currency=account.currency,
+        equity=number_from_money(account.valuation.equity_money) if complete else None,
+        realized=number_from_money(line.realized),
+        unrealized=number_from_money(line.unrealized),
+        fees=number_from_money(line.fees),
+        funding=number_from_money(line.funding),
+        day=in_units(line.day),
+        week=in_units(line.week),
+        month=in_units(line.month),
+        complete=complete,
         ts_ns=now_ns,
     )
 

@@ -29,7 +29,7 @@ _PLACES = {
     "WrongThread": "riskd.errors",
 }
 _MESSAGES = (
-    "Ack Certificate Check Fill FillBust FillCorrect Hello Instruction InstructionReport "
+    "Ack Certificate Check Fill FillBust FillCorrect Funding Hello Instruction InstructionReport "
     "OrderReport Tick Ticks Transfer Verdict Welcome"
 )
 _PLACES |= dict.fromkeys(_MESSAGES.split(), "riskd.messages")

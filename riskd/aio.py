@@ -24,6 +24,7 @@ from riskd.messages import (
     Fill,
     FillBust,
     FillCorrect,
+    Funding,
     OrderReport,
     OrdersAnswer,
     OrdersRequest,
@@ -188,6 +189,10 @@ class AsyncRiskClient:
     async def transfer(self, transfer: Transfer) -> Ack:
         """Tell of a deposit or a withdrawal."""
         return await self._told(transfer, Ack)
+
+    async def funding(self, funding: Funding) -> Ack:
+        """Tell of funding or interest of a position."""
+        return await self._told(funding, Ack)
 
     async def ping(self) -> Pong:
         """Return what riskd says of itself."""

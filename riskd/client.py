@@ -15,6 +15,7 @@ from riskd.messages import (
     Fill,
     FillBust,
     FillCorrect,
+    Funding,
     Hello,
     OrderReport,
     OrdersRequest,
@@ -113,6 +114,10 @@ class RiskClient:
         """Say that the gateway's orders are those of the `working_orders` of this seq."""
         return self._tell(Resynced(seq=seq), Ack)
 
+    def funding(self, funding: Funding | None = None, /, **fields: Any) -> Ack:
+        """Tell of funding or interest of a position, received (positive) or paid."""
+        return self._tell(_message(Funding, funding, fields), Ack)
+
     def ping(self) -> Pong:
         """Return what riskd says of itself; raise NoAnswer if it says nothing."""
         return self._tell(Ping(), Pong)
@@ -141,7 +146,7 @@ class RiskClient:
         return answer
 
 
-Asked = TypeVar("Asked", Check, OrderReport, Fill, FillBust, FillCorrect, Hello, Transfer)
+Asked = TypeVar("Asked", Check, OrderReport, Fill, FillBust, FillCorrect, Funding, Hello, Transfer)
 
 
 def _message(kind: type[Asked], message: Asked | None, fields: dict[str, Any]) -> Asked:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from riskd.messages import CalendarSpec
+from riskd.messages import CalendarSpec, DayBegan, Weekday
 
 NS = 1_000_000_000
+WEEKDAYS = tuple(Weekday)  # Monday first, as `date.weekday` counts.
 
 
 def day_of(spec: CalendarSpec, wall_ns: int) -> date:
@@ -23,6 +24,18 @@ def day_of(spec: CalendarSpec, wall_ns: int) -> date:
     return since_roll.date()
 
 
+def week_of(spec: CalendarSpec, day: date) -> date:
+    """Return the first day of the week that a day is in."""
+    return day - timedelta(days=(day.weekday() - WEEKDAYS.index(spec.week_begins)) % 7)
+
+
+def month_of(spec: CalendarSpec, day: date) -> date:
+    """Return the first day of the month that a day is in; it may be one of the month before."""
+    if day.day < spec.month_begins:
+        day = day.replace(day=1) - timedelta(days=1)
+    return day.replace(day=spec.month_begins)
+
+
 class Days:
     """Remembers which day of each calendar was told last, and tells each day once."""
 
@@ -30,11 +43,17 @@ class Days:
         self._calendars = calendars
         self._told: dict[str, date] = {}
 
-    def begun(self, wall_ns: int) -> Iterator[tuple[str, str]]:
-        """Yield every calendar whose day has begun since it was last asked, and that day."""
+    def begun(self, wall_ns: int) -> Iterator[DayBegan]:
+        """Yield the day of every calendar whose day has begun since it was last asked."""
         for spec in self._calendars:
             day = day_of(spec, wall_ns)
             told = self._told.get(spec.id)
             if told is None or day > told:
                 self._told[spec.id] = day
-                yield spec.id, day.isoformat()
+                week, month = week_of(spec, day), month_of(spec, day)
+                yield DayBegan(
+                    calendar=spec.id,
+                    day=day.isoformat(),
+                    week=week.isoformat(),
+                    month=month.isoformat(),
+                )

@@ -18,7 +18,6 @@ from riskd.messages import (
     Checkpoint,
     Configure,
     ControlCommand,
-    DayBegan,
     Elapse,
     Error,
     InternalMessage,
@@ -146,8 +145,8 @@ class Door:
     def begin_days(self) -> None:
         """Begin the day of every calendar whose local time has come to it."""
         now_ns = self._clock.wall_ns()
-        for calendar, day in self._days.begun(now_ns):
-            self.inject(DayBegan(calendar=calendar, day=day))
+        for began in self._days.begun(now_ns):
+            self.inject(began)
 
     def elapse_if_due(self) -> None:
         """Let time pass for the rules if something waits for it."""

@@ -9,6 +9,7 @@ from typing import Any
 from actors.system import System
 from engine.advice import advice_view, size_view
 from engine.digest import books_digest, state_digest
+from engine.pnl_view import pnl_view
 from engine.portfolio import accounts_in, concentration_view, correlation_view
 from engine.trade_views import statistics_view, trades_view
 from engine.views import (
@@ -37,6 +38,7 @@ from riskd.messages import (
     Limits,
     Metrics,
     Orders,
+    Pnl,
     Positions,
     Result,
     Sessions,
@@ -75,7 +77,7 @@ class Queries:
         shown = self._shown(query)
         if shown is None:
             text = "nothing is remembered of this order"
-            if isinstance(query, ConcentrationRequest):
+            if isinstance(query, ConcentrationRequest | Pnl):
                 text = f"no scope {query.scope}; firm, group:G or account:A1 are"
             return Error(code="not_found", text=text, request_id=query.request_id)
         return Result(ok=True, data=shown, request_id=query.request_id)
@@ -99,6 +101,9 @@ class Queries:
                 return orders_view(accounts[query.account])
             case Instruments():
                 return instruments_view(boards, now_ns)
+            case Pnl():
+                scope = accounts_in(query.scope, accounts, boards)
+                return None if scope is None else pnl_view(boards, scope, query)
             case Limits():
                 return limits_view(boards, query.scope)
             case Breakers():

@@ -37,6 +37,7 @@ COMMANDS = (
     ("instruments", "riskd.cli.look:instruments", LOOK, "Every instrument with its prices."),
     ("positions", "riskd.cli.look:positions", LOOK, "Positions of one account, or of all."),
     ("orders", "riskd.cli.look:orders", LOOK, "Working orders of an account."),
+    ("pnl", "riskd.cli.look:pnl", LOOK, "P&L by account, group, symbol, strategy, timeframe."),
     ("alerts", "riskd.cli.look:alerts", LOOK, "The newest alerts."),
     ("breakers", "riskd.cli.look:breakers", LOOK, "Breakers and kills in force."),
     ("sessions", "riskd.cli.look:sessions", LOOK, "Gateways: alive, accounts, working orders."),

@@ -1,4 +1,4 @@
-"""Commands that read: status, accounts, instruments, positions, orders, alerts, limits."""
+"""Commands that read: status, accounts, instruments, positions, orders, P&L, alerts, limits."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from riskd.messages import (
     Instruments,
     Limits,
     Orders,
+    Pnl,
+    PnlBy,
     Positions,
     Sessions,
     Severity,
@@ -127,6 +129,45 @@ def limits(
     for line in _limit_lines(found, scope) if isinstance(found, Mapping) else [cell("", found)]:
         print(line)
     return DONE
+
+
+def pnl(
+    scope: str = "firm",
+    /,
+    *,
+    by: Annotated[PnlBy, Parameter(help="What each row is of.")] = PnlBy.ACCOUNT,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Show the P&L of SCOPE since it began, today, this week and this month, row by row.
+
+    SCOPE is firm, group:G or account:A1. The rows sum to the total; `netted` is what strategies
+    closed of one another, `cash` what exchange rates made of cash.
+
+    Example: riskd pnl account:A1 --by strategy
+    """
+    kind, _, name = scope.partition(":")
+    if scope != "firm" and (kind not in ("group", "account") or not name):
+        raise CommandError(
+            f"{scope!r} is no scope of a P&L.",
+            exit_code=USAGE,
+            where="SCOPE",
+            expected="firm, group:NAME or account:NAME",
+            next_step=did_you_mean(kind, ("firm", "group", "account")),
+        )
+    try:
+        found = connection.ask(Pnl(scope=scope, by=by)).data
+    except CommandError as refusal:
+        if refusal.exit_code == FAILED:
+            check_known(kind, name, connection)
+        raise
+    if json:
+        print_json(found)
+        return DONE
+    rows = [*found["rows"], {"key": "total", **found["total"]}]
+    partial = "" if found["complete"] else "  INCOMPLETE (a mark or rate is missing)"
+    print(f"{found['scope']} by {found['by']} in {found['currency']}{partial}")
+    return print_rows(rows, ("key", "life", "day", "week", "month"), json=False)
 
 
 def _check_limit_scope(scope: str, connection: Connection) -> None:

@@ -19,7 +19,7 @@ MONEY = frozenset(
         *("expectancy", "average_gain", "average_loss", "largest_gain", "largest_loss"),
         *("average_mfe", "average_mae", "largest_mfe", "largest_mae", "most_given_back"),
         *("deviation", "cost", "margin_freed", "margin_used", "margin_maintenance", "margin_free"),
-        *("risk", "loss_at_stop", "notional"),
+        *("risk", "loss_at_stop", "notional", "funding", "revaluation", "life", "week", "month"),
     )
 )
 SHARES = frozenset(

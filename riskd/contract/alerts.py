@@ -78,6 +78,9 @@ class PnlUpdate(Answer, frozen=True, kw_only=True, tag="pnl_update"):
     day: float | None  # Since the last session roll, without transfers.
     complete: bool
     ts_ns: int
+    funding: float = 0.0  # Received; paid is negative.
+    week: float | None = None  # Since the week began, without transfers.
+    month: float | None = None  # Since the month began, without transfers.
     pub_seq: int = 0
 
 

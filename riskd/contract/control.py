@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -27,6 +28,19 @@ from riskd.contract.specs import AccountSpec, InstrumentSpec, Universe
 
 BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
 BreakerAction = Literal["alert", "slow", "reduce_only", "halt", "halt_cancel", "halt_flatten"]
+
+
+Day = Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
+
+
+class PnlBy(StrEnum):
+    """What a P&L is told by."""
+
+    ACCOUNT = "account"
+    GROUP = "group"  # The account's own group.
+    SYMBOL = "symbol"
+    STRATEGY = "strategy"
+    TIMEFRAME = "timeframe"
 
 
 class Status(ControlRequest, frozen=True, kw_only=True, tag="status"):
@@ -59,6 +73,19 @@ class Orders(ControlRequest, frozen=True, kw_only=True, tag="orders"):
     """Working orders of one account with what they reserve."""
 
     account: AccountId
+
+
+class Pnl(ControlRequest, frozen=True, kw_only=True, tag="pnl"):
+    """The P&L of a scope by its parts: `total`, and `rows` that sum to it.
+
+    Each has realized, unrealized, fees (paid is negative), funding, revaluation (what exchange
+    rates made of cash), their sum `life`, and that sum over the day, the week and the month. By
+    symbol, strategy and timeframe what is of none is in the row `cash`; fills without a tag are in
+    `untagged`; where one strategy closed what another had opened, `netted` has the difference.
+    """
+
+    scope: Name = "firm"  # firm, group:ID or account:ID; the first two in the firm's currency.
+    by: PnlBy = PnlBy.ACCOUNT
 
 
 class Limits(ControlRequest, frozen=True, kw_only=True, tag="limits"):
@@ -212,7 +239,9 @@ class DayBegan(Message, tag="day_began", frozen=True, kw_only=True):
     """A day of a calendar began. Written to the journal by riskd itself, once per day."""
 
     calendar: Name
-    day: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    day: Day
+    week: Day = ""  # The first day of the week that the day is in.
+    month: Day = ""  # The first day of its month.
 
 
 class VerdictVoid(Message, frozen=True, kw_only=True, tag="verdict_void"):
@@ -265,6 +294,7 @@ ControlQuery = (
     | Instruments
     | Positions
     | Orders
+    | Pnl
     | Limits
     | Alerts
     | Breakers

@@ -127,8 +127,8 @@ class Fill(Message, frozen=True, kw_only=True, tag="fill"):
     client_order_id: OrderId | None = None
     fee: float = 0.0  # Positive is paid, negative is a rebate.
     fee_currency: Currency | None = None  # Default: the instrument's settlement currency.
-    strategy: Name | None = None
-    timeframe: Name | None = None
+    strategy: Name | None = None  # Default: that of its order.
+    timeframe: Name | None = None  # Default: that of its order.
     position_id: OrderId | None = None  # Hedging; default: that of its order.
     venue_ns: InstantNs | None = None
 
@@ -158,6 +158,20 @@ class Transfer(Message, frozen=True, kw_only=True, tag="transfer"):
     currency: Currency | None = None  # Default: the account's currency.
 
 
+class Funding(Message, frozen=True, kw_only=True, tag="funding"):
+    """Funding or interest of a position, received or paid; answered by one `ack`.
+
+    A fact, booked to the cash and part of the P&L; of a strategy it is `untagged`.
+    """
+
+    account: AccountId
+    funding_id: UniqueId  # Unique per account; a repeat changes nothing.
+    symbol: Symbol
+    amount: float  # Positive is received, negative is paid.
+    currency: Currency | None = None  # Default: the instrument's settlement currency.
+    venue_ns: InstantNs | None = None
+
+
 class Ping(Message, frozen=True, kw_only=True, tag="ping"):
     """Ask whether riskd is alive; answered by `pong`."""
 
@@ -165,7 +179,16 @@ class Ping(Message, frozen=True, kw_only=True, tag="ping"):
 
 
 OrdersInput = (
-    Check | Amend | Basket | OrderReport | Fill | FillBust | FillCorrect | Transfer | SessionInput
+    Check
+    | Amend
+    | Basket
+    | OrderReport
+    | Fill
+    | FillBust
+    | FillCorrect
+    | Transfer
+    | Funding
+    | SessionInput
 )
 OrdersRequest = OrdersInput | Resync | Ping
 

@@ -64,12 +64,26 @@ class InstrumentSpec(Part, frozen=True, kw_only=True):
     stale_after_ms: Annotated[int, Meta(gt=0)] | None = None  # Default: [prices] stale_after_ms.
 
 
+class Weekday(StrEnum):
+    """A day of the week, by the local date on which it begins."""
+
+    MONDAY = "monday"
+    TUESDAY = "tuesday"
+    WEDNESDAY = "wednesday"
+    THURSDAY = "thursday"
+    FRIDAY = "friday"
+    SATURDAY = "saturday"
+    SUNDAY = "sunday"
+
+
 class CalendarSpec(Part, frozen=True, kw_only=True):
     """When a day begins: once per day at a local time, on days of daylight saving too."""
 
     id: UniqueId
     zone: UniqueId = "UTC"  # IANA name, such as America/New_York.
     roll: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"  # Local time.
+    week_begins: Weekday = Weekday.MONDAY  # The week begins with the day of this weekday.
+    month_begins: Annotated[int, Meta(ge=1, le=28)] = 1  # The month with the day of this date.
 
 
 class GroupSpec(Part, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ CONTROL = (
     m.Instruments(request_id="c-8"),
     m.Positions(account="A1"),
     m.Orders(account="A1"),
+    m.Pnl(scope="account:A1", by=m.PnlBy.STRATEGY, request_id="r-9"),
     m.Limits(scope="account:A1"),
     m.Alerts(since=40, severity=m.Severity.HIGH),
     m.Breakers(),
@@ -71,7 +72,7 @@ JOURNAL = (
         )
     ),
     m.Elapse(),
-    m.DayBegan(calendar="XNYS", day="2026-11-20"),
+    m.DayBegan(calendar="XNYS", day="2026-11-20", week="2026-11-16", month="2026-11-01"),
     m.VerdictVoid(account="A1", client_order_id="o-1"),
     m.ActorFailed(account="A1", reason="AssertionError in the ledger."),
     m.Checkpoint(answers_hash="0c4e53f1a6b0d1c2a1e0f5b7c3d4e5f6", version="0.1.0"),

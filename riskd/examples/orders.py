@@ -78,6 +78,7 @@ ORDERS = (
     m.FillBust(account="A1", exec_id="x-1"),
     m.FillCorrect(account="A1", exec_id="x-1", quantity=50.0),
     m.Transfer(account="A1", transfer_id="t-1", amount=25_000.0, currency="USD"),
+    m.Funding(account="A1", funding_id="f-1", symbol="AAPL", amount=-1.25, venue_ns=AT_NS),
     m.Ping(request_id="r-2"),
 )
 

@@ -26,10 +26,12 @@ from riskd.messages import (
     Check,
     Configure,
     CostMethod,
+    DayBegan,
     DuplicateOrders,
     Elapse,
     FillBust,
     FillCorrect,
+    Funding,
     GroupSpec,
     Hello,
     InstructionReport,
@@ -111,6 +113,11 @@ def a_random_universe(random: Random) -> Universe:
     settings = RiskSettings(reservation_ms=random.choice([500, 2000]))
     groups = (GroupSpec(id="desk", parent="region"), GroupSpec(id="region"))
     return replace(universe, settings=settings, groups=groups)
+
+
+def a_day(number: int) -> str:
+    """Return a date that grows with a number."""
+    return f"{2000 + number // 28:04}-01-{number % 28 + 1:02}"
 
 
 def as_decoded(message: Input) -> Input:
@@ -251,6 +258,9 @@ class Inputs:
             client_order_id=order.client_order_id if named else None,
             fee=random.choice([0.0, 0.25, -0.1]),
             fee_currency=random.choices([None, "USD", "EUR", "BNB"], [60, 20, 20, 1])[0],
+            strategy=random.choices([None, "s", "other"], [80, 10, 10])[0],
+            timeframe=random.choices([None, "1h"], [90, 10])[0],
+            position_id=random.choices([None, "p-1", "short"], [90, 5, 5])[0],
         )
 
     def _change(self) -> Input:
@@ -261,6 +271,14 @@ class Inputs:
         if random.random() < 0.6:
             quantity = random.choice([1.0, 4.0, 0.3])
             return FillCorrect(account=account, exec_id=exec_id, quantity=quantity)
+        if random.random() < 0.3:
+            return Funding(
+                account=account,
+                funding_id=f"f-{random.randint(1, 20)}",
+                symbol=random.choice(SYMBOLS),
+                amount=random.choice([0.5, -0.25, nan]),
+                currency=random.choices([None, "EUR"], [30, 10])[0],
+            )
         return Transfer(
             account=account,
             transfer_id=f"t-{random.randint(1, 20)}",
@@ -312,6 +330,7 @@ class Inputs:
             Reset(breaker_id=random.randint(1, 9)),
             SessionRoll(),
             SessionRoll(account=account),
+            DayBegan(calendar="UTC", day=a_day(self.number), week=a_day(self.number // 7 * 7)),
             InstrumentAdd(instrument=replace(STOCK, symbol="NEWSYM")),
             AccountAdd(account=an_account("NEW", 9000.0)),
             Configure(universe=a_random_universe(random)),

@@ -25,7 +25,6 @@ ABSENT = {  # Why an edge case has no test yet. A line goes when its test comes.
     73: "Permissions are being built.",
     77: "Overrides are being built.",
     79: "Thresholds come with the book of the measures.",
-    82: "Tags of fills are being built.",
 }
 
 

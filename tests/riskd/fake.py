@@ -10,7 +10,7 @@ import msgspec
 import zmq
 
 from riskd.codec import encode_json, encode_like, orders_codec, ticks_codec
-from riskd.messages import Ack, Check, Error, Fill, OrderReport, Ping, Pong, Transfer, Verdict
+from riskd.messages import Ack, Check, Error, Funding, OrderReport, Ping, Pong, Transfer, Verdict
 
 Answerer = Callable[[Any], Any]
 POLL_MS = 20
@@ -44,8 +44,8 @@ def agreeable(message: Any) -> Any:
             return Ack(seq=1, ref=message.report_id, duplicate=False, flags=())
         case Transfer():
             return Ack(seq=1, ref=message.transfer_id, duplicate=False, flags=())
-        case Fill():
-            return Ack(seq=1, ref=message.exec_id, duplicate=False, flags=())
+        case Funding():
+            return Ack(seq=1, ref=message.funding_id, duplicate=False, flags=())
         case _:
             return Ack(seq=1, ref=message.exec_id, duplicate=False, flags=())
 

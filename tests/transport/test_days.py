@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from riskd.messages import CalendarSpec
+from riskd.messages import CalendarSpec, Weekday
 from transport.days import Days
 
 NEW_YORK = CalendarSpec(id="XNYS", zone="America/New_York", roll="16:00")
@@ -28,9 +28,9 @@ def instant_ns(text: str) -> int:
 )
 def test_day_begins_when_local_clocks_show_the_roll_time(before: str, at: str, day: str):
     days = Days((NEW_YORK,))
-    assert [told[0] for told in days.begun(instant_ns(before))] == ["XNYS"]  # The day before.
+    assert [told.calendar for told in days.begun(instant_ns(before))] == ["XNYS"]  # The day before.
     assert list(days.begun(instant_ns(before))) == []
-    assert list(days.begun(instant_ns(at))) == [("XNYS", day)]
+    assert [(x.calendar, x.day) for x in days.begun(instant_ns(at))] == [("XNYS", day)]
     assert list(days.begun(instant_ns(at))) == []
 
 
@@ -41,7 +41,8 @@ def test_day_begins_when_local_clocks_show_the_roll_time(before: str, at: str, d
 def test_day_is_told_once_each_in_order_over_a_year_of_hours(zone: str, roll: str):
     days = Days((CalendarSpec(id="C", zone=zone, roll=roll),))
     begun_ns = instant_ns("2026-01-01T12:00:00")
-    told = [day for hour in range(365 * 24) for _, day in days.begun(begun_ns + hour * HOUR_NS)]
+    hours = (begun_ns + hour * HOUR_NS for hour in range(365 * 24))
+    told = [began.day for at_ns in hours for began in days.begun(at_ns)]
     assert told == sorted(set(told))
     assert len(told) in (365, 366)
 
@@ -51,3 +52,25 @@ def test_day_is_not_told_again_when_the_wall_clock_steps_back():
     list(days.begun(instant_ns("2026-07-01T20:30:00")))
     assert list(days.begun(instant_ns("2026-07-01T19:30:00"))) == []
     assert list(days.begun(instant_ns("2026-07-01T20:30:00"))) == []
+
+
+@pytest.mark.parametrize(
+    ("week_begins", "month_begins", "day", "week", "month"),
+    [
+        ("monday", 1, "2026-11-20", "2026-11-16", "2026-11-01"),
+        ("monday", 1, "2026-11-16", "2026-11-16", "2026-11-01"),
+        ("monday", 1, "2026-11-15", "2026-11-09", "2026-11-01"),
+        ("sunday", 1, "2026-11-15", "2026-11-15", "2026-11-01"),
+        ("sunday", 1, "2026-11-14", "2026-11-08", "2026-11-01"),
+        ("monday", 1, "2026-12-01", "2026-11-30", "2026-12-01"),
+        ("monday", 15, "2026-11-15", "2026-11-09", "2026-11-15"),
+        ("monday", 15, "2026-11-14", "2026-11-09", "2026-10-15"),
+        ("monday", 28, "2026-03-01", "2026-02-23", "2026-02-28"),
+        ("monday", 15, "2026-01-01", "2025-12-29", "2025-12-15"),
+    ],
+)
+def test_day_tells_the_week_and_the_month_it_is_in(week_begins, month_begins, day, week, month):
+    begins = Weekday(week_begins)
+    spec = CalendarSpec(id="C", week_begins=begins, month_begins=month_begins)
+    (began,) = Days((spec,)).begun(instant_ns(f"{day}T00:00:00"))
+    assert (began.day, began.week, began.month) == (day, week, month)

@@ -9,7 +9,8 @@ from typing import Any
 
 from engine.account import Account
 from engine.books import Books, Lot
-from engine.core import Core
+from engine.core import Core, Input
+from engine.desk import Answer
 from engine.facts import Stamp
 from engine.money import MONEY_SCALE
 from engine.trades import Trades
@@ -90,6 +91,10 @@ class World:
         # It names no order, and nothing else may be odd about it: not its price, nor its quantity.
         assert isinstance(ack, Ack)
         assert ack.flags == ("unknown_order",)
+
+    def send(self, message: Input) -> Answer:
+        """Send any input and return its answer."""
+        return self.core.apply(message, self._stamp())
 
     def fill_all(self, fills: list[Case]) -> None:
         """Book the fills of a case; its `qty` has no sign, its `commission` is paid."""

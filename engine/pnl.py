@@ -1,0 +1,192 @@
+"""Profit and loss of an account, broken down: by symbol, by strategy, by timeframe.
+
+Lines are in account money, an integer each; the lines of a breakdown sum to the account's own
+line, and that to what its equity changed by beside transfers, to the last unit. Where an exchange
+rate is involved each amount is rounded once, and what rates made of cash, roundings included, is
+`revaluation`, on a line of its own. A strategy's realised P&L is that of its own fills: where one
+closed what another had opened, the line `netted` says what the position realised of it instead.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from engine.account_state import AccountState, PeriodOpening
+from engine.boards import Boards
+from engine.books import Books
+from engine.instruments import Instrument
+from engine.ledger import Position
+from engine.quotes import Quote
+from engine.tags import UNTAGGED
+from engine.valuation import Valuation, unrealized_of
+
+UNTAGGED_LINE, NETTED_LINE, CASH_LINE = "untagged", "netted", "cash"
+PARTS = ("realized", "unrealized", "fees", "funding", "revaluation")
+PERIODS = ("day", "week", "month")
+
+
+class Breakdown(StrEnum):
+    """What the P&L of an account is told by."""
+
+    SYMBOL = "symbol"
+    STRATEGY = "strategy"
+    TIMEFRAME = "timeframe"
+
+
+class Line(Struct):
+    """The parts of a P&L since the account began, and its sum over shorter periods."""
+
+    realized: int = 0
+    unrealized: int = 0
+    fees: int = 0  # Paid is negative.
+    funding: int = 0
+    revaluation: int = 0  # What exchange rates made of cash.
+    day: int | None = 0  # None: not known since the period began.
+    week: int | None = 0
+    month: int | None = 0
+
+    @property
+    def life(self) -> int:
+        """Return the sum of the parts."""
+        return self.realized + self.unrealized + self.fees + self.funding + self.revaluation
+
+    def add(self, other: Line, sign: int = 1) -> None:
+        """Add the parts and the periods of another line, or take them away."""
+        for name in PARTS:
+            setattr(self, name, getattr(self, name) + sign * getattr(other, name))
+        for name in PERIODS:
+            mine, its = getattr(self, name), getattr(other, name)
+            setattr(self, name, None if mine is None or its is None else mine + sign * its)
+
+    def is_nothing(self) -> bool:
+        """Return whether there is nothing to tell."""
+        return not any(getattr(self, name) for name in (*PARTS, *PERIODS))
+
+
+class Profits:
+    """Reads the P&L of one account at the marks and rates of now."""
+
+    __slots__ = ("_boards", "_state", "_valuation", "complete")
+
+    def __init__(self, state: AccountState, boards: Boards, valuation: Valuation) -> None:
+        self._state, self._boards, self._valuation = state, boards, valuation
+        self.complete = valuation.refresh() is None  # Every mark and rate was known.
+
+    def total(self) -> Line:
+        """Return the account's own line."""
+        line = self._sum_of_positions()
+        if self.complete:
+            line.revaluation = self.life_money() - line.life
+        for name in PERIODS:
+            setattr(line, name, self._since(name))
+        return line
+
+    def life_money(self) -> int:
+        """Return equity less what was put in, at the rate of the day it was: all P&L there was."""
+        invested = self._state.invested_money
+        for currency, money in self._state.unrated.items():
+            invested += self._valuation.convert(money, currency) or 0
+        return self._valuation.equity_money - invested
+
+    def lines(self, by: Breakdown) -> dict[str, Line]:
+        """Return a line for each symbol, strategy or timeframe, and those that make up the sum."""
+        found = self._lines(by)
+        for name in PERIODS:
+            opening = self._state.periods[name]
+            opened = getattr(opening, by.value)
+            for key in opened:
+                found.setdefault(key, Line())
+            known = opening.life_money is not None and self.complete
+            for key, line in found.items():
+                setattr(line, name, line.life - opened.get(key, 0) if known else None)
+        cash = found[CASH_LINE] = self.total()
+        for key, line in found.items():
+            if key != CASH_LINE:
+                cash.add(line, -1)
+        return {key: line for key, line in found.items() if not line.is_nothing()}
+
+    def opening(self) -> PeriodOpening:
+        """Return what a period that begins now is measured from; not known where it is not."""
+        if not self.complete:
+            return PeriodOpening(life_money=None)
+        told = {
+            by.value: {key: line.life for key, line in self._lines(by).items() if line.life}
+            for by in Breakdown
+        }
+        return PeriodOpening(life_money=self.life_money(), **told)
+
+    def _since(self, period: str) -> int | None:
+        opened = self._state.periods[period].life_money
+        return None if opened is None or not self.complete else self.life_money() - opened
+
+    def _lines(self, by: Breakdown) -> dict[str, Line]:
+        found: dict[str, Line] = {}
+        for position in self._state.positions.values():
+            whole = self._line(position)
+            if by is Breakdown.SYMBOL:
+                found[position.symbol] = whole
+                continue
+            for key, line in self._tagged(position, whole, by).items():
+                found.setdefault(key, Line()).add(line)
+        return found
+
+    def _tagged(self, position: Position, whole: Line, by: Breakdown) -> dict[str, Line]:
+        if position.tags is None:
+            return {UNTAGGED_LINE: whole}
+        ledgers = position.tags.strategy if by is Breakdown.STRATEGY else position.tags.timeframe
+        found: dict[str, Line] = {}
+        rest = Line()
+        rest.add(whole)
+        for tag, books in ledgers.items():
+            line = self._line_of(books, position)
+            if tag == UNTAGGED:
+                line.funding = whole.funding
+            rest.add(line, -1)
+            found[tag or UNTAGGED_LINE] = line
+        if rest.funding:  # There is no fill without a tag to receive it.
+            found[UNTAGGED_LINE] = Line(funding=rest.funding)
+            rest.funding = 0
+        found[NETTED_LINE] = rest
+        return found
+
+    def _sum_of_positions(self) -> Line:
+        line = Line()
+        for position in self._state.positions.values():
+            line.add(self._line(position))
+        return line
+
+    def _line(self, position: Position) -> Line:
+        line = self._line_of(position.books, position)
+        for currency, money in position.funding.items():
+            line.funding += self._converted(money, currency)
+        return line
+
+    def _line_of(self, books: Books, position: Position) -> Line:
+        instrument = self._boards.instruments[position.symbol]
+        quote, settlement = self._boards.quotes.quotes[position.symbol], instrument.settlement
+        unrealized = _unrealized(books, position, instrument, quote)
+        line = Line(
+            realized=self._converted(books.realized_money, settlement),
+            unrealized=0 if unrealized is None else self._converted(unrealized, settlement),
+            fees=self._converted(books.fees_money, settlement),
+        )
+        for currency, money in books.foreign_fees.items():
+            line.fees += self._converted(money, currency)
+        return line
+
+    def _converted(self, money: int, currency: str) -> int:
+        return self._valuation.convert(money, currency) or 0 if money else 0
+
+
+def _unrealized(
+    books: Books, position: Position, instrument: Instrument, quote: Quote
+) -> int | None:
+    """Return the unrealised P&L of a position, or of one of its tags at the position's own mark."""
+    if books is position.books or books.legs:
+        return unrealized_of(books, instrument, quote)
+    mark = quote.mark_long if position.books.lots >= 0 else quote.mark_short
+    if not books.lots or mark is None:
+        return -books.cost_money
+    return instrument.value_money(books.lots, mark) - books.cost_money
