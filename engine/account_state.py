@@ -49,6 +49,9 @@ class AccountState(Struct):
     funding_ids: dict[str, str] = {}  # With what was received.
     windows: dict[str, Window] = {}
     unbooked: list[Fill] = []  # Fills of symbols that are not known yet.
+    reported_ns: int = 0  # As of when the venue last said what is held.
+    unreconciled: str = ""  # Why what it holds is unknown; empty if it is not.
+    shortfall_money: int = 0  # By how much its balance is below the cash here.
     frozen: str = ""  # Why; empty while it may trade.
     approved_seq: int = 0  # Of the newest approval.
     day: str = ""  # The calendar day that has begun for it.

@@ -19,6 +19,7 @@ from engine.fills import (
 )
 from engine.money import is_amount
 from engine.orders import DUPLICATE, Flags
+from engine.reconcile import apply_position_report, position_report_invalid
 from riskd.messages import (
     Ack,
     Error,
@@ -26,13 +27,14 @@ from riskd.messages import (
     FillBust,
     FillCorrect,
     Funding,
+    PositionReport,
     Severity,
     Transfer,
 )
 
 UNBOOKED_MAX = 1000  # Fills of unknown symbols kept per account until the symbol is added.
 
-Booking = Fill | FillBust | FillCorrect | Transfer | Funding
+Booking = Fill | FillBust | FillCorrect | Transfer | Funding | PositionReport
 
 
 def answer_booking(account: Account, message: Booking, stamp: Stamp, facts: Facts) -> Ack | Error:
@@ -50,6 +52,13 @@ def answer_booking(account: Account, message: Booking, stamp: Stamp, facts: Fact
             return acked(apply_transfer(account, message, facts), message.transfer_id, stamp)
         case Funding():
             return _answer_funding(account, message, stamp)
+        case PositionReport():
+            wrong = position_report_invalid(account, message)
+            if wrong is not None:
+                return malformed(wrong)
+            return acked(
+                apply_position_report(account, message, facts), str(message.as_of_ns), stamp
+            )
         case unrouted:
             assert_never(unrouted)
 

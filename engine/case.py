@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from engine.account_state import Conduct
 from engine.boards import GroupPlan
-from engine.breakers import BreakerBoard, BreakerState, ScopeKey
+from engine.breakers import BreakerBoard, ScopeKey
 from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, RateLimit, ResolvedLimit
 from engine.margin import MarginTerms
 from engine.orders import Order
+from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
 from engine.quotes import Quote, Rate
 from engine.valuation import Valuation
@@ -28,20 +29,6 @@ class Reference(NamedTuple):
     source: str  # touch, last, mark, previous_close, settlement, locked.
     age_ns: int
     age_max_ns: int  # Older is stale.
-
-
-class Slowed(NamedTuple):
-    """A breaker that slows, and the span until it lets the next order pass."""
-
-    state: BreakerState
-    retry_after_ns: int
-
-
-class Overrun(NamedTuple):
-    """A rate limit without room, and the span until there is."""
-
-    limit: ResolvedLimit
-    retry_after_ns: int
 
 
 class Plan:
@@ -122,6 +109,7 @@ class Case:
         "conduct",
         "currency_missing",
         "day_pnl_money",
+        "equity_money",
         "fill_overrun",
         "filled_lots",
         "frozen",
@@ -157,6 +145,7 @@ class Case:
         "symbol_money",
         "told_reference",
         "turnover_money",
+        "unreconciled",
         "unsynced",
         "upper_money",
         "valuation",
@@ -195,10 +184,12 @@ class Case:
     turnover_money: int | None  # Traded today and working, without this order; None: not known.
     currency_missing: Missing | None  # Set by the check of currency exposure.
     frozen: str  # Why the account is frozen; empty if it is not.
+    unreconciled: str  # Why what the venue holds is unknown; empty if it is not.
     unsynced: str  # The gateway that must resynchronise first; empty if it need not.
     valuation: Valuation  # Of the marks of now, where a limit needs it.
     missing: Missing | None  # Why the valuation is not of now.
     day_pnl_money: int
+    equity_money: int  # What limits count with: the venue's balance, if that is lower.
     # What the account would be at its worst with this order, see `place`.
     notional_money: int | None  # Of the order itself, in settlement money; None without a value.
     added_lots: int  # What it would reserve beyond what it reserves already.

@@ -91,16 +91,28 @@ def _shared(position: Position, order: Order) -> dict[tuple[str, str], int]:
     symbol, buying = position.symbol, order.check.side is Side.BUY
     if not position.hedging:
         held = position.books.lots
-        return {(symbol, ""): abs(held)} if held and (held < 0) is buying else {}
+        sure = max(0, abs(held) - unsure_lots(position, buying=buying))
+        return {(symbol, ""): sure} if sure and (held < 0) is buying else {}
     if not order.closes:
         return {}
     longs, shorts = side_lots(position.books)
-    shared = {(symbol, order.check.side.value): shorts if buying else longs}
+    legs = (shorts if buying else longs) - unsure_lots(position, buying=buying)
+    shared = {(symbol, order.check.side.value): max(0, legs)}
     name = order.check.position_id or ""
     leg = position.books.legs.get(name)
     if leg is not None and (leg.lots < 0) is buying:
         shared[symbol, f"{order.check.side} {name}"] = abs(leg.lots)
     return shared
+
+
+def unsure_lots(position: Position, *, buying: bool) -> int:
+    """Return how much less the venue says there is to close."""
+    doubt = position.doubt
+    if doubt is None:
+        return 0
+    if position.hedging:
+        return doubt.closing_buy_lots if buying else doubt.closing_sell_lots
+    return doubt.buy_lots if buying else doubt.sell_lots
 
 
 def _told(account: Account, order: Order, lots: int, stamp: Stamp) -> Certified:

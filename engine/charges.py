@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.case import Case, Overrun, Plan, Slowed
+from engine.case import Case, Plan
 from engine.facts import Stamp
 from engine.limits import RateLimit, ResolvedLimit
+from engine.overruns import Overrun, Slowed
 from engine.throttle import Window, charge_content, content_wait_ns
 
 SECOND_NS = 1_000_000_000

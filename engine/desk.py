@@ -37,6 +37,7 @@ from riskd.messages import (
     Funding,
     OrderRelease,
     OrderReport,
+    PositionReport,
     Rearm,
     Result,
     Scope,
@@ -57,6 +58,7 @@ AddressedMessage = (
     | FillCorrect
     | Transfer
     | Funding
+    | PositionReport
     | OrderRelease
     | AccountUnfreeze
     | SessionRoll
@@ -96,7 +98,7 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             if wrong is not None:
                 return malformed(wrong)
             return acked(apply_report(account, message, stamp, facts), message.report_id, stamp)
-        case Fill() | FillBust() | FillCorrect() | Transfer() | Funding():
+        case Fill() | FillBust() | FillCorrect() | Transfer() | Funding() | PositionReport():
             return answer_booking(account, message, stamp, facts)
         case VerdictVoid():
             _void(account, message.client_order_id, facts)
@@ -200,7 +202,11 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int)
         return acked(("unknown_account",), message.exec_id, stamp)
     if isinstance(message, ActorFailed | VerdictVoid):
         return None
-    request_id = None if isinstance(message, Fill | Transfer | Funding) else message.request_id
+    request_id = (
+        None
+        if isinstance(message, Fill | Transfer | Funding | PositionReport)
+        else message.request_id
+    )
     return Error(code="not_found", text=f"no account {message.account}", request_id=request_id)
 
 

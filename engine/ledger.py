@@ -4,10 +4,31 @@ from __future__ import annotations
 
 from msgspec import Struct, field
 
-from engine.books import BookRules, Books, Execution, apply_execution, copy_of, side_lots
+from engine.books import (
+    BookRules,
+    Books,
+    Execution,
+    apply_execution,
+    apply_plainly,
+    copy_of,
+    side_lots,
+)
 from engine.tags import TagBooks, apply_tagged, copy_of_tags, is_tagged, opened_tags
 
 EXECUTIONS_MAX = 10_000  # Kept per position, so that the venue may still bust or correct them.
+
+
+class Doubt(Struct, frozen=True):
+    """How far the venue's view of a position is from the books, as lots that would close the gap.
+
+    Limits count them like working orders that may fill and may not: the worse of both views.
+    """
+
+    venue_lots: int  # What the venue says is held, signed.
+    buy_lots: int = 0
+    sell_lots: int = 0
+    closing_buy_lots: int = 0  # Hedging: of the buys those that would close short legs.
+    closing_sell_lots: int = 0
 
 
 class Position(Struct):
@@ -24,6 +45,7 @@ class Position(Struct):
     base: Books | None = None  # The books before the first of `executions`; None: as they began.
     tags: TagBooks | None = None  # From the first fill that has a tag.
     base_tags: TagBooks | None = None  # Before the first of `executions`.
+    doubt: Doubt | None = None  # The venue says otherwise; counted in the open lots above.
     funding: dict[str, int] = {}  # Received by currency; paid is negative.
     since: int | None = None  # Version of its quote at the last execution.
 
@@ -40,6 +62,22 @@ class Position(Struct):
         if self.hedging:
             return sum(worst_sides(self))
         return max(abs(self.worst_long_lots()), abs(self.worst_short_lots()))
+
+    def working_lots(self, *, buying: bool) -> int:
+        """Return what working orders of a side could still fill, without what is in doubt."""
+        if buying:
+            return self.open_buy_lots - (self.doubt.buy_lots if self.doubt else 0)
+        return self.open_sell_lots - (self.doubt.sell_lots if self.doubt else 0)
+
+    def set_doubt(self, doubt: Doubt | None) -> None:
+        """Count another doubt, or none, in the place of the one there is."""
+        for counted, sign in ((self.doubt, -1), (doubt, 1)):
+            if counted is not None:
+                self.open_buy_lots += sign * counted.buy_lots
+                self.open_sell_lots += sign * counted.sell_lots
+                self.closing_buy_lots += sign * counted.closing_buy_lots
+                self.closing_sell_lots += sign * counted.closing_sell_lots
+        self.doubt = doubt
 
     def release(self, lots: int, *, buying: bool, closing: bool) -> None:
         """Reserve `lots` less for a working order; a negative number reserves more."""
@@ -82,6 +120,22 @@ def rebuild(position: Position, rules: BookRules) -> None:
         position.tags = opened_tags(position.books) if base is None else copy_of_tags(base)
     for execution in position.executions:
         book(position, execution, rules)
+
+
+def books_as_of(position: Position, rules: BookRules, as_of_ns: int) -> Books:
+    """Return the books without the executions that the venue dates after an instant."""
+    later = [
+        execution
+        for execution in position.executions
+        if not execution.busted and (execution.fill.venue_ns or 0) > as_of_ns
+    ]
+    if not later:
+        return position.books
+    books = copy_of(position.base or Books())
+    for execution in position.executions:
+        if execution not in later:
+            apply_plainly(books, execution, rules)
+    return books
 
 
 def remember(position: Position, execution: Execution, rules: BookRules) -> Execution | None:

@@ -20,15 +20,13 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
 
     Returns whether anything is unusual, so that checks other than the ordinary ones may fail.
     """
-    instrument, boards = plan.instrument, account.boards
-    state = account.state
+    instrument, boards, state = plan.instrument, account.boards, account.state
     case.order, case.plan, case.stamp = order, plan, stamp
     case.now_steady_ns = stamp.steady_ns
     case.breakers, case.valuation = boards.breakers, account.valuation
-    case.frozen = state.frozen
+    case.frozen, case.unreconciled = state.frozen, state.unreconciled
     case.unsynced = boards.sessions.unsynced(stamp.session) if stamp.session else ""
-    case.working, case.is_dearer = state.orders, False
-    case.open_count = len(state.orders)
+    case.working, case.open_count, case.is_dearer = state.orders, len(state.orders), False
     case.own_lots = case.own_money = case.filled_lots = 0
     lots = case.lots = instrument.lots(order.quantity)
     price, stop_price = order.price, order.stop_price
@@ -59,6 +57,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     if plan.needs_valuation:
         case.missing = account.valuation.refresh()
         case.day_pnl_money = account.day_pnl_money()
+        case.equity_money = account.valuation.equity_money - state.shortfall_money
         if case.missing is None and plan.needs_peaks:
             case.peaks_money = account.water.peaks_money()
     case.place(lots or 0)
@@ -85,6 +84,7 @@ def _is_unusual(case: Case) -> bool:
         or not case.breakers.quiet
         or case.frozen != ""
         or case.unsynced != ""
+        or case.unreconciled != ""
         or order.deadline_ns is not None
         or order.reduce_only
         or order.close_position

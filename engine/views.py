@@ -29,6 +29,7 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
     quote = boards.quotes.quotes[position.symbol]
     mark = quote.mark_long if books.lots >= 0 else quote.mark_short
     unrealized = account.unrealized_money(position, quote)
+    doubt = position.doubt
     return PositionUpdate(
         account=account.id,
         symbol=position.symbol,
@@ -40,8 +41,9 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
         unrealized=None if unrealized is None else number_from_money(unrealized),
         fees=number_from_money(books.fees_money),
         currency=instrument.settlement,
-        open_buy_quantity=instrument.quantity(position.open_buy_lots),
-        open_sell_quantity=instrument.quantity(position.open_sell_lots),
+        open_buy_quantity=instrument.quantity(position.working_lots(buying=True)),
+        open_sell_quantity=instrument.quantity(position.working_lots(buying=False)),
+        venue_quantity=None if doubt is None else instrument.quantity(doubt.venue_lots),
         ts_ns=now_ns,
         legs=tuple(_leg(account, position, name) for name in books.legs),
         **_stands(account, position),
@@ -106,7 +108,16 @@ def account_line(account: Account, now_ns: int) -> Shown:
         "positions": sum(1 for held in state.positions.values() if held.books.lots),
         "open_orders": len(state.orders),
         "frozen": state.frozen,
+        "unreconciled": _unreconciled(account),
     }
+
+
+def _unreconciled(account: Account) -> str:
+    """Return what the venue and the books do not agree on, for people; empty if they do."""
+    state = account.state
+    told = [symbol for symbol, position in state.positions.items() if position.doubt is not None]
+    told = ["balance", *told] if state.shortfall_money else told
+    return ", ".join([state.unreconciled, *told] if state.unreconciled else told)
 
 
 def account_view(account: Account, now_ns: int) -> Shown:

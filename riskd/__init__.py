@@ -30,7 +30,7 @@ _PLACES = {
 }
 _MESSAGES = (
     "Ack Certificate Check Fill FillBust FillCorrect Funding Hello Instruction InstructionReport "
-    "OrderReport Tick Ticks Transfer Verdict Welcome"
+    "OrderReport PositionReport Tick Ticks Transfer Verdict Welcome"
 )
 _PLACES |= dict.fromkeys(_MESSAGES.split(), "riskd.messages")
 

@@ -30,6 +30,7 @@ from riskd.messages import (
     OrdersRequest,
     Ping,
     Pong,
+    PositionReport,
     Transfer,
     Verdict,
     WorkingOrders,
@@ -193,6 +194,10 @@ class AsyncRiskClient:
     async def funding(self, funding: Funding) -> Ack:
         """Tell of funding or interest of a position."""
         return await self._told(funding, Ack)
+
+    async def positions(self, report: PositionReport) -> Ack:
+        """Tell what the venue says is held."""
+        return await self._told(report, Ack)
 
     async def ping(self) -> Pong:
         """Return what riskd says of itself."""

@@ -21,6 +21,7 @@ from riskd.messages import (
     OrdersRequest,
     Ping,
     Pong,
+    PositionReport,
     Resync,
     Resynced,
     Transfer,
@@ -118,6 +119,10 @@ class RiskClient:
         """Tell of funding or interest of a position, received (positive) or paid."""
         return self._tell(_message(Funding, funding, fields), Ack)
 
+    def positions(self, report: PositionReport | None = None, /, **fields: Any) -> Ack:
+        """Tell what the venue says is held, or with `failed` that it could not be asked."""
+        return self._tell(_message(PositionReport, report, fields), Ack)
+
     def ping(self) -> Pong:
         """Return what riskd says of itself; raise NoAnswer if it says nothing."""
         return self._tell(Ping(), Pong)
@@ -146,7 +151,18 @@ class RiskClient:
         return answer
 
 
-Asked = TypeVar("Asked", Check, OrderReport, Fill, FillBust, FillCorrect, Funding, Hello, Transfer)
+Asked = TypeVar(
+    "Asked",
+    Check,
+    OrderReport,
+    Fill,
+    FillBust,
+    FillCorrect,
+    Funding,
+    Hello,
+    PositionReport,
+    Transfer,
+)
 
 
 def _message(kind: type[Asked], message: Asked | None, fields: dict[str, Any]) -> Asked:

@@ -239,7 +239,8 @@ CODES: dict[RejectCode, CodeText] = {
     RejectCode.UNRECONCILED: CodeText(
         99,
         "The gateway's or the venue's view of the account may differ from riskd's.",
-        "A gateway sends resync, reports what has ended, then sends resynced.",
+        "A gateway sends resync, reports what has ended, then sends resynced. Where the venue "
+        "could not be asked what is held, it sends a position_report once it could.",
     ),
     RejectCode.OVERLOADED: CodeText(
         99, "riskd has more waiting than it may hold.", "Wait, then send the same order again."

@@ -277,6 +277,7 @@ CHECKS: tuple[CheckRow, ...] = (
     ),
     CheckRow(RejectCode.FX_MISSING, conduct.check_fx_missing, reducing_passes=True),
     CheckRow(RejectCode.UNRECONCILED, state.check_unsynced),
+    CheckRow(RejectCode.UNRECONCILED, state.check_unreconciled, reducing_passes=True),
     CheckRow(RejectCode.DEADLINE, state.check_deadline),
 )
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from engine.case import Case, Overrun, Plan
+from engine.case import Case, Plan
 from engine.findings import exceeded, reject_case
 from engine.money import MONEY_SCALE
 from engine.orders import Order
+from engine.overruns import Overrun
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject, SelfMatch, Side
 

@@ -44,7 +44,7 @@ def check_leverage(case: Case) -> Reject | None:
     """
     if case.symbol_money is None or not case.grows:
         return None  # Refused by the check of what is missing.
-    limit, equity = case.plan.limits["leverage"], case.valuation.equity_money
+    limit, equity = case.plan.limits["leverage"], case.equity_money
     if equity > 0 and case.gross_money * MONEY_SCALE <= limit.money * equity:
         return None
     return exceeded(RejectCode.LEVERAGE, limit, _leverage(case), "at worst")
@@ -59,7 +59,7 @@ def leverage_numbers(case: Case) -> Numbers:
 
 def leverage_fits(case: Case) -> int | None:
     """Return the most lots that pass `check_leverage`."""
-    equity = max(0, case.valuation.equity_money)
+    equity = max(0, case.equity_money)
     return fitting_lots(case, case.plan.limits["leverage"].money * equity // MONEY_SCALE)
 
 
@@ -75,7 +75,7 @@ def check_margin(case: Case) -> Reject | None:
     """
     if case.symbol_money is None or not case.grows:
         return None  # What is missing is refused by the check of it.
-    if case.margin_money <= case.valuation.equity_money:
+    if case.margin_money <= case.equity_money:
         return None
     needed, equity = margin_numbers(case) or (0.0, 0.0)
     found = reject_case(
@@ -90,7 +90,7 @@ def margin_numbers(case: Case) -> Numbers:
     """Return the initial margin of the worst case and the equity."""
     if case.symbol_money is None:
         return None
-    return case.margin_money / MONEY_SCALE, case.valuation.equity_money / MONEY_SCALE
+    return case.margin_money / MONEY_SCALE, case.equity_money / MONEY_SCALE
 
 
 def margin_fits(case: Case) -> int | None:
@@ -98,7 +98,7 @@ def margin_fits(case: Case) -> int | None:
     symbol, terms, rate = case.symbol_money, case.plan.margin_terms, case.account_rate
     if symbol is None or rate is None:
         return None
-    room = case.valuation.equity_money - (case.margin_money - case.symbol_margin_money)
+    room = case.equity_money - (case.margin_money - case.symbol_margin_money)
     if terms.initial_brackets:  # They are in settlement money.
         room = room * rate.denominator // rate.numerator
     size = terms.fitting_money(room)
@@ -118,7 +118,7 @@ def check_buying_power(case: Case) -> Reject | None:
     Formula: holdings and working buys at the mark, + order at the dearer of its price and the mark,
     <= equity; a sell <= what is held
     """
-    if case.symbol_money is None or case.valuation.equity_money >= _owned_money(case):
+    if case.symbol_money is None or case.equity_money >= _owned_money(case):
         return None  # What is missing is refused by the check of it.
     needed, power = buying_power_numbers(case) or (0.0, 0.0)
     text = f"holdings {shown(needed)} > equity {shown(power)} {case.currency}"
@@ -132,12 +132,12 @@ def buying_power_numbers(case: Case) -> Numbers:
     """Return what would be held at worst and the equity that has to pay for it."""
     if case.symbol_money is None:
         return None
-    return _owned_money(case) / MONEY_SCALE, case.valuation.equity_money / MONEY_SCALE
+    return _owned_money(case) / MONEY_SCALE, case.equity_money / MONEY_SCALE
 
 
 def buying_power_fits(case: Case) -> int | None:
     """Return the most lots that pass `check_buying_power`."""
-    return fitting_lots(case, case.valuation.equity_money)
+    return fitting_lots(case, case.equity_money)
 
 
 def check_risk_per_trade(case: Case) -> Reject | None:
@@ -148,7 +148,7 @@ def check_risk_per_trade(case: Case) -> Reject | None:
     risk = _risk_money(case, case.lots or 0)
     if risk is None:
         return None  # No stop to lose to, or refused by the check of what is missing.
-    limit, equity = case.plan.limits["risk_per_trade_pct"], max(0, case.valuation.equity_money)
+    limit, equity = case.plan.limits["risk_per_trade_pct"], max(0, case.equity_money)
     if risk * HUNDRED <= limit.money * equity:
         return None
     value = risk * 100 / equity if equity else inf
@@ -158,10 +158,10 @@ def check_risk_per_trade(case: Case) -> Reject | None:
 def risk_per_trade_numbers(case: Case) -> Numbers:
     """Return what the order risks, in percent of equity, and its limit."""
     risk = _risk_money(case, case.lots or 0)
-    if risk is None or case.valuation.equity_money <= 0:
+    if risk is None or case.equity_money <= 0:
         return None
     limit = case.plan.limits["risk_per_trade_pct"].value
-    return risk * 100 / case.valuation.equity_money, limit
+    return risk * 100 / case.equity_money, limit
 
 
 def risk_per_trade_fits(case: Case) -> int | None:
@@ -169,7 +169,7 @@ def risk_per_trade_fits(case: Case) -> int | None:
     one = _risk_money(case, 1)
     if not one:
         return None
-    equity = max(0, case.valuation.equity_money)
+    equity = max(0, case.equity_money)
     return case.plan.limits["risk_per_trade_pct"].money * equity // (HUNDRED * one)
 
 
@@ -186,14 +186,14 @@ def _risk_money(case: Case, lots: int) -> int | None:
 
 
 def _leverage(case: Case) -> float:
-    equity = case.valuation.equity_money
+    equity = case.equity_money
     return case.gross_money / equity if equity > 0 else inf
 
 
 def _owned_money(case: Case) -> int:
     """Return what holdings and working buys come to; a short is more than any cash can pay."""
     if case.shortest_lots < 0 and not case.buying:
-        return case.valuation.equity_money + case.gross_money + 1
+        return case.equity_money + case.gross_money + 1
     value, reference = case.value_milliticks or 0, case.reference_milliticks or 0
     if value <= reference or not case.buying:
         return case.gross_money

@@ -175,7 +175,7 @@ def concentration_fits(case: Case) -> int | None:
     if part >= whole:
         return None
     others = case.gross_money - case.symbol_money
-    by_equity = case.valuation.equity_money * part // whole
+    by_equity = case.equity_money * part // whole
     by_gross = others * part // (whole - part)
     return fitting_lots(case, max(by_equity, by_gross, _floor_money(case)) + others)
 
@@ -245,10 +245,10 @@ def _share_is_within(case: Case) -> bool:
     symbol = case.symbol_money or 0
     if symbol <= _floor_money(case):
         return True
-    base = max(case.gross_money, case.valuation.equity_money)
+    base = max(case.gross_money, case.equity_money)
     return symbol * 100 * MONEY_SCALE <= case.plan.limits["concentration_pct"].money * base
 
 
 def _share_pct(case: Case) -> float:
-    base = max(case.gross_money, case.valuation.equity_money)
+    base = max(case.gross_money, case.equity_money)
     return (case.symbol_money or 0) * 100 / base if base > 0 else 0.0

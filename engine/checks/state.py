@@ -83,6 +83,16 @@ def check_unsynced(case: Case) -> Reject | None:
     return reject_case(case, RejectCode.UNRECONCILED, text)
 
 
+def check_unreconciled(case: Case) -> Reject | None:
+    """What the venue holds is known: nothing may increase risk while it could not be asked.
+
+    Formula: the newest position_report of the account has not failed
+    """
+    if not case.unreconciled:
+        return None
+    return reject_case(case, RejectCode.UNRECONCILED, case.unreconciled)
+
+
 def check_deadline(case: Case) -> Reject | None:
     """A verdict later than the order's deadline is a denial.
 

@@ -172,6 +172,32 @@ class Funding(Message, frozen=True, kw_only=True, tag="funding"):
     venue_ns: InstantNs | None = None
 
 
+class VenuePosition(Part, frozen=True, kw_only=True):
+    """What the venue says is held of a symbol."""
+
+    symbol: Symbol
+    quantity: float  # Signed: negative is short. Of a hedging account one entry for each side.
+
+
+class PositionReport(Message, frozen=True, kw_only=True, tag="position_report"):
+    """What the venue says an account holds, all of it; answered by one `ack`.
+
+    A symbol that is not named is flat there. Where it differs from the books the symbol is
+    unreconciled: an alert says so and limits use the worse of both views, until a later report
+    agrees. Fills that the venue dates after the report are not held against it. A query that
+    failed is reported as `failed`, never as flat: nothing may increase risk then (UNRECONCILED)
+    until a report comes that did not fail.
+    """
+
+    account: AccountId
+    as_of_ns: InstantNs  # On the venue's clock; a report that is older than the last is ignored.
+    positions: tuple[VenuePosition, ...] = ()  # Everything that is held.
+    balance: float | None = (
+        None  # Cash in the account's currency; off by a cent it is unreconciled.
+    )
+    failed: bool = False  # The venue could not be asked: what it holds is unknown.
+
+
 class Ping(Message, frozen=True, kw_only=True, tag="ping"):
     """Ask whether riskd is alive; answered by `pong`."""
 
@@ -188,6 +214,7 @@ OrdersInput = (
     | FillCorrect
     | Transfer
     | Funding
+    | PositionReport
     | SessionInput
 )
 OrdersRequest = OrdersInput | Resync | Ping

@@ -79,6 +79,12 @@ ORDERS = (
     m.FillCorrect(account="A1", exec_id="x-1", quantity=50.0),
     m.Transfer(account="A1", transfer_id="t-1", amount=25_000.0, currency="USD"),
     m.Funding(account="A1", funding_id="f-1", symbol="AAPL", amount=-1.25, venue_ns=AT_NS),
+    m.PositionReport(
+        account="A1",
+        as_of_ns=AT_NS,
+        positions=(m.VenuePosition(symbol="AAPL", quantity=60.0),),
+        balance=124_998.75,
+    ),
     m.Ping(request_id="r-2"),
 )
 

@@ -28,6 +28,7 @@ from riskd.messages import (
     OrderRule,
     OrderStatus,
     Permissions,
+    PositionReport,
     Reject,
     SelfMatch,
     Side,
@@ -176,6 +177,9 @@ EXAMPLES: dict[str, Example] = {
     "check_fx_missing": Example({}, {"order_notional": 1000}, account={"currency": "CHF"}),
     "check_unsynced": Example(
         {"price": 99.0}, before=(*BEFORE, Hello(gateway="G1")), in_session=True
+    ),
+    "check_unreconciled": Example(
+        {}, before=(PositionReport(account="A1", as_of_ns=WALL_NS, failed=True),)
     ),
     "check_deadline": Example({"deadline_ns": 1}),
 }

@@ -45,6 +45,7 @@ from riskd.messages import (
     OrderRelease,
     OrderType,
     PositionMode,
+    PositionReport,
     Reset,
     Resynced,
     RiskSettings,
@@ -57,6 +58,7 @@ from riskd.messages import (
     Trip,
     Universe,
     Unkill,
+    VenuePosition,
     VerdictVoid,
 )
 from tests.builders import (
@@ -271,6 +273,8 @@ class Inputs:
         if random.random() < 0.6:
             quantity = random.choice([1.0, 4.0, 0.3])
             return FillCorrect(account=account, exec_id=exec_id, quantity=quantity)
+        if random.random() < 0.2:
+            return self._positions(account)
         if random.random() < 0.3:
             return Funding(
                 account=account,
@@ -284,6 +288,22 @@ class Inputs:
             transfer_id=f"t-{random.randint(1, 20)}",
             amount=random.choice([100.0, -50.0, nan]),
             currency=random.choices([None, "EUR", "XAU"], [30, 30, 1])[0],
+        )
+
+    def _positions(self, account: str) -> Input:
+        random = self.random
+        if random.random() < 0.2:
+            return PositionReport(account=account, as_of_ns=self.number, failed=True)
+        held = tuple(
+            VenuePosition(symbol=symbol, quantity=random.choice([1.0, -2.0, 5.0, 0.5, nan]))
+            for symbol in random.sample(SYMBOLS, 3)
+        )
+        balance = random.choice([None, 1000.0])
+        return PositionReport(
+            account=account,
+            as_of_ns=self.number,
+            positions=held[random.randint(0, 2) :],
+            balance=balance,
         )
 
     def _tick(self) -> Input:

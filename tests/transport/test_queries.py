@@ -19,7 +19,13 @@ def test_pnl_query_answers_a_scope_and_refuses_what_is_none():
         ]
         for seq, message in enumerate(inputs, 1):
             live.send(message, Stamp(seq, WALL_NS + seq, STEADY_NS + seq))
-        queries = Queries(live.system, now_ns=lambda: WALL_NS, status=dict, metrics=dict)
+        queries = Queries(
+            live.system,
+            now_ns=lambda: WALL_NS,
+            status=dict,
+            metrics=dict,
+            heard_ns=lambda session: None,
+        )
         answer = queries.answer(Pnl(scope="account:A1", by=PnlBy.STRATEGY, request_id="r"))
         assert isinstance(answer, Result)
         assert answer.request_id == "r"
