@@ -154,6 +154,13 @@ class Account:
         peak = max(self.water.peaks_money()[("day", "week", "max").index(span)], equity)
         return (peak - equity) * 100 / peak if peak > 0 else None
 
+    def due_ns(self) -> int | None:
+        """Return the steady instant at which the account must be woken, None if nothing waits."""
+        state = self.state
+        deadline_ns = next(iter(state.pending.values()), None)  # The oldest is the first.
+        expiry_ns = min(state.expiring.values(), default=None)
+        return min((ns for ns in (deadline_ns, expiry_ns) if ns is not None), default=None)
+
     def root_id(self, client_order_id: str) -> str:
         """Return the first id of an order's chain of changes: the one it is kept under."""
         return self.state.aliases.get(client_order_id, client_order_id)
@@ -169,6 +176,7 @@ class Account:
     def remember(self, client_order_id: str, order: Order) -> None:
         """Keep an ended order, and forget the oldest beyond the horizon."""
         self.state.pending.pop(client_order_id, None)
+        self.state.expiring.pop(client_order_id, None)
         self.state.certified.pop(client_order_id, None)
         finished = self.state.finished
         finished[client_order_id] = order

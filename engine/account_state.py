@@ -39,6 +39,7 @@ class AccountState(Struct):
     positions: dict[str, Position] = {}
     orders: dict[str, Order] = {}  # Working, oldest first.
     pending: dict[str, int] = {}  # Working without news: their deadlines (steady), oldest first.
+    expiring: dict[str, int] = {}  # Working and good till a date: when that is (steady).
     certified: dict[str, int] = {}  # Lots of working orders that are sure to reduce.
     finished: dict[str, Order] = {}  # Ended, in the order in which they ended.
     expired: dict[str, None] = {}  # Ids of ended orders whose verdicts are forgotten.

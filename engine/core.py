@@ -172,9 +172,9 @@ class Core:
         self._recount(self.stamp, facts)
         self._settle(facts, self.stamp)
         for account in self.accounts.values():
-            for until_ns in account.state.pending.values():
-                self.timers.ask(account.id, until_ns)
-                break
+            due_ns = account.due_ns()
+            if due_ns is not None:
+                self.timers.ask(account.id, due_ns)
 
     def _route(self, message: Input, stamp: Stamp, by: str, facts: Facts) -> Answer:
         if isinstance(message, Check):  # The common case, before the long match.

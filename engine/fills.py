@@ -203,7 +203,8 @@ def _release_filled(account: Account, fill: Fill, execution: Execution, facts: F
         flags = (("late_fill",) if late else ()) + (("over_fill",) if over else ())
         _odd_fill(account, fill, flags, facts)
         return flags
-    account.state.pending.pop(root, None)
+    if not order.is_brief():
+        account.state.pending.pop(root, None)
     account.set_leaves(order, order.reachable_lots())
     if order.leaves_lots == 0:
         account.end(root, OrderState.FILLED)

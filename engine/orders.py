@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from riskd.contract.order_hash import BODY_FIELDS
-from riskd.messages import Amend, Check, Verdict
+from riskd.messages import Amend, Check, TimeInForce, Verdict
 
 Flags = tuple[str, ...]  # What is odd about a fact, as its ack says it.
 DUPLICATE = "duplicate"
@@ -58,6 +58,10 @@ class Order(Struct):
     report_ids: list[str] = []
     amends: list[PendingAmend] = []  # In flight, oldest first.
     session: int = 0  # Of the gateway that sent it; 0: of none.
+
+    def is_brief(self) -> bool:
+        """Return whether its end must follow at once: no other news of it is enough."""
+        return self.check.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)
 
     def most_lots(self) -> int:
         """Return the most that may be filled in all, whatever of its changes the venue takes."""

@@ -26,6 +26,7 @@ from riskd.messages import (
     ReferencePrice,
     Reject,
     Scope,
+    TimeInForce,
     Verdict,
 )
 
@@ -61,7 +62,7 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
         found = reject(RejectCode.UNKNOWN_SYMBOL, text, Scope.SYMBOL, order.symbol)
         return _deny(account, order, stamp, (found,), None)
     case = account.case
-    invalid = value_invalid(order, plan.instrument)
+    invalid = value_invalid(order, plan.instrument) or _past(order, stamp)
     if invalid is not None:
         found = reject(RejectCode.VALUE_INVALID, invalid, Scope.ACCOUNT, order.account)
         return _deny(account, order, stamp, (found,), None)
@@ -144,14 +145,30 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
     state.approved_seq = stamp.seq
     if certified:
         certify(account, order.client_order_id, certified)
+    _await_news(account, record, stamp, facts)
+    state.orders[order.client_order_id] = record
+    account.reserve(record, case)
+    return verdict
+
+
+def _await_news(account: Account, record: Order, stamp: Stamp, facts: Facts) -> None:
+    """Note by when an order must be reported on, and until when it is good."""
+    order, state, until_ns = record.check, account.state, record.until_steady_ns
     if not state.pending:
         facts.append(WakeAt(order.account, until_ns))
     else:  # Deadlines stay in order, also after a configuration that shortened them.
         until_ns = max(until_ns, next(reversed(state.pending.values())))
     state.pending[order.client_order_id] = until_ns
-    state.orders[order.client_order_id] = record
-    account.reserve(record, case)
-    return verdict
+    if order.expire_ns is not None:
+        expiry_ns = stamp.steady_ns + order.expire_ns - stamp.recv_ns
+        state.expiring[order.client_order_id] = expiry_ns
+        facts.append(WakeAt(order.account, expiry_ns))
+
+
+def _past(order: Check, stamp: Stamp) -> str | None:
+    if order.expire_ns is None or order.expire_ns > stamp.recv_ns:
+        return None
+    return f"expire_ns {order.expire_ns} is past"
 
 
 def _deny(
@@ -215,8 +232,12 @@ def _repeated(account: Account, known: Order, order: Check, stamp: Stamp) -> Ver
 
 
 def malformed(order: Check) -> tuple[Reject, ...]:
-    """Return why an order contradicts itself: prices that its type needs, or has not."""
+    """Return why an order contradicts itself: what its type or its life needs, or has not."""
     price, stop = _ORDER_PRICES[order.order_type]
+    dated = order.time_in_force is TimeInForce.GTD
+    if (order.expire_ns is not None) is not dated:
+        text = f"a {order.time_in_force} order {'needs' if dated else 'has no'} expire_ns"
+        return (reject(RejectCode.MALFORMED, text, Scope.ACCOUNT, order.account),)
     if (order.price is not None) is price and (order.stop_price is not None) is stop:
         return ()
     for name, needed in (("price", price), ("stop_price", stop)):

@@ -48,7 +48,8 @@ def apply_report(account: Account, report: OrderReport, stamp: Stamp, facts: Fac
     order.report_ids.append(report.report_id)
     if len(order.report_ids) > REPORT_IDS_MAX:
         order.report_ids.pop(0)
-    state.pending.pop(root, None)
+    if not order.is_brief():
+        state.pending.pop(root, None)
     ending = _ENDINGS.get(report.status)
     if ending is not None:
         account.end(root, ending)
@@ -63,17 +64,31 @@ def apply_report(account: Account, report: OrderReport, stamp: Stamp, facts: Fac
 
 
 def apply_wake(account: Account, stamp: Stamp, facts: Facts) -> None:
-    """Mark reservations without news past their deadline as suspect: still counted, and said."""
+    """Expire what was good till now; mark what has no news past its deadline as suspect.
+
+    What expired is released: a fill that comes all the same is late. What is suspect is still
+    counted, and said.
+    """
+    state = account.state
+    for client_order_id, expiry_ns in list(state.expiring.items()):
+        if expiry_ns <= stamp.steady_ns:
+            account.end(client_order_id, OrderState.EXPIRED)
+    _suspect(account, stamp, facts)
+    due_ns = account.due_ns()
+    if due_ns is not None:
+        facts.append(WakeAt(account.id, due_ns))
+
+
+def _suspect(account: Account, stamp: Stamp, facts: Facts) -> None:
     state = account.state
     while state.pending:
         client_order_id, until_ns = next(iter(state.pending.items()))
         if until_ns > stamp.steady_ns:
-            facts.append(WakeAt(account.id, until_ns))
             return
         del state.pending[client_order_id]
         order = state.orders[client_order_id]
         order.state = OrderState.SUSPECT
-        text = f"order {client_order_id} was approved and nobody has reported on it since"
+        text = f"order {client_order_id} was approved and nobody has said since how it stands"
         facts.append(
             Raised(
                 Severity.HIGH,

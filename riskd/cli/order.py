@@ -43,6 +43,7 @@ class OrderOptions:
     stop_price: Annotated[float | None, Parameter(help="Trigger of a stop order.")] = None
     order_type: Annotated[OrderType | None, Parameter(name="--type", help="By the prices.")] = None
     time_in_force: Annotated[TimeInForce, Parameter(help="How long it lives.")] = TimeInForce.DAY
+    expire_ns: Annotated[int | None, Parameter(help="When a gtd order ends, UTC.")] = None
     strategy: Annotated[str, Parameter(help="Strategy that sends it.")] = ""
     reduce_only: Annotated[bool, Parameter(negative="")] = False
     id: Annotated[str | None, Parameter(help="client_order_id; made if absent.")] = None
@@ -59,6 +60,7 @@ class OrderOptions:
             price=self.price,
             stop_price=self.stop_price,
             time_in_force=self.time_in_force,
+            expire_ns=self.expire_ns,
             strategy=self.strategy,
             reduce_only=self.reduce_only,
             dry_run=dry_run,

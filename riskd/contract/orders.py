@@ -46,6 +46,7 @@ class Check(Message, frozen=True, kw_only=True, tag="check"):
     price: float | None = None  # Needed by limit and stop_limit, absent for market and stop.
     stop_price: float | None = None  # Needed by stop and stop_limit.
     time_in_force: TimeInForce = TimeInForce.DAY
+    expire_ns: InstantNs | None = None  # Needed by gtd alone: riskd releases it then.
     strategy: Name = ""
     timeframe: Name = ""
     trader: Name = ""

@@ -54,6 +54,7 @@ from riskd.messages import (
     SessionRoll,
     Tick,
     Ticks,
+    TimeInForce,
     Transfer,
     Trip,
     Universe,
@@ -211,6 +212,9 @@ class Inputs:
         )
         if random.random() < 0.2:
             order = replace(order, order_type=OrderType.MARKET, price=None)
+        if random.random() < 0.1:
+            expire_ns = WALL_NS + STEADY_NS + random.randint(0, 60) * SECOND
+            order = replace(order, time_in_force=TimeInForce.GTD, expire_ns=expire_ns)
         self.orders.append(order)
         return order
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from riskd.messages import (
     DayBegan,
     FillBust,
@@ -11,7 +13,7 @@ from riskd.messages import (
     Tick,
     TimeInForce,
 )
-from tests.builders import MONEY, StampedCore, a_core, a_fill, an_account, an_order
+from tests.builders import MONEY, SECOND, StampedCore, a_core, a_fill, an_account, an_order
 
 ACCOUNTS = (an_account("A1", calendar="XNYS"), an_account("A2", calendar="UTC"))
 
@@ -44,7 +46,9 @@ def test_e50_day_restarts_at_the_mark_of_the_roll_and_positions_are_carried():
 def test_e50_day_orders_expire_and_all_others_are_carried():
     house = a_house()
     for order_id, life in (("d", "day"), ("g", "gtc"), ("t", "gtd")):
-        house.send(an_order(order_id, quantity=3, time_in_force=TimeInForce(life)))
+        until_ns = house.stamp.recv_ns + SECOND if life == "gtd" else None
+        told: dict[str, Any] = {"time_in_force": TimeInForce(life), "expire_ns": until_ns}
+        house.send(an_order(order_id, quantity=3, **told))
     begin(house)
     assert list(house.account().orders) == ["g", "t"]
     assert house.account().finished["d"].state == "expired"

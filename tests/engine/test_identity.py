@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from riskd.messages import Kill, LimitsSpec, OrderType, Side, Tick, TimeInForce, Unkill
-from tests.builders import SECOND, a_core, a_fill, a_report, an_order, codes_of
+from tests.builders import SECOND, WALL_NS, a_core, a_fill, a_report, an_order, codes_of
 
 
 def test_e01_retry_of_an_approved_order_returns_the_first_verdict_and_reserves_nothing_more():
@@ -65,6 +65,7 @@ CHANGES = {
     "price": 99.0,
     "stop_price": 98.0,
     "time_in_force": TimeInForce.IOC,
+    "expire_ns": WALL_NS,
     "strategy": "s",
     "timeframe": "1m",
     "trader": "t",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from engine.core import Core
+from engine.digest import decode_state, encode_state
 from engine.orders import OrderState
 from riskd.messages import (
     ActorFailed,
@@ -360,3 +363,68 @@ def test_reservations_repeated_report_changes_nothing():
     assert leaves(house) == (7, 0)
     assert house.send(replace(report, report_id="r-3")).flags == ()
     assert leaves(house) == (4, 0)
+
+
+def a_dated_order(house: StampedCore, order_id: str = "o-1", after_ns: int = 10 * SECOND, **fields):
+    told: dict[str, Any] = {"time_in_force": TimeInForce.GTD}
+    told["expire_ns"] = house.stamp.recv_ns + after_ns
+    return an_order(order_id, **(told | fields))
+
+
+def test_order_good_till_a_date_is_released_then_and_a_fill_after_it_is_late():
+    house = a_core()
+    house.send(a_dated_order(house, "o-1", 10 * SECOND, quantity=5))
+    house.send(a_dated_order(house, "o-2", 5 * SECOND, quantity=3))
+    house.send(a_report("o-1", "accepted"))
+    house.elapse(5 * SECOND)
+    assert leaves(house) == (5, 0)
+    assert house.account().finished["o-2"].state == "expired"
+    house.elapse(4 * SECOND)
+    assert leaves(house) == (5, 0)
+    house.elapse(2 * SECOND)
+    assert leaves(house) == (0, 0)
+    late = house.send(a_fill(quantity=2, client_order_id="o-1"))
+    assert late.flags == ("late_fill",)
+    assert house.position().books.lots == 2
+
+
+def test_order_good_till_a_date_waits_for_it_after_a_restart():
+    house = a_core()
+    house.send(a_dated_order(house, quantity=5))
+    house.send(a_report("o-1", "accepted"))
+    restored = Core()
+    restored.restore(decode_state(encode_state(house.core.state())))
+    assert restored.due_ns() == house.core.due_ns()
+    again = StampedCore(restored)
+    again.stamp = house.stamp
+    again.elapse(11 * SECOND)
+    assert leaves(again) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"expire_ns": None}, "MALFORMED"),
+        ({"time_in_force": TimeInForce.DAY}, "MALFORMED"),
+        ({"expire_ns": 1}, "VALUE_INVALID"),
+    ],
+)
+def test_order_good_till_a_date_needs_one_that_is_to_come(fields, code):
+    house = a_core()
+    assert codes_of(house.send(a_dated_order(house, **fields))) == [code]
+    assert leaves(house) == (0, 0)
+
+
+@pytest.mark.parametrize("life", ["ioc", "fok"])
+def test_e23_immediate_order_without_an_end_is_suspect_though_it_was_accepted(life):
+    house = a_core()
+    house.send(an_order("o-1", quantity=5, time_in_force=TimeInForce(life)))
+    house.send(an_order("o-2", quantity=5))
+    house.send_all(a_report("o-1", "accepted"), a_report("o-2", "accepted"))
+    house.send(a_fill(quantity=2, client_order_id="o-1"))
+    house.elapse(31 * SECOND)
+    states = {key: order.state for key, order in house.account().orders.items()}
+    assert states == {"o-1": "suspect", "o-2": "accepted"}
+    assert leaves(house) == (8, 0)
+    house.send(a_report("o-1", "expired", "r-2"))
+    assert leaves(house) == (5, 0)

@@ -23,9 +23,19 @@ from riskd.messages import (
     SessionLost,
     Severity,
     Side,
+    TimeInForce,
     Welcome,
 )
-from tests.builders import SECOND, StampedCore, a_core, a_fill, a_report, an_order, codes_of
+from tests.builders import (
+    SECOND,
+    WALL_NS,
+    StampedCore,
+    a_core,
+    a_fill,
+    a_report,
+    an_order,
+    codes_of,
+)
 
 
 def opened(
@@ -167,7 +177,9 @@ def test_e69_policy_of_the_order_decides_before_that_of_its_session(
     house = a_core()
     lost = executing(house, cancel_on_disconnect=flag)
     executing(house, "G2")
-    order = an_order("o-1", time_in_force=time_in_force, cancel_on_disconnect=own)
+    until_ns = 2 * WALL_NS if time_in_force == "gtd" else None
+    told: dict[str, Any] = {"time_in_force": TimeInForce(time_in_force), "expire_ns": until_ns}
+    order = an_order("o-1", cancel_on_disconnect=own, **told)
     house.send(order, session=lost)
     lose(house, lost)
     assert states(house) == {"o-1": "cancel_pending" if cancelled else "pending"}
