@@ -116,6 +116,9 @@ class Instrument:
 
     def fill_value_money(self, lots: int, price: float) -> int:
         """Return the signed value of filled `lots` at any finite price, half-even to the unit."""
+        on_tick = None if self.inverse else self.milliticks_on_tick(price)
+        if on_tick is not None:  # As nearly every fill is: whole ticks need no fractions.
+            return lots * (on_tick // MILLI) * self.tick_value_money
         exact = exact_fraction(price)
         ticks = exact / Fraction(self.tick_numerator, self.tick_denominator)
         if self.inverse:

@@ -142,6 +142,17 @@ def test_fill_value_money_is_exact_at_any_price_of_the_wire(spec, lots, price):
 
 
 @PROPERTY
+@given(spec=SPECS, lots=st.integers(-10_000, 10_000), ticks=st.integers(1, 10**13))
+def test_fill_value_money_is_exact_on_the_tick(spec, lots, ticks):
+    instrument = Instrument(spec, 5000)
+    price = float(ticks * Fraction(spec.tick_size))
+    size = lots * Fraction(spec.lot_size) * Fraction(spec.multiplier)
+    told = Fraction(Decimal(repr(price)))
+    exact = -size / told if instrument.inverse else size * told
+    assert instrument.fill_value_money(lots, price) == round(exact * MONEY)
+
+
+@PROPERTY
 @given(spec=SPECS, price=st.floats(0.01, 1e6))
 def test_milliticks_are_the_nearest_thousandth_of_a_tick(spec, price):
     instrument = Instrument(spec, 5000)
