@@ -110,8 +110,10 @@ def score_of(found: Excursion, live: float | None) -> float:
 
 def ranks_of(scores: dict[str, float]) -> dict[str, int]:
     """Return the rank of each key, 1 for the highest score; equal scores share the better rank."""
-    ordered = sorted(scores.values(), reverse=True)
-    return {key: ordered.index(score) + 1 for key, score in scores.items()}
+    first: dict[float, int] = {}
+    for rank, score in enumerate(sorted(scores.values(), reverse=True), 1):
+        first.setdefault(score, rank)
+    return {key: first[score] for key, score in scores.items()}
 
 
 def _is_between(stop: float | None, mark: float | None, target: float | None) -> bool:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from engine.advice import advice_view, size_view
 from engine.portfolio import accounts_in, concentration_view, correlation_view
+from engine.standing import ranks_of
 from engine.trade_views import statistics_view, trades_view
 from engine.views import positions_view
 from riskd.messages import (
@@ -443,3 +444,7 @@ def test_daily_returns_are_kept_without_transfers():
     assert shown["days"] == 2
     assert shown["max_drawdown"] == pytest.approx(0.01)
     assert shown["sharpe"] == pytest.approx(0.0)
+
+
+def test_equal_scores_share_the_better_rank():
+    assert ranks_of({"a": 50.0, "b": 75.0, "c": 50.0, "d": 0.0}) == {"a": 2, "b": 1, "c": 2, "d": 4}
