@@ -15,6 +15,7 @@ from typing import NoReturn, Self
 from zlib import crc32
 
 from transport.data_directory import DataDirectory, make_directory
+from transport.journal_extent import note_extent
 from transport.journal_format import (
     ALIGN_BYTES,
     CRC,
@@ -91,18 +92,17 @@ class Journal:
         self._on_synced, self._on_failure = on_synced, on_failure
         self._identity = next_identity(recovered, settings.segment_bytes, settings.schema)
         self._seed = journal_seed(self._identity.journal_id)
-        segment = make_segment(directory, self._identity)
+        segment = self._make_segment(self._identity.number)
         end = ChainEnd(HEADER_BYTES, SEQ_FIRST, self._seed) if recovered is None else recovered.end
         self._last_seq = self._synced_seq = end.next_seq - 1
         self._previous_crc = end.previous_crc
         self._raw_bytes_max = settings.segment_bytes - HEADER_BYTES - RECORD_BYTES
         self._raw_bytes_max = min(self._raw_bytes_max, RAW_BYTES_MAX)
-        self._segment, self._memory = segment, segment.memory
-        self._position, self._segment_end = 0, 0
+        self._segment_end = 0
         self._in_reserve = False  # Then every append is judged before it is taken.
         self._enter(segment)
         self._rolled: list[tuple[Segment, int]] = []
-        self._spares = Spares(self._make_spare, self._identity.number + 1)
+        self._spares = Spares(self._make_segment, self._identity.number + 1)
         self._segments_changed, self._sync_lock = threading.Lock(), threading.RLock()
         self._signals: SimpleQueue[None] = SimpleQueue()
         self._signaled = self._closing = False
@@ -192,10 +192,7 @@ class Journal:
             self._signal()
 
     def replay(self, from_seq: int = 1, *, after_crc: int | None = None) -> Iterator[JournalRecord]:
-        """Yield the records from `from_seq` to the newest. Raises JournalDamaged at a break.
-
-        With `after_crc` the first of them has to name this crc of the record before it.
-        """
+        """Yield records to the newest; `after_crc` is what the first must name. JournalDamaged."""
         segments = list_segments(self.directory, self._settings.schema)
         return replay_segments(segments, from_seq, self._last_seq, after_crc=after_crc)
 
@@ -291,8 +288,10 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is acknowledged again.
             self._fail(error)
 
-    def _make_spare(self, number: int) -> Segment:
-        return make_segment(self.directory, self._identity._replace(number=number))
+    def _make_segment(self, number: int) -> Segment:
+        segment = make_segment(self.directory, self._identity._replace(number=number))
+        note_extent(self.directory, number)
+        return segment
 
     def _wait_for_work(self) -> bool:
         """Wait for a signal or the interval; return False to make a spare first, or to end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from transport.data_directory import sync_directory
+from transport.journal_extent import note_extent, read_extent
 from transport.journal_format import (
     HEADER_BYTES,
     OPENING,
@@ -128,7 +129,9 @@ def recover(directory: Path, schema: bytes) -> Recovered | None:
     was opened. Where it breaks, whatever follows is asked: if a whole record says that something at
     or beyond the break had been synced, JournalDamaged is raised; else it is a torn tail.
     """
+    extent = read_extent(directory)  # First: a running journal may make one more meanwhile.
     segments = list_segments(directory, schema)
+    _require_extent(directory, segments, extent)
     if not segments:
         return None
     seed = journal_seed(segments[0].identity.journal_id)
@@ -148,6 +151,17 @@ def recover(directory: Path, schema: bytes) -> Recovered | None:
             return _judge_tail(segments, index, end, last_record)
         end = end._replace(offset=HEADER_BYTES)
         index += 1
+
+
+def _require_extent(directory: Path, segments: Sequence[SegmentFile], extent: int) -> None:
+    newest = segments[-1].identity.number if segments else 0
+    if newest < extent:
+        raise JournalDamaged(
+            f"this segment is missing: segments up to number {extent} had been made",
+            file=str(segment_path(directory, newest + 1)),
+            offset=0,
+            seq=0,
+        )
 
 
 def _walk_from(segments: Sequence[SegmentFile]) -> int:
@@ -280,6 +294,8 @@ def settle(directory: Path, recovered: Recovered) -> Recovered:
     # A segment that never got a record gives way to the fresh one, so that restarts do not add up.
     if segments and recovered.end.offset == HEADER_BYTES and not recovered.report.bytes_cut:
         leftover.insert(0, segments.pop())
+    if leftover:  # Before they go, so that the note never names what is not there.
+        note_extent(directory, segments[-1].identity.number if segments else 0)
     set_aside = [name for file in leftover if (name := _put_aside(directory, file)) is not None]
     sync_directory(directory)
     report = recovered.report._replace(set_aside=tuple(set_aside))

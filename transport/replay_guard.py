@@ -12,9 +12,11 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from zlib import crc32
 
 from transport.aside import AsideError, run_aside
 from transport.data_directory import FILE_MODE, sync_directory
+from transport.journal_format import JournalError
 from transport.journal_segment import MAKING_SUFFIX
 
 PROGRESS_NAME = "replaying"
@@ -69,6 +71,7 @@ class ReplayGuard:
         path = self._directory / SKIPPED_NAME
         making = path.with_suffix(MAKING_SUFFIX)
         lines = "".join(f"{seq} {' '.join(why.split())}\n" for seq, why in self.skipped.items())
+        lines = f"{crc32(lines.encode()):08x}\n{lines}"
         with making.open("w") as file:
             os.fchmod(file.fileno(), FILE_MODE)
             file.write(lines)
@@ -79,9 +82,19 @@ class ReplayGuard:
 
 
 def read_skipped(directory: Path) -> dict[int, str]:
-    """Return the records that are left out of every replay of a journal, with the reasons."""
+    """Return the records that are left out of every replay of a journal, with the reasons.
+
+    Raises JournalError when the list is damaged: a replay by another list is another state.
+    """
+    path = directory / SKIPPED_NAME
     try:
-        text = (directory / SKIPPED_NAME).read_text()
+        crc, _, lines = path.read_bytes().partition(b"\n")
     except FileNotFoundError:
         return {}
-    return {int(seq): why for seq, _, why in (line.partition(" ") for line in text.splitlines())}
+    if crc != f"{crc32(lines):08x}".encode():
+        raise JournalError(
+            f"{path} is damaged: it lists the records that every replay leaves out. Restore it "
+            "from a copy, or remove it to have them found again"
+        )
+    parts = (line.partition(" ") for line in lines.decode().splitlines())
+    return {int(seq): why for seq, _, why in parts}

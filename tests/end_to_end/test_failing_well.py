@@ -22,7 +22,7 @@ SETTINGS = {
     "RISKD_JOURNAL__SEGMENT_BYTES": str(SEGMENT_BYTES),
     "RISKD_SNAPSHOT__EVERY_S": "0",
 }
-TMPFS_BYTES = 7 * SEGMENT_BYTES  # Of which a riskd that starts needs three segments.
+TMPFS_BYTES = 40 * SEGMENT_BYTES  # With room for a snapshot or two once the filler is gone.
 FILE_BYTES_MAX = SEGMENT_BYTES // 2  # More than its output, less than a segment.
 POISON = """
 import os
@@ -31,10 +31,10 @@ import engine.market
 
 whole = engine.market.apply_market
 
-def poisoned(board, message, *rest):
+def poisoned(board, message, *rest, **named):
     if getattr(message, "bid", None) == 13.13:
         os.abort()
-    return whole(board, message, *rest)
+    return whole(board, message, *rest, **named)
 
 engine.market.apply_market = engine.core.apply_market = poisoned
 import actors.market_data

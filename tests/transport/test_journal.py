@@ -102,7 +102,7 @@ def test_reopen_many_times_keeps_one_chain_and_leaves_no_empty_segments(tmp_path
         with Journal.open(directory, SMALL) as journal:
             assert [record.seq for record in journal.replay()] == list(range(1, 11))
             wait_until((tmp_path / "journal" / "0000000008.journal").exists)
-    names = sorted(path.name for path in (tmp_path / "journal").iterdir())
+    names = sorted(path.name for path in (tmp_path / "journal").glob("*.journal"))
     assert names == [f"{number:010d}.journal" for number in range(1, 9)]  # 5, current, 2 spare.
 
 

@@ -244,5 +244,18 @@ def test_segments_swapped_copied_missing_or_foreign_are_refused(tmp_path):
         assert [record.seq for record in journal.replay(20)] == list(range(20, 51))
 
 
+def test_newest_segments_that_are_gone_are_missed(tmp_path):
+    """Nothing in what is left speaks of them: the note of how many were made does."""
+    image = write_image(tmp_path, 50, raw_bytes=150)  # Segments of 19, 19, 12, and two spares.
+    names = sorted(image)
+    for kept in range(len(names)):
+        held = {name: image[name] for name in names[:kept]}
+        extent = (tmp_path / "journal" / "extent").read_bytes()
+        directory = restore(tmp_path, held)
+        (directory / "extent").write_bytes(extent)
+        with pytest.raises(JournalDamaged, match=rf"{names[kept]}.*missing.*number {len(names)}"):
+            recover(directory, SCHEMA)
+
+
 def test_recover_of_an_empty_directory_finds_no_journal(tmp_path):
     assert recover(tmp_path, SCHEMA) is None

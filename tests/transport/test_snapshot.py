@@ -12,6 +12,7 @@ from tests.engine.random_inputs import Inputs
 from tests.transport.kept import COUNT, SMALL, Kept
 from transport.data_directory import DataDirectory
 from transport.journal import Journal, JournalDamaged
+from transport.journal_extent import EXTENT_NAME
 from transport.journal_retention import trim_journal
 from transport.process_replay import Replay, recover_books
 from transport.snapshot import (
@@ -143,6 +144,7 @@ def test_journal_that_ends_before_a_snapshot_is_refused(tmp_path):
             held = {path: path.read_bytes() for path in unused}
             for path in unused:
                 path.unlink()  # Never written to: they would only show that a file is missing.
+            (kept.journal.directory / EXTENT_NAME).unlink(missing_ok=True)
             with pytest.raises(JournalDamaged, match=f"seq {kept.written[0]} had been synced"):
                 Journal.open(directory, SMALL)
             for path, blob in (image | held).items():
