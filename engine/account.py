@@ -43,6 +43,7 @@ class Account:
         "currency",
         "hedging",
         "membership",
+        "parts",
         "state",
         "valuation",
         "water",
@@ -62,6 +63,7 @@ class Account:
         self._moved = False  # Since the book was told: money, positions, transfers, the day.
         self._transferred: list[tuple[str, int]] = []
         self._began = ""
+        self.parts: list[str] = []  # Of a state that is being put in place.
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._plans_version = -1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import Struct, field
 
 from engine.high_water import HighWaterState
@@ -84,3 +85,7 @@ def opened_state(spec: AccountSpec) -> AccountState:
         invested_money=balance,
         periods={name: PeriodOpening() for name in ("day", "week", "month")},
     )
+
+
+decode_account = msgspec.json.Decoder(AccountState).decode  # Of what `encode_account` gave.
+encode_account = msgspec.json.Encoder().encode

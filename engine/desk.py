@@ -18,9 +18,11 @@ from engine.findings import reject
 from engine.lookup import is_finite
 from engine.orders import Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied
+from engine.rebuilt import take_part
 from engine.reports import apply_release, apply_report, apply_wake, report_invalid
 from riskd.codes import RejectCode
 from riskd.messages import (
+    AccountRebuilt,
     AccountUnfreeze,
     Ack,
     ActorFailed,
@@ -65,6 +67,7 @@ AddressedMessage = (
     | Rearm
     | VerdictVoid
     | ActorFailed
+    | AccountRebuilt
 )
 AccountMessage = AddressedMessage | Elapse | DayBegan | Recount | SessionEnded | Distrusted
 Answer = Verdict | BasketVerdict | Ack | Error | Result | Welcome | None
@@ -100,6 +103,9 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             return acked(apply_report(account, message, stamp, facts), message.report_id, stamp)
         case Fill() | FillBust() | FillCorrect() | Transfer() | Funding() | PositionReport():
             return answer_booking(account, message, stamp, facts)
+        case AccountRebuilt():
+            take_part(account, message, facts)
+            return None
         case VerdictVoid():
             _void(account, message.client_order_id, facts)
             return None
@@ -200,7 +206,7 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int)
         return acked(("unknown_account",), message.report_id, stamp)
     if isinstance(message, FillBust | FillCorrect):
         return acked(("unknown_account",), message.exec_id, stamp)
-    if isinstance(message, ActorFailed | VerdictVoid):
+    if isinstance(message, ActorFailed | VerdictVoid | AccountRebuilt):
         return None
     request_id = (
         None

@@ -13,6 +13,7 @@ from engine.account import Account
 from engine.boards import Boards
 from engine.book import LineKey
 from engine.facts import Facts, Moved, Stamp
+from engine.high_water import HighWater
 from engine.instruments import MILLI, Instrument
 from engine.ledger import Position
 from engine.valuation import unrealized_of
@@ -27,6 +28,7 @@ class Watch:
         self._boards = boards
         self._accounts = accounts
         self._owners: dict[int, Account] = {}  # By row.
+        self._waters: dict[str, HighWater] = {}  # By account: a rebuilt one gets another row.
         self._held: dict[int, dict[str, Holding]] = {}  # What rows hold in the book.
 
     def take(self, moved: Moved, stamp: Stamp, facts: Facts) -> None:
@@ -90,6 +92,11 @@ class Watch:
     def _hold(self, account: Account) -> None:
         """Tell the book what an account holds, where that changed."""
         row, book = account.water.row, self._boards.book
+        known = self._waters.get(account.id)
+        if known is not account.water:
+            self._waters[account.id] = account.water
+            if known is not None:
+                self._release(known)
         self._owners[row] = account
         held = self._held.setdefault(row, {})
         for symbol, position in account.state.positions.items():
@@ -102,6 +109,16 @@ class Watch:
             for key, coefficient in now.items():
                 book.hold(row, symbol, coefficient, key)
             held[symbol] = now
+
+    def _release(self, water: HighWater) -> None:
+        """Let nothing move the row of an account that was rebuilt."""
+        for symbol, holding in self._held.pop(water.row).items():
+            for key in holding:
+                self._boards.book.hold(water.row, symbol, 0.0, key)
+        for currency in water.state.pockets:
+            water.set_pocket(currency, 0, size_money=0)
+        water.lose()
+        del self._owners[water.row]
 
     def _holding(self, account: Account, position: Position) -> Holding:
         """Return what an account gains by a price, apart by side where sides have other marks."""

@@ -7,6 +7,7 @@ from riskd.contract.alerts import *
 from riskd.contract.analysis import *
 from riskd.contract.base import *
 from riskd.contract.control import *
+from riskd.contract.journal import *
 from riskd.contract.orders import *
 from riskd.contract.sessions import *
 from riskd.contract.specs import *

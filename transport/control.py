@@ -12,9 +12,9 @@ from riskd.messages import (
     ControlCommand,
     ControlMessage,
     ControlQuery,
+    ControlWork,
     Error,
     Result,
-    Snapshot,
     Stop,
 )
 from transport.router import Request, Router, decode_request
@@ -33,7 +33,7 @@ class ControlPort:
         command: Callable[[ControlCommand, bytes, Reply], None],
         query: Callable[[ControlQuery], Result | Error],
         stop: Callable[[Stop], None],
-        snapshot: Callable[[Snapshot, Reply], None],
+        work: Callable[[ControlWork, Reply], None],
     ) -> None:
         self.router = Router(
             socket, payload_bytes_max=CONTROL_BYTES_MAX, on_request=self._on_request
@@ -41,7 +41,7 @@ class ControlPort:
         self._command = command
         self._query = query
         self._stop = stop
-        self._snapshot = snapshot
+        self._work = work
 
     def _on_request(self, request: Request) -> None:
         message: ControlMessage | None = decode_request(control_codec, self.router, request)
@@ -51,8 +51,8 @@ class ControlPort:
             shown = {"state": "stopping", "drain": message.drain}
             self.router.answer(request, Result(ok=True, data=shown, request_id=message.request_id))
             self._stop(message)
-        elif isinstance(message, Snapshot):
-            self._snapshot(message, lambda found: self._reply(request, found))
+        elif isinstance(message, ControlWork):
+            self._work(message, lambda found: self._reply(request, found))
         elif isinstance(message, ControlCommand):
             self._command(message, request.payload, lambda found: self._reply(request, found))
         else:

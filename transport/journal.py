@@ -98,7 +98,7 @@ class Journal:
         self._previous_crc = end.previous_crc
         self._raw_bytes_max = settings.segment_bytes - HEADER_BYTES - RECORD_BYTES
         self._raw_bytes_max = min(self._raw_bytes_max, RAW_BYTES_MAX)
-        self._segment_end = 0
+        self._memory, self._position, self._segment_end = segment.memory, 0, 0
         self._in_reserve = False  # Then every append is judged before it is taken.
         self._enter(segment)
         self._rolled: list[tuple[Segment, int]] = []

@@ -54,7 +54,6 @@ class Checkpoints:
 
     def step(self) -> None:
         """Take what is due. Called often."""
-        self._aside.end_overdue()
         if self._aside.is_busy:
             return
         now_s, seq = monotonic(), self._door.last_seq

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from actors.inputs import Message
 from actors.sequencer import Sequencer, Source
 from actors.system import System
-from engine.desk import Answer
+from engine.desk import AddressedMessage, Answer, account_of
 from riskd import __version__
 from riskd.codec import encode_msgpack, internal_codec
 from riskd.messages import (
@@ -18,6 +19,7 @@ from riskd.messages import (
     Checkpoint,
     Configure,
     ControlCommand,
+    DayBegan,
     Elapse,
     Error,
     InternalMessage,
@@ -46,6 +48,16 @@ Reply = Callable[[Answer], None]
 DISPENSABLE = (
     Check | Amend | Basket | Tick | Ticks | MarketState | Elapse | Checkpoint | StateDigest
 )
+TO_ALL = Configure | DayBegan | SessionLost  # Told to accounts that it does not name.
+
+
+class Taken(NamedTuple):
+    """An input as it was taken, to be told again."""
+
+    message: Message
+    raw: bytes
+    source: Source
+    session: int
 
 
 class Door:
@@ -65,6 +77,8 @@ class Door:
         self.journal = journal
         self._clock = clock
         self._failures: list[ActorFailed] = replay.unsaid
+        self._noted: list[Taken] | None = None  # What one account is told, while it is made anew.
+        self._noted_of = ""
         self._days = Days(())
         self._sequencer = Sequencer(system, journal, clock, journal.last_seq, replay.chain)
 
@@ -180,8 +194,32 @@ class Door:
             return 0
         else:
             self.refusal, self.is_full = "", False
+        if self._noted is not None:
+            self._note(Taken(message, raw, source, session))
         self._journal_failures()
         return seq
+
+    def note_taken(self, account: str) -> None:
+        """Keep from now on what an account is told, until `taken_since`."""
+        self._noted, self._noted_of = [], account
+
+    def taken_since(self) -> list[Taken]:
+        """Return what was taken since `note_taken`, and keep no more of it."""
+        noted, self._noted = self._noted or [], None
+        return noted
+
+    def tell_again(self, taken: Taken) -> None:
+        """Take an input once more, as if it had been sent again; nobody is answered."""
+        message, raw, source, session = taken
+        self._admit(message, raw, source, lambda _: None, session)
+
+    def _note(self, taken: Taken) -> None:
+        message = taken.message
+        is_addressed = isinstance(message, AddressedMessage)
+        named = account_of(message) if isinstance(message, AddressedMessage) else ""
+        if named == self._noted_of or (not named and (is_addressed or isinstance(message, TO_ALL))):
+            assert self._noted is not None
+            self._noted.append(taken)
 
     def _reserve(
         self, message: Message, raw: bytes, source: Source, reply: Reply | None, session: int

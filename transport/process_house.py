@@ -21,19 +21,18 @@ from engine.facts import Raised, Stamp
 from riskd import __version__
 from riskd.messages import (
     Check,
+    ControlWork,
     Heartbeat,
     Message,
     Published,
     Severity,
-    Snapshot,
     Stop,
     Verdict,
 )
-from transport.aside import Aside
 from transport.clock import Clock
 from transport.journal import Journal
 from transport.poller import Poller
-from transport.process_checkpoint import Checkpoints, Reply
+from transport.process_beside import Beside
 from transport.process_door import Door
 from transport.process_ports import Callbacks, Ports
 from transport.process_queries import Queries
@@ -42,7 +41,7 @@ from transport.publisher import Publisher, verdict_event
 
 log = structlog.get_logger("riskd")
 DAYS_S = 0.5  # How often it is looked whether a calendar's day has begun.
-CHECKPOINT_S = 0.25  # How often it is looked whether a checkpoint is due.
+BESIDE_S = 0.25  # How often it is looked whether a checkpoint is due.
 CLOCK_STEP_NS = 500_000_000  # A clock that is steered slowly never does this in a heartbeat.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
 OWN_ALERT_ID_FIRST = 10**12  # Alerts about the process itself are in no journal: other numbers.
@@ -63,7 +62,6 @@ class House:
         self.stopping = stopping
         self._run_queue = RunQueue(loop.call_soon_threadsafe, loop.call_soon)
         self._run_queue.bind()
-        self._aside = Aside(loop)
         self._poller = Poller(loop, spin_us=settings.loop.spin_us)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._own_alerts = AlertBook(last_id=OWN_ALERT_ID_FIRST)
@@ -84,9 +82,7 @@ class House:
         last = journal.last_record
         self.clock = Clock(last.steady_ns, last.recv_ns) if last is not None else Clock()
         self.door = Door(self.system, journal, self.clock, recovery.replay)
-        self.checkpoints = Checkpoints(
-            self.settings, self.system, self.door, aside=self._aside, say=self._say
-        )
+        self.beside = Beside(self.settings, self.system, self.door, loop=self._loop, say=self._say)
         self.publisher = Publisher(self.system.accounts, self.door.now_ns)
         self.queries = Queries(
             self.system,
@@ -103,7 +99,7 @@ class House:
         callbacks = Callbacks(
             query=self.queries.answer,
             stop=self._on_stop,
-            snapshot=self._on_snapshot,
+            work=self._on_work,
             verdict=self._publish_verdict,
             tick_refused=self._on_tick_refused,
             standing=self._standing,
@@ -116,7 +112,7 @@ class House:
         publish = self.settings.publish
         self._every("due", DUE_S, self.door.elapse_if_due)
         self._every("days", DAYS_S, self.door.begin_days)
-        self._every("checkpoint", CHECKPOINT_S, self.checkpoints.step)
+        self._every("beside", BESIDE_S, self.beside.step)
         self._every("heartbeat", publish.heartbeat_ms / 1000, self._beat)
         self._every("sessions", self.settings.sessions.heartbeat_ms / 1000, self._beat_sessions)
         self._every("publish", publish.publish_ms / 1000, self._publish_state)
@@ -138,7 +134,7 @@ class House:
         self._poller.stop()
         if ports is not None and self.drains and self.fault is None:
             ports.drain()
-        self._aside.close()
+        self.beside.close()
         self.journal.close()
         if ports is not None:
             ports.orders.release(self.journal.last_seq)
@@ -274,14 +270,14 @@ class House:
         """Stop after everything that has arrived is answered. For signals."""
         self._on_stop(Stop())
 
-    def _on_snapshot(self, request: Snapshot, reply: Reply) -> None:
+    def _on_work(self, request: ControlWork, reply: Callable[[Answer], None]) -> None:
         def answer(found: Answer) -> None:
             reply(found)
             if self.ports is not None:  # Long after the request's own turn.
                 self.ports.control.router.flush()
                 self._poller.poke(self.ports.control.router)
 
-        self.checkpoints.ask(request, answer)
+        self.beside.ask(request, answer)
 
     def _on_stop(self, stop: Stop) -> None:
         self.door.state = "draining"
@@ -325,7 +321,7 @@ class House:
                 "lag": self._journal_lag(),
                 "failure": self.door.refusal or None,
             },
-            "snapshot": self.checkpoints.last or None,
+            "snapshot": self.beside.last_snapshot,
             "ports": self.ports.bound if self.ports else {},
             "data_dir": str(Path(self.settings.data_dir).resolve()),
         }

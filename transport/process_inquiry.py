@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -22,21 +22,12 @@ from transport.data_directory import DataDirectoryBusyError
 from transport.journal_format import JournalError, JournalRecord
 from transport.journal_reading import JournalReader, trim
 from transport.journal_settings import SCHEMA
-from transport.process_replay import Divergence, Replay, decode_record, stamp_of
-from transport.replay_guard import read_skipped
-from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
+from transport.process_replay import Divergence, begin, decode_record, stamp_of
+from transport.snapshot import SnapshotError, list_snapshots, read_snapshot
 
 ERRORS = (JournalError, ConfigError, DataDirectoryBusyError, OSError)  # What a question may meet.
 DIFFERENCES_MAX = 10_000  # Shown one by one; all are counted.
 PROGRESS_S = 1.0
-
-
-class Begun(NamedTuple):
-    """A replay and the records that it has still to take."""
-
-    replay: Replay
-    records: Iterator[JournalRecord]
-    snapshot: Snapshot | None
 
 
 def stat(data_dir: Path) -> dict[str, Any]:
@@ -60,7 +51,7 @@ def compare(data_dir: Path) -> dict[str, Any]:
     Hashes of answers and states are compared at every checkpoint, and the state's at each snapshot.
     """
     reader = JournalReader(data_dir, SCHEMA)
-    replay, records, _ = _begin(reader)
+    replay, records, _ = begin(reader)
     recorded = dict(_snapshot_hashes(reader))
     compared, begun_s = 0, monotonic()
     for record in _with_progress(records, reader.last_seq):
@@ -91,7 +82,7 @@ def why(
 ) -> list[dict[str, Any]]:
     """Return the answers to one record or order, derived again, each with every check's numbers."""
     reader = JournalReader(data_dir, SCHEMA)
-    replay, records, _ = _begin(reader, seq)
+    replay, records, _ = begin(reader, seq)
     found = []
     for record in _with_progress(records, reader.last_seq if seq is None else seq):
         message = decode_record(record)
@@ -121,7 +112,7 @@ def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
     """
     limits = load(config, {}).universe.limits
     reader = JournalReader(data_dir, SCHEMA)
-    as_was, records, snapshot = _begin(reader)
+    as_was, records, snapshot = begin(reader)
     other = Core()
     if snapshot is not None:
         other.restore(read_snapshot(snapshot.header.path).state)
@@ -149,27 +140,6 @@ def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
         "changes": dict(counts.most_common()),
         "differences": differing,
     }
-
-
-def _begin(reader: JournalReader, before_seq: int | None = None) -> Begun:
-    """Return a replay at the newest usable snapshot before a seq, or else as early as can be."""
-    is_whole = reader.first_seq <= 1
-    paths = list_snapshots(reader.directory)
-    for path in paths if before_seq is not None else [] if is_whole else reversed(paths):
-        try:
-            snapshot = read_snapshot(path)
-            mark = snapshot.header.mark
-            if before_seq is None or mark.seq < before_seq:
-                records = reader.replay(mark.seq + 1, after_crc=mark.record_crc)
-                return Begun(_replay(reader, snapshot), records, snapshot)
-        except SnapshotError:
-            continue  # Another may do.
-    return Begun(_replay(reader, None), reader.replay(), None)
-
-
-def _replay(reader: JournalReader, snapshot: Snapshot | None) -> Replay:
-    skipped = read_skipped(reader.directory)
-    return Replay(snapshot, hash_share=1.0, skipped=skipped)
 
 
 def _snapshot_hashes(reader: JournalReader) -> Iterator[tuple[int, str]]:

@@ -12,10 +12,10 @@ from engine.desk import Answer
 from riskd.messages import (
     Check,
     ControlQuery,
+    ControlWork,
     Error,
     Published,
     Result,
-    Snapshot,
     Stop,
     Verdict,
 )
@@ -40,7 +40,7 @@ class Callbacks(NamedTuple):
 
     query: Callable[[ControlQuery], Result | Error]
     stop: Callable[[Stop], None]
-    snapshot: Callable[[Snapshot, Callable[[Answer], None]], None]
+    work: Callable[[ControlWork, Callable[[Answer], None]], None]
     verdict: Callable[[Check, Verdict], None]
     tick_refused: Callable[[str, str], None]
     standing: Callable[[str], Iterable[tuple[str, Published]]]
@@ -98,7 +98,7 @@ class Ports:
             command=door.command,
             query=callbacks.query,
             stop=callbacks.stop,
-            snapshot=callbacks.snapshot,
+            work=callbacks.work,
         )
         self.orders = OrdersPort(
             self._bound("orders", make_router(self._context, QUEUE_MAX), ports.orders),

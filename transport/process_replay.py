@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple
@@ -18,7 +18,8 @@ from riskd.codec import control_codec, internal_codec, orders_codec, ticks_codec
 from riskd.messages import ActorFailed, Checkpoint, StateDigest
 from transport.journal import Journal
 from transport.journal_format import JournalRecord
-from transport.replay_guard import ReplayGuard
+from transport.journal_reading import JournalReader
+from transport.replay_guard import ReplayGuard, read_skipped
 from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
 
 HASH_SHARE = 0.25  # Of a start's time may go into hashing states at checkpoints.
@@ -197,3 +198,30 @@ def _try(replay: Replay, record: JournalRecord) -> bytes:
     """Take a record, where that may end the process."""
     replay.take(record)
     return b""
+
+
+class Begun(NamedTuple):
+    """A replay and the records that it has still to take."""
+
+    replay: Replay
+    records: Iterator[JournalRecord]
+    snapshot: Snapshot | None
+
+
+def begin(reader: JournalReader, before_seq: int | None = None) -> Begun:
+    """Return a replay at the newest usable snapshot before a seq, or else as early as can be."""
+    skipped = read_skipped(reader.directory)
+    paths = list_snapshots(reader.directory)
+    if before_seq is None:
+        paths = [] if reader.first_seq <= 1 else paths[::-1]
+    for path in paths:
+        try:
+            snapshot = read_snapshot(path)
+            mark = snapshot.header.mark
+            if before_seq is None or mark.seq < before_seq:
+                replay = Replay(snapshot, hash_share=1.0, skipped=skipped)
+                records = reader.replay(mark.seq + 1, after_crc=mark.record_crc)
+                return Begun(replay, records, snapshot)
+        except SnapshotError:
+            continue  # Another may do.
+    return Begun(Replay(hash_share=1.0, skipped=skipped), reader.replay(), None)

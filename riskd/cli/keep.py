@@ -1,4 +1,4 @@
-"""Commands about what riskd keeps: snapshot, journal, replay."""
+"""Commands about what riskd keeps: snapshot, rebuild, journal, replay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
 from riskd.cli.look import HERE, Json
 from riskd.cli.text import cell, instant, number, print_json, table
-from riskd.messages import Snapshot
+from riskd.messages import AccountRebuild, Snapshot
 
 SNAPSHOT_TIMEOUT_MS = 60_000  # A hundred thousand accounts are a file of a gigabyte.
 RETAIN_BYTES = 4 << 30
@@ -36,6 +36,33 @@ def snapshot(*, json: Json = False, connection: Connection = HERE) -> int:
         return DONE
     pause = f"verdicts paused {found.get('pause_ns', 0) / 1e6:.1f} ms"
     print(f"WRITTEN {found.get('file')}   seq {cell('seq', found.get('seq'))}   {pause}")
+    return DONE
+
+
+def rebuild(
+    account: str,
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Why; kept in the journal.")],
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Make a frozen ACCOUNT anew from snapshot and journal, without what it failed on.
+
+    It stays frozen: compare its books, then `riskd unfreeze`.
+
+    Example: riskd rebuild A1 --reason "fault at seq 48,113"
+    """
+    patient = replace(connection, timeout_ms=max(connection.timeout_ms, SNAPSHOT_TIMEOUT_MS))
+    found = patient.ask(AccountRebuild(account=account, reason=reason)).data
+    if json or not isinstance(found, Mapping):
+        print_json(found)
+        return DONE
+    left_out = ", ".join(found.get("left_out", ())) or "nothing"
+    print(
+        f"REBUILT account:{account}   {number(found.get('records'))} records   left out {left_out}"
+    )
+    print(f"it is still frozen: compare its books, then riskd unfreeze {account} --reason WHY")
     return DONE
 
 

@@ -14,7 +14,6 @@ from riskd.contract.base import (
     ControlRequest,
     Count,
     InstantNs,
-    Message,
     Name,
     OrderId,
     Part,
@@ -24,13 +23,10 @@ from riskd.contract.base import (
     UniqueId,
 )
 from riskd.contract.orders import Error
-from riskd.contract.specs import AccountSpec, InstrumentSpec, Universe
+from riskd.contract.specs import AccountSpec, InstrumentSpec
 
 BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
 BreakerAction = Literal["alert", "slow", "reduce_only", "halt", "halt_cancel", "halt_flatten"]
-
-
-Day = Annotated[str, Meta(pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 
 
 class PnlBy(StrEnum):
@@ -225,58 +221,14 @@ class Snapshot(ControlRequest, frozen=True, kw_only=True, tag="snapshot"):
     """Write the whole state to a file now; answered when it is on disk. Trading goes on."""
 
 
-class Configure(Message, frozen=True, kw_only=True, tag="configure"):
-    """What a start put in force. Written to the journal by riskd itself, taken from no port."""
+class AccountRebuild(ControlRequest, frozen=True, kw_only=True, tag="account_rebuild"):
+    """Make an account anew from snapshot and journal, without the records that it failed on.
 
-    universe: Universe
-
-
-class Elapse(Message, frozen=True, kw_only=True, tag="elapse"):
-    """Time passed and something was due. Written to the journal by riskd itself."""
-
-
-class DayBegan(Message, tag="day_began", frozen=True, kw_only=True):
-    """A day of a calendar began. Written to the journal by riskd itself, once per day."""
-
-    calendar: Name
-    day: Day
-    week: Day = ""  # The first day of the week that the day is in.
-    month: Day = ""  # The first day of its month.
-
-
-class VerdictVoid(Message, frozen=True, kw_only=True, tag="verdict_void"):
-    """A verdict missed its deadline on the way out. Written to the journal by riskd itself."""
-
-    account: AccountId
-    client_order_id: OrderId
-
-
-class ActorFailed(Message, frozen=True, kw_only=True, tag="actor_failed"):
-    """The actor of an account failed: the account is frozen. Written by riskd itself."""
+    It stays frozen: compare its books, then unfreeze it. Answered when it is done.
+    """
 
     account: AccountId
     reason: Text = ""
-
-
-class SessionLost(Message, frozen=True, kw_only=True, tag="session_lost"):
-    """A gateway's session was lost. Written to the journal by riskd itself."""
-
-    session: Count  # The seq of the hello that opened it.
-    reason: Text = ""
-
-
-class Checkpoint(Message, frozen=True, kw_only=True, tag="checkpoint"):
-    """The state at this seq is being hashed beside the loop. Written by riskd itself."""
-
-    answers_hash: str  # Of every answer before it, each folded into the next.
-    version: str  # Of the riskd that gave them: another may word its answers otherwise.
-
-
-class StateDigest(Message, frozen=True, kw_only=True, tag="state_digest"):
-    """The hash of the state at a checkpoint. Written by riskd itself; a start compares it."""
-
-    at_seq: Count  # Of the checkpoint.
-    state_hash: str
 
 
 class Result(Answer, frozen=True, kw_only=True, tag="result"):
@@ -316,17 +268,8 @@ ControlCommand = (
     | Override
     | SessionRoll
 )
-ControlMessage = ControlQuery | ControlCommand | Snapshot | Stop
-InternalMessage = (
-    Configure
-    | Elapse
-    | DayBegan
-    | VerdictVoid
-    | ActorFailed
-    | SessionLost
-    | Checkpoint
-    | StateDigest
-)
+ControlWork = Snapshot | AccountRebuild  # Done beside the loop, answered when it is done.
+ControlMessage = ControlQuery | ControlCommand | ControlWork | Stop
 ControlAnswer = Result | Error
 ScopeName = Scope
 PartBase = Part

@@ -58,6 +58,7 @@ CONTROL = (
     ),
     m.SessionRoll(account="A1"),
     m.Snapshot(),
+    m.AccountRebuild(account="A1", reason="fault at seq 48,113"),
     m.Stop(drain=False),
     m.Result(ok=True, data={"account": "A1", "killed": True}, request_id="c-1"),
 )
@@ -75,6 +76,7 @@ JOURNAL = (
     m.DayBegan(calendar="XNYS", day="2026-11-20", week="2026-11-16", month="2026-11-01"),
     m.VerdictVoid(account="A1", client_order_id="o-1"),
     m.ActorFailed(account="A1", reason="AssertionError in the ledger."),
+    m.AccountRebuilt(account="A1", part=0, parts=1, state="{}"),
     m.Checkpoint(answers_hash="0c4e53f1a6b0d1c2a1e0f5b7c3d4e5f6", version="0.1.0"),
     m.StateDigest(at_seq=48_113, state_hash="9c1e0d2f3b4a59687786a5b4c3d2e1f0"),
 )

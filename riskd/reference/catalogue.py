@@ -63,9 +63,10 @@ SECTIONS = (
     ),
     Section(
         "Control port: commands",
-        "From operators; each is journalled before it takes effect, but for `stop` and `snapshot`, "
-        "which change no state. Answered by `result`, or by `error`.",
-        messages.ControlCommand | messages.Snapshot | messages.Stop,
+        "From operators; each is journalled before it takes effect, but for `stop` and what is "
+        "done beside the loop: `snapshot` and `account_rebuild`. Answered by `result`, or by "
+        "`error`.",
+        messages.ControlCommand | messages.ControlWork | messages.Stop,
     ),
     Section(
         "Control port: answers",

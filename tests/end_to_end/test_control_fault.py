@@ -27,7 +27,7 @@ def test_control_query_that_fails_is_answered_and_the_fault_is_not_hidden():
         command=lambda *_: None,
         query=answer,
         stop=lambda _: None,
-        snapshot=lambda *_: None,
+        work=lambda *_: None,
     )
     with Peer(context, "inproc://control") as operator:
         operator.send(b'{"type":"accounts","request_id":"r-1"}')

@@ -1,0 +1,58 @@
+"""What is done beside the loop: checkpoints of the state, and accounts made anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from actors.system import System
+from config.settings import Settings
+from engine.desk import Answer
+from engine.facts import Raised
+from riskd.messages import ControlWork, Snapshot
+from transport.aside import Aside
+from transport.process_checkpoint import Checkpoints
+from transport.process_door import Door
+from transport.process_rebuild import Rebuilds
+
+
+class Beside:
+    """Takes the requests that are answered when they are done, and what is due without any."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        system: System,
+        door: Door,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        say: Callable[[Raised], None],
+    ) -> None:
+        self._asides = (Aside(loop), Aside(loop))
+        checkpoint, rebuild = self._asides
+        self._checkpoints = Checkpoints(settings, system, door, aside=checkpoint, say=say)
+        self._rebuilds = Rebuilds(system, door, rebuild)
+
+    @property
+    def last_snapshot(self) -> dict[str, Any] | None:
+        """Return what the newest checkpoint was, None when there was none yet."""
+        return self._checkpoints.last or None
+
+    def ask(self, request: ControlWork, reply: Callable[[Answer], None]) -> None:
+        """Do what is asked for; `reply` is called once, now or later."""
+        if isinstance(request, Snapshot):
+            self._checkpoints.ask(request, reply)
+        else:
+            self._rebuilds.ask(request, reply)
+
+    def step(self) -> None:
+        """Do what is due. Called often."""
+        for aside in self._asides:
+            aside.end_overdue()
+        self._checkpoints.step()
+
+    def close(self) -> None:
+        """End what is under way; nobody is told."""
+        for aside in self._asides:
+            aside.close()
