@@ -24,6 +24,7 @@ from scripts.benchmarks.report import (
     save,
     table_lines,
 )
+from scripts.benchmarks.restart import bench_restart
 from scripts.benchmarks.runtime import bench_actor, bench_journal, bench_replay
 from scripts.benchmarks.ticks import bench_tick
 from scripts.benchmarks.verdict import bench_verdict
@@ -39,6 +40,7 @@ BENCHES: dict[str, Callable[[Bench], None]] = {
     "actor": bench_actor,
     "journal": bench_journal,
     "replay": bench_replay,
+    "restart": bench_restart,
     "memory": bench_memory,
     "growth": bench_growth,  # Last: its 100,000 accounts leave the heap in another shape.
 }
