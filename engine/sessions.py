@@ -160,13 +160,14 @@ class SessionDesk:
         A gateway that holds more than riskd knows had it from books that are lost: the accounts
         are frozen. One that may hold less must ask what works before its orders are judged.
         """
-        known_seq, works_later = 0, False
+        held_seq, known_seq = last_seq or 0, 0
+        session.must_resync = False
         for account in self._covered(session):
-            known_seq = max(known_seq, account.state.approved_seq)
-            works_later = works_later or any(
-                order.newest_seq() > (last_seq or 0) for order in account.state.orders.values()
-            )
-        session.must_resync = works_later
+            approved_seq = account.state.approved_seq
+            known_seq = max(known_seq, approved_seq)
+            if approved_seq > held_seq and not session.must_resync:
+                orders = account.state.orders.values()
+                session.must_resync = any(order.newest_seq() > held_seq for order in orders)
         if last_seq is not None and last_seq > known_seq:
             session.must_resync = True
             reason = (

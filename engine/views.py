@@ -164,6 +164,8 @@ def orders_view(account: Account) -> list[Shown]:
                 "leaves_quantity": instrument.quantity(order.leaves_lots),
                 "filled_quantity": instrument.quantity(order.filled_lots),
                 "state": order.state,
+                "certified_quantity": instrument.quantity(account.state.certified.get(order_id, 0)),
+                "session": order.session or None,
                 "seq": order.verdict.seq,
                 "checked_ns": order.verdict.checked_ns,
             }
