@@ -22,6 +22,7 @@ from engine.facts import (
     Told,
 )
 from engine.gateways import SESSIONS_MAX, Session
+from engine.orders import Order
 from engine.suspense import SUSPENSE
 from riskd.messages import (
     Ack,
@@ -166,8 +167,10 @@ class SessionDesk:
             approved_seq = account.state.approved_seq
             known_seq = max(known_seq, approved_seq)
             if approved_seq > held_seq and not session.must_resync:
-                orders = account.state.orders.values()
-                session.must_resync = any(order.newest_seq() > held_seq for order in orders)
+                session.must_resync = any(
+                    order.newest_seq() > held_seq and not self._is_anothers(order, session)
+                    for order in account.state.orders.values()
+                )
         if last_seq is not None and last_seq > known_seq:
             session.must_resync = True
             reason = (
@@ -197,6 +200,11 @@ class SessionDesk:
         for account in self._accounts.values():
             if any(order.session == session.number for order in account.state.orders.values()):
                 facts.append(Told(account.id, ended))
+
+    def _is_anothers(self, order: Order, session: Session) -> bool:
+        """Return whether another gateway, whose session stands, looks after an order."""
+        successor = self._boards.sessions.successor(order.session)
+        return successor is not None and successor.gateway != session.gateway
 
     def _covered(self, session: Session) -> Iterator[Account]:
         for name in session.accounts or self._accounts:

@@ -35,13 +35,14 @@ async def main() -> None:
 
     tasks = []
     hello = Hello(gateway="G1", executes_responses=True, cancel_on_disconnect=True)
-    async with AsyncGateway(hello, on_instruction=carry_out, on_certificate=print) as riskd:
+    riskd = AsyncGateway(hello, "tcp://127.0.0.1:5701", on_instruction=carry_out)
+    async with riskd:
         if riskd.welcome.must_resync:  # Compare these with your own, report what has ended, then:
             working = await riskd.resync()
             await riskd.resynced(working.seq)
         order = Check(account="A1", client_order_id="gw-1", symbol="AAPL", side="buy", quantity=5,
                       price=187.50)
-        print(await riskd.check(order))
+        print("ACCEPT" if (await riskd.check(order)).approved else "REJECT", flush=True)
         await asyncio.sleep(3600)  # It keeps the session alive by itself.
 
 asyncio.run(main())

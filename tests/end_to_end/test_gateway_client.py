@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zmq
 
 from riskd import AsyncGateway, RiskClient
 from riskd.cli.app import run as run_command
+from riskd.cli.example import SESSION
 from riskd.errors import NoAnswer, Refused
 from riskd.messages import (
     Certificate,
@@ -25,7 +27,7 @@ from riskd.messages import (
     Welcome,
 )
 from tests.end_to_end.process import RiskdProcess
-from tests.end_to_end.test_sessions import SHORT, quote, sessions, working
+from tests.end_to_end.test_sessions import SHORT, quote, sessions, started, working
 
 pytestmark = pytest.mark.end_to_end
 
@@ -42,14 +44,9 @@ def riskd(tmp_path: Path):
 
 
 def order(name: str, side: Side = Side.BUY, quantity: float = 1.0, **fields: Any) -> Check:
+    told = {"price": 100.0} | fields
     return Check(
-        account="A1",
-        client_order_id=name,
-        symbol="AAPL",
-        side=side,
-        quantity=quantity,
-        price=100.0,
-        **fields,
+        account="A1", client_order_id=name, symbol="AAPL", side=side, quantity=quantity, **told
     )
 
 
@@ -150,6 +147,23 @@ def test_gateway_that_forgot_everything_resynchronises_before_its_first_order(
             assert (await fresh.check(order("o-3"))).approved
 
     asyncio.run(trade())
+
+
+def test_example_of_a_session_runs_and_carries_out_what_it_is_told(riskd: RiskdProcess):
+    with riskd.peer("ticks", zmq.PUSH) as feed:
+        feed.tell({"type": "tick", "symbol": "AAPL", "bid": 187.5, "ask": 187.5})
+        riskd.wait_until(lambda: riskd.status()["ticks"].get("applied", 0) > 1)
+    program = SESSION.replace("tcp://127.0.0.1:5701", riskd.addresses["orders"])
+    with started(program) as example:
+        assert example.stdout is not None
+        assert example.stdout.readline() == b"ACCEPT\n"
+
+        async def come_and_go() -> None:
+            async with a_gateway(riskd, "G2") as gateway:
+                await gateway.check(order("o-1", price=187.5))
+
+        asyncio.run(come_and_go())
+        assert example.stdout.readline() == b"INSTRUCTION cancel o-1\n"
 
 
 def test_gateway_that_is_refused_or_not_answered_raises(riskd: RiskdProcess):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,17 @@ def asked(peer: Peer, message: dict[str, Any], type_: str) -> Any:
     return next_of(peer, type_)
 
 
+@contextmanager
+def started(program: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a process of its own, which is killed at the end whatever happens."""
+    command = [sys.executable, "-u", "-c", program, *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def quote(riskd: RiskdProcess) -> None:
     with riskd.peer("ticks", zmq.PUSH) as feed:
         feed.tell({"type": "tick", "symbol": "AAPL", "bid": 100.0, "ask": 100.0})
@@ -103,8 +116,7 @@ def test_e69_gateway_that_is_killed_is_noticed_and_another_is_told_to_cancel(ris
             {**ORDER, "client_order_id": "gtc", "time_in_force": "gtc", "quantity": 2},
         ]
         told = msgspec.json.encode(messages).decode()
-        command = [sys.executable, "-c", GATEWAY, riskd.addresses["orders"], told]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as gateway:
+        with started(GATEWAY, riskd.addresses["orders"], told) as gateway:
             assert gateway.stdout is not None
             answers = [msgspec.json.decode(gateway.stdout.readline()) for _ in messages]
             assert [answer.get("approved") for answer in answers] == [None, True, True]

@@ -363,6 +363,17 @@ def test_e70_gateway_that_holds_all_approvals_or_has_none_working_may_send_at_on
     assert not opened(house, "G3").must_resync
 
 
+def test_e70_orders_that_another_gateway_looks_after_need_not_be_compared():
+    house = a_core()
+    first = opened(house).session
+    house.send(an_order("o-1"), session=first)
+    assert not opened(house, "G2").must_resync
+    lose(house, first)
+    assert opened(house, "G3").must_resync
+    assert opened(house).must_resync
+    assert not opened(house, "G4").must_resync  # It is back, and they are its own again.
+
+
 def test_e70_gateway_that_holds_more_than_is_known_freezes_its_accounts():
     """E70: a new epoch. Books were lost: nothing may go until a person has looked."""
     house = a_core()
