@@ -20,7 +20,7 @@ from tests.end_to_end.process import ROOT, RiskdProcess
 
 pytestmark = pytest.mark.end_to_end
 
-SHORT = {"RISKD_SESSIONS__HEARTBEAT_MS": "200"}  # So that what is lost is noticed soon.
+SHORT = {"RISKD_SESSIONS__HEARTBEAT_MS": "500"}  # So that what is lost is noticed soon.
 LONG = {"RISKD_SESSIONS__HEARTBEAT_MS": "60000"}  # So that nothing is lost that is only slow.
 ORDER = {
     "type": "check",
@@ -40,7 +40,8 @@ for message in msgspec.json.decode(sys.argv[2]):
         pass
     print(answer.decode(), flush=True)
 while True:
-    socket.recv()
+    if "request_id" not in msgspec.json.decode(socket.recv()):
+        socket.send(b'{"type":"ping","request_id":"beat"}')
 """
 
 
@@ -127,6 +128,7 @@ def test_e69_gateway_that_is_killed_is_noticed_and_another_is_told_to_cancel(ris
         assert working(riskd) == {"day": "cancel_pending", "gtc": "pending"}
         lost = sessions(riskd)["G1"]
         assert (lost["alive"], lost["working_orders"]) == (False, 2)
+        assert lost["lost_reason"] == "its connection is gone"
         done = {
             "type": "instruction_report",
             "instruction_id": instruction["instruction_id"],
@@ -161,6 +163,30 @@ def test_e69_instruction_leaves_when_its_record_is_on_disk(tmp_path: Path):
             assert next_of(second, "instruction")["client_order_id"] == "o-1"
 
 
+def test_instruction_outlives_a_kill_of_riskd_and_comes_again_with_its_id(patient: RiskdProcess):
+    """What was not reported as done is given again, to the session that goes on."""
+    riskd = patient
+    with riskd.peer("orders") as gateway:
+        session = asked(gateway, hello("G1"), "welcome")["session"]
+        asked(gateway, {**ORDER, "client_order_id": "o-1"}, "verdict")
+        anew = hello("G1", session=session + 1)  # It forgot which one it was.
+        with riskd.peer("orders") as second:
+            welcome = asked(second, anew, "welcome")
+            assert welcome["session"] != session
+            first = next_of(second, "instruction")
+            assert (first["action"], first["client_order_id"]) == ("cancel", "o-1")
+    riskd.kill()
+    riskd.start()
+    with riskd.peer("orders") as gateway:
+        asked(gateway, hello("G1", session=welcome["session"]), "welcome")
+        again = next_of(gateway, "instruction")
+        assert again == first
+        done = {"type": "instruction_report", "instruction_id": again["instruction_id"]}
+        assert not asked(gateway, {**done, "status": "done"}, "ack")["duplicate"]
+        assert asked(gateway, {**done, "status": "done"}, "ack")["duplicate"]
+    assert working(riskd) == {"o-1": "cancel_pending"}
+
+
 def test_gateway_that_falls_silent_loses_its_session_though_its_connection_stands(
     riskd: RiskdProcess,
 ):
@@ -173,7 +199,7 @@ def test_gateway_that_falls_silent_loses_its_session_though_its_connection_stand
 def test_gateway_that_answers_heartbeats_keeps_its_session(riskd: RiskdProcess):
     with riskd.peer("orders") as gateway:
         session = asked(gateway, hello("G1"), "welcome")["session"]
-        for _ in range(8):
+        for _ in range(5):
             beat = read_answer(gateway.receive())
             assert (beat["type"], beat["session"]) == ("pong", session)
             assert "request_id" not in beat
