@@ -23,7 +23,6 @@ from riskd.messages import (
     Check,
     ControlWork,
     Heartbeat,
-    Message,
     Published,
     Severity,
     Stop,
@@ -34,6 +33,7 @@ from transport.journal import Journal
 from transport.poller import Poller
 from transport.process_beside import Beside
 from transport.process_door import Door
+from transport.process_gateways import Gateways
 from transport.process_ports import Callbacks, Ports
 from transport.process_queries import Queries
 from transport.process_replay import Recovery, recover_books
@@ -63,6 +63,7 @@ class House:
         self._run_queue = RunQueue(loop.call_soon_threadsafe, loop.call_soon)
         self._run_queue.bind()
         self._poller = Poller(loop, spin_us=settings.loop.spin_us)
+        self._gateways = Gateways(loop, self._poller)
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._own_alerts = AlertBook(last_id=OWN_ALERT_ID_FIRST)
         self._verdicts_before = 0
@@ -74,7 +75,7 @@ class House:
         self.system = System(
             self._run_queue,
             publish=self._publish,
-            say=self._say_to,
+            say=self._gateways.say,
             failed=self._on_account_failed,
             fatal=self._on_fatal,
             core=recovery.replay.core,
@@ -89,7 +90,7 @@ class House:
             now_ns=self.door.now_ns,
             status=self._status,
             metrics=self._metrics,
-            heard_ns=self._heard_ns,
+            heard_ns=self._gateways.heard_ns,
         )
         self._started_ns = self.clock.steady_ns()
         return recovery
@@ -107,6 +108,7 @@ class House:
         )
         self.ports = Ports(self.settings, self.door, callbacks)
         self.ports.watch(self._poller)
+        self._gateways.open(self.ports.orders, self.door, self.system.boards.sessions)
         self._poller.start()
         self.door.state = "active"
         publish = self.settings.publish
@@ -114,7 +116,7 @@ class House:
         self._every("days", DAYS_S, self.door.begin_days)
         self._every("beside", BESIDE_S, self.beside.step)
         self._every("heartbeat", publish.heartbeat_ms / 1000, self._beat)
-        self._every("sessions", self.settings.sessions.heartbeat_ms / 1000, self._beat_sessions)
+        self._every("gateways", self.settings.sessions.heartbeat_ms / 1000, self._gateways.beat)
         self._every("publish", publish.publish_ms / 1000, self._publish_state)
         return self.ports
 
@@ -129,6 +131,7 @@ class House:
     def close(self) -> None:
         """Stop serving; what was taken is answered and on disk when this returns."""
         ports, self.ports = self.ports, None
+        self._gateways.close()
         for timer in self._timers.values():
             timer.cancel()
         self._poller.stop()
@@ -152,27 +155,6 @@ class House:
         if self.ports is not None:
             self.ports.alerts.publish(topic, message)
             self._poller.poke(self.ports.alerts)
-
-    def _say_to(self, session: int, message: Message) -> None:
-        if self.ports is not None:
-            self.ports.orders.say(session, message)
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        """Send what was written to gateways unasked, whatever caused it."""
-        if self.ports is not None:
-            self.ports.orders.router.flush()
-            self._poller.poke(self.ports.orders.router)
-
-    def _heard_ns(self, session: int) -> int | None:
-        return self.ports.orders.links.heard_ns(session) if self.ports is not None else None
-
-    def _beat_sessions(self) -> None:
-        assert self.ports is not None
-        standing = [session.number for session in self.system.boards.sessions.standing()]
-        for number, reason in self.ports.orders.beat(standing):
-            self.door.lose(number, reason)
-        self._poller.poke(self.ports.orders.router)
 
     def _publish_verdict(self, check: Check, verdict: Verdict) -> None:
         self._publish(f"verdict.{check.account}", verdict_event(check, verdict))
@@ -308,6 +290,7 @@ class House:
             "limits_version": system.boards.limits_version,
             "accounts": len(system.accounts) - 1,  # Without suspense.
             "instruments": len(system.boards.instruments),
+            "gateways": len(system.boards.sessions.standing()),
             "open_breakers": len(breakers.book.open),
             "verdicts": self.ports.orders.latency.count if self.ports else 0,
             "verdict_p50_ns": p50,
