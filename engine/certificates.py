@@ -86,18 +86,21 @@ def _shared(position: Position, order: Order) -> dict[tuple[str, str], int]:
     """Return the lots that an order would close, with a name for each that others share.
 
     Of a netting account the position; of a hedging one the legs of the other side together, and
-    by itself the leg that the order names.
+    by itself the leg that the order names. What the venue says is not held is not there.
     """
-    symbol, buying = position.symbol, order.check.side is Side.BUY
+    symbol, buying, doubt = position.symbol, order.check.side is Side.BUY, position.doubt
     if not position.hedging:
-        held = position.books.lots
-        sure = max(0, abs(held) - unsure_lots(position, buying=buying))
-        return {(symbol, ""): sure} if sure and (held < 0) is buying else {}
+        held = -position.books.lots if buying else position.books.lots
+        if doubt is not None:
+            held -= doubt.buy_lots if buying else doubt.sell_lots
+        return {(symbol, ""): held} if held > 0 else {}
     if not order.closes:
         return {}
     longs, shorts = side_lots(position.books)
-    legs = (shorts if buying else longs) - unsure_lots(position, buying=buying)
-    shared = {(symbol, order.check.side.value): max(0, legs)}
+    held = shorts if buying else longs
+    if doubt is not None:
+        held -= doubt.closing_buy_lots if buying else doubt.closing_sell_lots
+    shared = {(symbol, order.check.side.value): max(0, held)}
     name = order.check.position_id or ""
     leg = position.books.legs.get(name)
     if leg is not None and (leg.lots < 0) is buying:
@@ -105,24 +108,17 @@ def _shared(position: Position, order: Order) -> dict[tuple[str, str], int]:
     return shared
 
 
-def unsure_lots(position: Position, *, buying: bool) -> int:
-    """Return how much less the venue says there is to close."""
-    doubt = position.doubt
-    if doubt is None:
-        return 0
-    if position.hedging:
-        return doubt.closing_buy_lots if buying else doubt.closing_sell_lots
-    return doubt.buy_lots if buying else doubt.sell_lots
-
-
 def _told(account: Account, order: Order, lots: int, stamp: Stamp) -> Certified:
     instrument = account.boards.instruments[order.check.symbol]
-    held = instrument.quantity(account.position(order.check.symbol).books.lots)
+    position = account.position(order.check.symbol)
+    reason = f"the position is {instrument.quantity(position.books.lots):g}"
+    if position.doubt is not None:
+        reason += f", of which the venue says {instrument.quantity(position.doubt.venue_lots):g}"
     certificate = Certificate(
         account=account.id,
         client_order_id=order.check.client_order_id,
         quantity=instrument.quantity(lots),
         seq=stamp.seq,
-        reason=f"the position is {held:g} and older exits go first",
+        reason=f"{reason}; older exits go first",
     )
     return Certified(order.session, certificate)

@@ -15,7 +15,9 @@ from riskd.messages import (
     FillBust,
     FillCorrect,
     PositionMode,
+    PositionReport,
     Side,
+    VenuePosition,
     Verdict,
 )
 from tests.builders import StampedCore, a_core, a_fill, a_report, an_account, an_order, codes_of
@@ -127,6 +129,20 @@ def test_certificate_shrinks_with_a_bust_and_a_correction_of_what_was_bought(cha
     house.send(an_order("o-1", "sell", 5))
     house.send(change or FillCorrect(account="A1", exec_id="e-0", quantity=2.0))
     assert told(house) == [("o-1", 0.0 if change else 2.0)]
+
+
+@pytest.mark.parametrize(("opening", "closing"), SIDES)
+def test_certificate_shrinks_to_what_the_venue_says_is_held(opening: str, closing: str):
+    """E83: the worse view counts; what the venue does not have, no order can close."""
+    house = held(opening, 5)
+    house.send(an_order("o-1", closing, 2))
+    house.send(an_order("o-2", closing, 3))
+    sign = 1.0 if opening == "buy" else -1.0
+    positions = (VenuePosition(symbol="X", quantity=3.0 * sign),)
+    as_of_ns = house.stamp.recv_ns + 1
+    house.send(PositionReport(account="A1", positions=positions, as_of_ns=as_of_ns))
+    assert told(house) == [("o-2", 1.0)]
+    assert house.send(an_order("o-3", closing, 1)).certified_quantity is None
 
 
 def test_certificate_of_an_exit_goes_with_it_and_frees_none_of_the_others():
