@@ -185,7 +185,7 @@ class Case:
     currency_missing: Missing | None  # Set by the check of currency exposure.
     frozen: str  # Why the account is frozen; empty if it is not.
     unreconciled: str  # Why what the venue holds is unknown; empty if it is not.
-    unsynced: str  # The gateway that must resynchronise first; empty if it need not.
+    unsynced: str  # Why its gateway must say hello or resynchronise first; empty if it need not.
     valuation: Valuation  # Of the marks of now, where a limit needs it.
     missing: Missing | None  # Why the valuation is not of now.
     day_pnl_money: int

@@ -39,10 +39,14 @@ class SessionBook(Struct):
         session = self.sessions.get(number)
         return session if session is not None and session.lost_ns is None else None
 
-    def unsynced(self, number: int) -> str:
-        """Return the gateway of a session that must resynchronise first; empty if it need not."""
-        session = self.sessions.get(number)
-        return session.gateway if session is not None and session.must_resync else ""
+    def refusal(self, number: int) -> str:
+        """Return why orders of a session are not taken; empty if they are."""
+        session = self.live(number)
+        if session is None:
+            return f"session {number} is lost: say hello again"
+        if session.must_resync:
+            return f"gateway {session.gateway} must resynchronise first: send resync, then resynced"
+        return ""
 
     def of_gateway(self, gateway: str) -> Session | None:
         """Return the session of a gateway that stands."""

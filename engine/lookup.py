@@ -25,7 +25,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.now_steady_ns = stamp.steady_ns
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen, case.unreconciled = state.frozen, state.unreconciled
-    case.unsynced = boards.sessions.unsynced(stamp.session) if stamp.session else ""
+    case.unsynced = boards.sessions.refusal(stamp.session) if stamp.session else ""
     case.working, case.open_count, case.is_dearer = state.orders, len(state.orders), False
     case.own_lots = case.own_money = case.filled_lots = 0
     lots = case.lots = instrument.lots(order.quantity)

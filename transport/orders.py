@@ -48,6 +48,9 @@ class Door(Protocol):
     def look(self, message: Check, reply: Reply, session: int) -> None:
         """Answer a dry run."""
 
+    def stands(self, session: int) -> bool:
+        """Return whether a session stands."""
+
     def working_orders(self, session: int, request_id: str | None) -> WorkingOrders | Error:
         """Return what works of a session's accounts."""
 
@@ -232,5 +235,5 @@ class OrdersPort:
             last_seq=door.last_seq,
             state=door.state,
             request_id=request_id,
-            session=session or None,
+            session=session if door.stands(session) else None,
         )

@@ -113,6 +113,10 @@ class Door:
         """Return what works of a session's accounts."""
         return self._system.sessions.working_orders(session, self.last_seq, request_id)
 
+    def stands(self, session: int) -> bool:
+        """Return whether a session stands."""
+        return self._system.boards.sessions.live(session) is not None
+
     def lose(self, session: int, reason: str) -> None:
         """Journal that a session is lost, and do what follows from it."""
         self.inject(SessionLost(session=session, reason=reason))

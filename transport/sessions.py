@@ -13,6 +13,7 @@ from riskd.messages import Message
 from transport.router import DEALER, Request
 
 HEARTBEATS_MAX = 3
+PEERS_MAX = 10_000  # Connections whose sessions are remembered, those that were lost included.
 
 Write = Callable[[Request, Message], None]
 
@@ -31,33 +32,32 @@ class _Link:
 
 
 class Links:
-    """Connections by session, and sessions by connection."""
+    """Connections by session, and sessions by connection.
+
+    A connection whose session is lost keeps its number: what it sends is of a lost session, and
+    refused as such, until it says hello again.
+    """
 
     def __init__(self) -> None:
         self._sessions: dict[bytes, int] = {}
         self._links: dict[int, _Link] = {}
 
     def heard(self, peer: bytes) -> int:
-        """Note that a peer said something; return its session, 0 if it has none. O(1)."""
+        """Note that a peer said something; return its session, 0 if it never had one. O(1)."""
         number = self._sessions.get(peer, 0)
         if number:
-            self._links[number].heard = True
+            link = self._links.get(number)
+            if link is not None:
+                link.heard = True
         return number
 
     def open(self, number: int, request: Request) -> None:
         """Let a session be that of the connection which said hello; one of before loses it."""
-        self.close(number)
-        before = self._sessions.get(request.peer)
-        if before is not None:
-            self.close(before)
+        self._sessions.pop(request.peer, None)
         self._sessions[request.peer] = number
         self._links[number] = _Link(request)
-
-    def close(self, number: int) -> None:
-        """Forget the connection of a session."""
-        link = self._links.pop(number, None)
-        if link is not None and link.request is not None:
-            del self._sessions[link.request.peer]
+        if len(self._sessions) > PEERS_MAX:
+            del self._sessions[next(iter(self._sessions))]
 
     def request_of(self, number: int) -> Request | None:
         """Return where to write to a session unasked, None where that is not possible."""
@@ -68,9 +68,9 @@ class Links:
 
     def gone(self, peer: bytes) -> None:
         """Note that a peer's connection is no more: its session is lost at the next beat."""
-        number = self._sessions.get(peer, 0)
-        if number:
-            self._links[number].is_gone = True
+        link = self._links.get(self._sessions.pop(peer, 0))
+        if link is not None and link.request is not None and link.request.peer == peer:
+            link.is_gone = True
 
     def writable(self) -> Iterator[tuple[int, Request]]:
         """Yield every session that may be written to unasked."""
@@ -89,7 +89,7 @@ class Links:
         lost = []
         kept = list(standing)
         for number in [number for number in self._links if number not in kept]:
-            self.close(number)
+            del self._links[number]
         for number in kept:
             link = self._links.setdefault(number, _Link(None))
             link.beats += 1

@@ -73,14 +73,13 @@ def check_slowed(case: Case) -> Reject | None:
 
 
 def check_unsynced(case: Case) -> Reject | None:
-    """A gateway that may not know what works of its accounts must resynchronise first.
+    """A gateway that lost its session, or may not know what works, must compare first.
 
-    Formula: since its `hello`, the session has sent `resynced`, or `must_resync` was false
+    Formula: its session stands, and since `hello` it sent `resynced` or `must_resync` was false
     """
     if not case.unsynced:
         return None
-    text = f"gateway {case.unsynced} must resynchronise first: send resync, then resynced"
-    return reject_case(case, RejectCode.UNRECONCILED, text)
+    return reject_case(case, RejectCode.UNRECONCILED, case.unsynced)
 
 
 def check_unreconciled(case: Case) -> Reject | None:

@@ -193,7 +193,14 @@ def test_gateway_that_falls_silent_loses_its_session_though_its_connection_stand
     with riskd.peer("orders", zmq.REQ) as silent:
         silent.ask(hello("G1", executes_responses=False))
         riskd.wait_until(lambda: not sessions(riskd)["G1"]["alive"])
-    assert sessions(riskd)["G1"]["lost_reason"] == "nothing was heard of it for 3 heartbeats"
+        lost = sessions(riskd)["G1"]["lost_reason"]
+        assert lost == "nothing was heard of it for 3 heartbeats"
+        assert "session" not in silent.ask({"type": "ping"})
+        refused = silent.ask({**ORDER, "client_order_id": "o-1"})
+        assert [reject["code"] for reject in refused["rejects"]] == ["UNRECONCILED"]
+        again = silent.ask(hello("G1", executes_responses=False))
+        assert silent.ask({"type": "ping"})["session"] == again["session"]
+        assert silent.ask({**ORDER, "client_order_id": "o-2"})["approved"]
 
 
 def test_gateway_that_answers_heartbeats_keeps_its_session(riskd: RiskdProcess):

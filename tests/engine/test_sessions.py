@@ -130,6 +130,20 @@ def test_hello_that_names_its_session_continues_it_from_another_connection():
     assert states(house) == {"o-1": "pending"}
 
 
+def test_order_of_a_lost_session_is_refused_until_its_connection_says_hello_again():
+    """Otherwise what a gateway sends that was only slow would outlive it, and it would not know."""
+    house = a_core()
+    first = opened(house).session
+    lose(house, first)
+    verdict = house.send(an_order("o-1"), session=first)
+    assert codes_of(verdict) == ["UNRECONCILED"]
+    assert verdict.rejects[0].text == f"session {first} is lost: say hello again"
+    assert house.send(a_fill("e-1"), session=first).flags == ("unknown_order",)
+    second = opened(house, session=first).session
+    assert second != first
+    assert codes_of(house.send(an_order("o-2"), session=second)) == []
+
+
 def test_hello_that_names_a_lost_session_gets_another_one():
     house = a_core()
     first = executing(house)
