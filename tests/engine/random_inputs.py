@@ -159,7 +159,7 @@ class Inputs:
             drift_ns = self.random.choice([0, 0, 0, -SECOND, 3 * SECOND])  # A clock may step.
             stamp = Stamp(seq, WALL_NS + steady_ns + drift_ns, steady_ns)
             decoded = as_decoded(message)
-            if isinstance(decoded, Hello) or self.random.random() < 0.5:
+            if isinstance(decoded, Hello) or self.random.random() < 0.2:
                 stamp = stamp._replace(session=self.random.choice([0, *self.sessions[-3:]]))
             if isinstance(decoded, Hello):
                 self.sessions.append(seq)
@@ -332,7 +332,7 @@ class Inputs:
                 accounts=random.choice([(), ("A1",), ("A1", "A2"), ("ghost",)]),
                 executes_responses=random.random() < 0.7,
                 cancel_on_disconnect=random.random() < 0.7,
-                last_seq=random.choice([None, *[self.number] * 9, 5 * self.number]),
+                last_seq=random.choice([None, *range(1, 30), 5 * self.number]),  # Rarely ahead.
             ),
             SessionLost(session=random.randint(1, self.number), reason="drill"),
             Resynced(seq=self.number + len(QUOTES)),
