@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, MovedAt, RaisedAt, Ref
+from actors.inputs import Input, MovedAt, RaisedAt, Ref, WakeAccounts
 from actors.runtime import LoopActor, RunQueue
 from engine.facts import Facts, Raised, Watched
-from engine.market import apply_market
+from engine.market import apply_ages, apply_market
 from engine.quotes import QuoteBoard
 from engine.watch import Watch
 from riskd.messages import MarketState, Tick, Ticks
@@ -33,14 +33,16 @@ class MarketDataActor(LoopActor):
         self._board = board
         self._alerts = alerts
 
-    def on_receive(self, message: Input | Watched | MovedAt) -> None:
-        """Apply a tick, a batch or a market state, or take what an account tells."""
+    def on_receive(self, message: Input | Watched | MovedAt | WakeAccounts) -> None:
+        """Apply a tick, a batch or a market state, or take what an account or the clock tells."""
         if isinstance(message, Watched):
             self._board.watch(message)
             return
         stamp = message.stamp
         facts: Facts = []
-        if isinstance(message, MovedAt):
+        if isinstance(message, WakeAccounts):
+            apply_ages(self._board, stamp, facts)
+        elif isinstance(message, MovedAt):
             self._watch.take(message.moved, stamp, facts)
         else:
             asked = message.message

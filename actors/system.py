@@ -117,7 +117,10 @@ class System:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
         boards = self.boards
         return earliest(
-            self.timers.next_ns(), boards.breakers.due_steady_ns(), boards.outbox.due_steady_ns()
+            self.timers.next_ns(),
+            boards.breakers.due_steady_ns(),
+            boards.outbox.due_steady_ns(),
+            boards.quotes.due_steady_ns(),
         )
 
     def state(self) -> CoreState:
@@ -149,6 +152,7 @@ class System:
         if ref is not None:
             ref.tell(message)
         elif isinstance(asked, Elapse):
+            self._market.tell(WakeAccounts(message.stamp))
             self._breakers.tell(WakeAccounts(message.stamp))
             self._sessions.tell(WakeAccounts(message.stamp))
             self._clock.tell(WakeAccounts(message.stamp))

@@ -89,6 +89,8 @@ class PricesSettings(Section, kw_only=True, frozen=True):
     settlement_after_ms: SpanMs = 432_000_000  # Oldest settlement price that does.
     slippage_bps: Annotated[float, Meta(ge=0, le=10_000)] = 10.0
     fx_pivot: Currency = "USD"
+    fx_stale_after_ms: SpanMs = 60_000  # An exchange rate without news for longer is old.
+    fx_haircut_pct: Annotated[float, Meta(ge=0, le=100)] = 5.0  # Exposure counts so much more then.
 
 
 class OrdersSettings(Section, kw_only=True, frozen=True):
@@ -148,6 +150,8 @@ def risk_settings(settings: Settings) -> RiskSettings:
         slippage_bps=settings.prices.slippage_bps,
         reservation_ms=settings.orders.reservation_ms,
         fx_pivot=settings.prices.fx_pivot,
+        fx_stale_after_ms=settings.prices.fx_stale_after_ms,
+        fx_haircut_pct=settings.prices.fx_haircut_pct,
         heartbeat_ms=settings.sessions.heartbeat_ms,
         instruction_ms=settings.sessions.instruction_ms,
         durability=2 if settings.journal.sync is JournalSync.ALWAYS else 1,

@@ -17,7 +17,7 @@ from engine.membership import Membership
 from engine.orders import Order, OrderState
 from engine.plans import build_plan
 from engine.pnl import Profits
-from engine.quotes import Quote
+from engine.quote import Quote
 from engine.valuation import Valuation, unrealized_of
 from riskd.messages import AccountSpec, DayBegan, PositionMode, TimeInForce
 

@@ -11,7 +11,8 @@ from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits
 from engine.outbox import Outbox
 from engine.overrides import Overrides
-from engine.quotes import QuoteBoard, Rate
+from engine.quotes import QuoteBoard
+from engine.rates import Rate
 from engine.throttle import Window
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
 
@@ -30,7 +31,7 @@ class GroupPlan:
 
     def rate(self) -> Rate | None:
         """Return the rate from the order's settlement to the firm's currency."""
-        return self._boards.quotes.rate(self._settlement, self._boards.settings.fx_pivot)
+        return self._boards.quotes.exposure_rate(self._settlement, self._boards.settings.fx_pivot)
 
     def worth(self) -> GroupWorth | Missing:
         """Return what the group comes to now, in the firm's currency."""

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.holders import LOOP_MAX, Holders
-from engine.quotes import Quote, QuoteBoard
+from engine.quote import Quote
+from engine.quotes import QuoteBoard
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

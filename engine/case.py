@@ -16,7 +16,8 @@ from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
-from engine.quotes import Quote, Rate
+from engine.quote import Quote
+from engine.rates import Rate, converted_away
 from engine.valuation import Valuation
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject, SelfMatch
@@ -124,6 +125,7 @@ class Case:
         "missing",
         "notional_money",
         "now_steady_ns",
+        "offset_rate",
         "open_count",
         "order",
         "own_lots",
@@ -165,7 +167,8 @@ class Case:
     reference_milliticks: int | None  # What the order is judged by.
     told_reference: Reference | None  # The same with source and age; None: a fresh touch.
     value_milliticks: int | None  # What the order is valued at: its price, or the touch + slippage.
-    account_rate: Rate | None  # From settlement to account currency.
+    account_rate: Rate | None  # From settlement to account currency, as exposure counts.
+    offset_rate: Rate | None  # The same for what offsets exposure: without the haircut.
     peaks_money: tuple[int, int, int]  # The highest equity of the day, the week and ever.
     reducing: bool
     open_count: int
@@ -276,7 +279,7 @@ class Case:
             lower = plan.instrument.exposure_money(shortest, reference)
         terms, size = plan.margin_terms, max(abs(upper), abs(lower))
         if rate.numerator != rate.denominator:
-            upper, lower = converted_away(upper, rate), converted_away(lower, rate)
+            upper, lower = self._away(upper, lower)
         symbol = self.symbol_money = max(abs(upper), abs(lower))
         if terms.initial_brackets:
             margin = terms.initial_money(size, rate)
@@ -284,6 +287,16 @@ class Case:
             numerator, denominator = terms.initial  # `margin_of`, written out: it is hot.
             margin = -(-symbol * numerator // denominator)
         self._add_up(upper, lower, symbol, margin)
+
+    def _away(self, upper: int, lower: int) -> tuple[int, int]:
+        """Return both ends in account currency, wide where that makes the exposure larger."""
+        rate, offset = self.account_rate, self.offset_rate
+        assert rate is not None
+        assert offset is not None
+        return (
+            converted_away(upper, rate if upper > 0 else offset),
+            converted_away(lower, rate if lower < 0 else offset),
+        )
 
     def _add_up(self, upper: int, lower: int, symbol: int, margin: int) -> None:
         """Put the symbol's figures with the order in the place of those without it."""
@@ -307,12 +320,6 @@ class Case:
         if plan.milli_value:
             return abs(lots * value * plan.milli_value)
         return plan.instrument.notional_money(lots, value)
-
-
-def converted_away(money: int, rate: Rate) -> int:
-    """Return money in account currency, rounded away from zero."""
-    size = -(-abs(money) * rate.numerator // rate.denominator)
-    return size if money >= 0 else -size
 
 
 CheckFunction = Callable[[Case], Reject | None]

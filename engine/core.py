@@ -36,7 +36,7 @@ from engine.facts import (
     WakeAt,
     Watched,
 )
-from engine.market import apply_market
+from engine.market import apply_ages, apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
 from engine.overrides import apply_override
 from engine.sessions import SessionDesk, SessionMessage
@@ -151,7 +151,10 @@ class Core:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
         boards = self.boards
         return earliest(
-            self.timers.next_ns(), boards.breakers.due_steady_ns(), boards.outbox.due_steady_ns()
+            self.timers.next_ns(),
+            boards.breakers.due_steady_ns(),
+            boards.outbox.due_steady_ns(),
+            boards.quotes.due_steady_ns(),
         )
 
     def state(self) -> CoreState:
@@ -202,6 +205,7 @@ class Core:
             case Override():
                 return apply_override(self.boards.overrides, message, stamp, facts)
             case Elapse():
+                apply_ages(self.boards.quotes, stamp, facts)
                 for event in apply_expiry(self.boards.breakers, stamp, facts):
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
                 self.sessions.elapse(stamp, facts)

@@ -14,7 +14,7 @@ from engine.facts import Stamp
 from engine.gateways import SessionBook
 from engine.outbox import Outbox
 from engine.overrides import Overrides
-from engine.quotes import Quote
+from engine.quote import Quote
 from engine.throttle import Window
 from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
 
@@ -75,6 +75,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
         boards.put_instrument(spec)
     for symbol, quote in state.quotes.items():
         boards.quotes.quotes[symbol] = quote
+    boards.quotes.expect_old()
     boards.quotes.correlations.restore(state.correlations)
     boards.put_groups(tuple(state.groups.values()))
     boards.put_limits(state.limits)

@@ -72,14 +72,17 @@ def worth_of(
         mark = board.quotes[symbol].mark_long
         instrument = instruments[symbol]
         rate = board.rate(instrument.settlement, currency)
+        wide = board.exposure_rate(instrument.settlement, currency)
         if mark is None:
             return Missing(RejectCode.NO_REFERENCE_PRICE, f"{symbol} is held without a mark")
-        if rate is None:
+        if rate is None or wide is None:
             text = f"no exchange rate from {instrument.settlement} to {currency}"
             return Missing(RejectCode.FX_MISSING, text)
-        upper += _worth(instrument.exposure_money(held.upper_lots, mark), rate)
-        lower += _worth(instrument.exposure_money(held.lower_lots, mark), rate)
-        gross += _worth(instrument.exposure_money(held.gross_lots, mark), rate)
+        above = instrument.exposure_money(held.upper_lots, mark)
+        below = instrument.exposure_money(held.lower_lots, mark)
+        upper += _worth(above, wide if above > 0 else rate)
+        lower += _worth(below, wide if below < 0 else rate)
+        gross += _worth(instrument.exposure_money(held.gross_lots, mark), wide)
     return GroupWorth(upper, lower, gross)
 
 

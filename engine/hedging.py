@@ -9,11 +9,12 @@ the classes that these ones replace, so they pay nothing for it.
 from __future__ import annotations
 
 from engine.books import Books, side_lots
-from engine.case import Case, converted_away
+from engine.case import Case
 from engine.facts import Missing
 from engine.ledger import worst_sides
 from engine.money import divide_half_even
-from engine.valuation import NOTHING, Figures, Held, Valuation, unrealized_of
+from engine.rates import converted_away
+from engine.valuation import NOTHING, Figures, Held, Valuation, unrealized_of, widened
 from riskd.messages import Check, Side
 
 
@@ -23,23 +24,23 @@ class HedgedValuation(Valuation):
     __slots__ = ()
 
     def _figures(self, held: Held) -> Figures | Missing:
-        position, instrument, rate = held.position, held.instrument, self._rate(held)
+        position, instrument = held.position, held.instrument
+        rate, wide = self._rate(held), self._exposure_rate(held)
         longs, shorts = worst_sides(position)
         if not longs and not shorts:
             return NOTHING
         profit, mark = unrealized_of(position.books, instrument, held.quote), held.quote.mark_long
         if profit is None or mark is None:
             return self._no_mark(held)
-        if rate is None:
+        if rate is None or wide is None:
             return self._no_rate(instrument.settlement)
         upper = instrument.exposure_money(position.worst_long_lots(), mark)
         lower = instrument.exposure_money(position.worst_short_lots(), mark)
         sides = [instrument.notional_money(lots, mark) for lots in (longs, shorts)]
-        profit, upper, lower, gross = (
-            divide_half_even(money * rate.numerator, rate.denominator)
-            for money in (profit, upper, lower, sum(sides))
-        )
-        margin = held.terms.initial_money(max(sides), rate, min(sides))
+        profit = divide_half_even(profit * rate.numerator, rate.denominator)
+        upper, lower = widened(upper, lower, rate, wide)
+        gross = divide_half_even(sum(sides) * wide.numerator, wide.denominator)
+        margin = held.terms.initial_money(max(sides), wide, min(sides))
         return profit, upper, lower, gross, margin
 
     def _sizes(self, held: Held) -> tuple[int, int]:
@@ -125,7 +126,7 @@ class HedgedCase(Case):
             instrument.notional_money(lots, reference)
             for lots in (self.longest_lots, self.shortest_lots)
         ]
-        upper, lower = converted_away(upper, rate), converted_away(lower, rate)
+        upper, lower = self._away(upper, lower)
         symbol = self.symbol_money = converted_away(sum(sides), rate)
         margin = plan.margin_terms.initial_money(max(sides), rate, min(sides))
         self.symbol_margin_money = margin

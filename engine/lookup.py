@@ -9,7 +9,8 @@ from engine.case import Case, Plan, Reference
 from engine.charges import charge
 from engine.facts import Stamp
 from engine.instruments import Instrument
-from engine.quotes import ONE, Quote
+from engine.quote import Quote
+from engine.rates import ONE
 from riskd.messages import Check, MarketPhase, RiskSettings, Side
 
 MS = 1_000_000  # Nanoseconds.
@@ -46,9 +47,11 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     if price is None:
         case.value_milliticks = _market_value(case, boards.settings.slippage_bps)
     if plan.is_account_currency:
-        case.account_rate = ONE
+        case.account_rate = case.offset_rate = ONE
     else:
-        case.account_rate = boards.quotes.rate(instrument.settlement, state.spec.currency)
+        pair = instrument.settlement, state.spec.currency
+        case.account_rate = boards.quotes.exposure_rate(*pair)
+        case.offset_rate = boards.quotes.rate(*pair)
     if order.close_position:
         lots = case.closing_lots(lots)
     charge(account, case)

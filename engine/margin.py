@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from engine.instruments import Instrument
 from engine.money import MONEY_SCALE, exact_fraction
-from engine.quotes import Rate
+from engine.rates import Rate
 from riskd.messages import AccountSpec, MarginModel, MarginTier
 
 MarginRate = tuple[int, int]  # Numerator and denominator.

@@ -43,6 +43,17 @@ def apply_market(
             watch.price(message.symbol, stamp, facts)
 
 
+def apply_ages(board: QuoteBoard, stamp: Stamp, facts: Facts) -> None:
+    """Let exchange rates grow old that nobody renewed, and say so."""
+    due_ns = board.due_steady_ns()
+    if due_ns is None or due_ns > stamp.steady_ns:
+        return
+    for symbol in board.grow_old(stamp.steady_ns):
+        text = f"no price of {symbol} for too long: what it converts is incomplete, exposure wider"
+        cause = f"rate_old:{symbol}"
+        facts.append(Raised(Severity.MEDIUM, "rate_old", cause, text, None, symbol))
+
+
 def _count(
     tick: Tick | MarketState, outcome: TickOutcome, counts: dict[str, int], facts: Facts
 ) -> None:

@@ -18,7 +18,7 @@ from engine.boards import Boards
 from engine.books import Books
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.quotes import Quote
+from engine.quote import Quote
 from engine.tags import UNTAGGED
 from engine.valuation import Valuation, unrealized_of
 
@@ -68,16 +68,17 @@ class Line(Struct):
 class Profits:
     """Reads the P&L of one account at the marks and rates of now."""
 
-    __slots__ = ("_boards", "_state", "_valuation", "complete")
+    __slots__ = ("_boards", "_state", "_valuation", "complete", "known")
 
     def __init__(self, state: AccountState, boards: Boards, valuation: Valuation) -> None:
         self._state, self._boards, self._valuation = state, boards, valuation
-        self.complete = valuation.refresh() is None  # Every mark and rate was known.
+        self.known = valuation.refresh() is None  # Every mark and rate was.
+        self.complete = self.known and not valuation.has_old_rate()
 
     def total(self) -> Line:
         """Return the account's own line."""
         line = self._sum_of_positions()
-        if self.complete:
+        if self.known:
             line.revaluation = self.life_money() - line.life
         for name in PERIODS:
             setattr(line, name, self._since(name))
@@ -98,7 +99,7 @@ class Profits:
             opened = getattr(opening, by.value)
             for key in opened:
                 found.setdefault(key, Line())
-            known = opening.life_money is not None and self.complete
+            known = opening.life_money is not None and self.known
             for key, line in found.items():
                 setattr(line, name, line.life - opened.get(key, 0) if known else None)
         cash = found[CASH_LINE] = self.total()
@@ -109,7 +110,7 @@ class Profits:
 
     def opening(self) -> PeriodOpening:
         """Return what a period that begins now is measured from; not known where it is not."""
-        if not self.complete:
+        if not self.known:
             return PeriodOpening(life_money=None)
         told = {
             by.value: {key: line.life for key, line in self._lines(by).items() if line.life}
@@ -119,7 +120,7 @@ class Profits:
 
     def _since(self, period: str) -> int | None:
         opened = self._state.periods[period].life_money
-        return None if opened is None or not self.complete else self.life_money() - opened
+        return None if opened is None or not self.known else self.life_money() - opened
 
     def _lines(self, by: Breakdown) -> dict[str, Line]:
         found: dict[str, Line] = {}

@@ -8,7 +8,7 @@ from engine.account import Account
 from engine.boards import Boards
 from engine.money import divide_half_even, number_from_money
 from engine.pnl import PARTS, PERIODS, Breakdown, Line
-from engine.quotes import ONE, Rate
+from engine.rates import ONE, Rate
 from riskd.messages import Pnl, PnlBy
 
 Shown = dict[str, Any]
@@ -27,7 +27,8 @@ def pnl_view(boards: Boards, accounts: list[Account], asked: Pnl) -> Shown:
     for account in accounts:
         profits = account.profits()
         rate = boards.quotes.rate(account.currency, currency)
-        complete = complete and profits.complete and rate is not None
+        is_old = boards.quotes.is_old(account.currency, currency)
+        complete = complete and profits.complete and rate is not None and not is_old
         lines = {_row_of(account, asked.by): profits.total()}
         if asked.by not in (PnlBy.ACCOUNT, PnlBy.GROUP):
             lines = profits.lines(Breakdown(asked.by.value))

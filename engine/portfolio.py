@@ -11,7 +11,7 @@ from engine.concentration import as_clusters, concentration
 from engine.instruments import Instrument
 from engine.limits import FIRM
 from engine.money import divide_half_even, number_from_money
-from engine.quotes import Quote
+from engine.quote import Quote
 from engine.views import Shown
 
 

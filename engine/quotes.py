@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from math import isfinite
-from typing import NamedTuple
-
-from msgspec import Struct
 
 from engine.correlation import Correlations, Mark
-from engine.excursion import Ladder, Seen
+from engine.excursion import Ladder
 from engine.facts import Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick
 from engine.money import is_in_range
-from riskd.messages import MarketPhase, MarketState, RiskSettings, Tick
+from engine.quote import Quote
+from engine.rates import ExchangeRates
+from riskd.messages import MarketState, RiskSettings, Tick
 
 FEEDS_MAX = 64  # Feeds whose sequence is kept per symbol; a tick of one more feed is refused.
 
@@ -34,94 +33,35 @@ class TickOutcome(StrEnum):
     TOO_MANY_FEEDS = "too_many_feeds"
 
 
-class Quote(Struct):
-    """The newest prices of one instrument, in milliticks; None is absent, never zero."""
-
-    symbol: str
-    bid: int | None = None
-    ask: int | None = None
-    last: int | None = None
-    mark_long: int | None = None  # What a long position is valued at.
-    mark_short: int | None = None
-    touch_steady_ns: int = 0  # When bid or ask last came; a refused tick does not renew it.
-    last_steady_ns: int = 0
-    bid_is_empty: bool = False  # Told with a size of zero: nobody is there.
-    ask_is_empty: bool = False
-    is_sound: bool = False  # Bid below ask, and somebody at both: a book to judge orders by.
-    sound_mark: int | None = None  # The middle of the last sound book.
-    sound_steady_ns: int = 0
-    recv_ns: int = 0
-    venue_ns: int | None = None
-    feed_seqs: dict[str, int] = {}
-    gaps: int = 0  # Feed sequence numbers that never came.
-    previous_close: int | None = None
-    close_steady_ns: int = 0  # When it was told.
-    settlement: int | None = None
-    settlement_steady_ns: int = 0
-    phase: MarketPhase = MarketPhase.OPEN
-    version: int = 0  # Changes with every mark.
-    ladder: Ladder | None = None  # Once somebody was filled in it.
-
-    def seen(self, since: int) -> Seen | None:
-        """Return the extremes of the marks since a watched version; None if there was none."""
-        if self.ladder is not None and since in self.ladder.starts:
-            return self.ladder.seen(since)
-        if self.mark_long is None or self.mark_short is None:
-            return None  # Nor is it watched before this input is complete: one mark stood.
-        return Seen(self.mark_long, self.mark_long, self.mark_short, self.mark_short)
-
-
-class Rate(NamedTuple):
-    """An exchange rate as an exact quotient: money x numerator / denominator."""
-
-    numerator: int
-    denominator: int
-
-
-ONE = Rate(1, 1)
-
-
-class QuoteBoard:
+class QuoteBoard(ExchangeRates):
     """Quotes by symbol; `rates_version` changes with each price of a pair, `changes` with any."""
 
     __slots__ = (
-        "_instruments",
         "_mark",
-        "_pairs",
-        "_pivot",
-        "_rates",
         "changes",
         "correlations",
-        "quotes",
-        "rates_version",
     )
 
     def __init__(self, settings: RiskSettings) -> None:
-        self.quotes: dict[str, Quote] = {}
-        self.rates_version = 0
+        super().__init__(settings)
         self.changes = 0  # Of marks, of any symbol.
-        self._instruments: dict[str, Instrument] = {}
-        self._pairs: dict[tuple[str, str], str] = {}  # (base, quote currency) to symbol.
-        self._rates: dict[tuple[str, str], Rate | None] = {}
         self._mark = settings.mark
-        self._pivot = settings.fx_pivot
         self.correlations = Correlations(settings.correlation)
 
     def configure(self, settings: RiskSettings) -> None:
         """Put other settings in force; marks follow with the next tick of each symbol."""
         self._mark = settings.mark
-        self._pivot = settings.fx_pivot
         self.correlations.configure(settings.correlation)
-        self._forget_rates()
+        self._put_settings(settings)
 
     def add(self, instrument: Instrument) -> Quote:
         """Begin to keep quotes of an instrument; keep those it already has."""
         self._instruments[instrument.symbol] = instrument
         spec = instrument.spec
+        quote = self.quotes.setdefault(instrument.symbol, Quote(symbol=instrument.symbol))
         if instrument.is_pair and spec.base is not None:
-            self._pairs.setdefault((spec.base, spec.currency), spec.symbol)
-            self._forget_rates()
-        return self.quotes.setdefault(instrument.symbol, Quote(symbol=instrument.symbol))
+            self._add_pair(spec.base, spec.currency, spec.symbol)
+        return quote
 
     def apply_tick(self, tick: Tick, stamp: Stamp) -> TickOutcome:
         """Take a tick whole or refuse it whole; a refused tick changes no price and no age."""
@@ -157,7 +97,7 @@ class QuoteBoard:
         quote.recv_ns, quote.venue_ns = stamp.recv_ns, tick.venue_ns
         self._set_mark(quote)
         if instrument.is_pair:
-            self._forget_rates()
+            self._refresh_rate(quote, stamp.steady_ns)
         return TickOutcome.APPLIED
 
     def apply_state(self, message: MarketState, stamp: Stamp) -> TickOutcome:
@@ -197,51 +137,6 @@ class QuoteBoard:
             ladder = quote.ladder = Ladder()
             self._climb(quote)
         ladder.move(watched.before, watched.after)
-
-    def rate(self, source: str, target: str) -> Rate | None:
-        """Return what one unit of `source` is worth in `target`, or None if no path is quoted.
-
-        The path is stated and the same on every run: the pair source+target, else the inverse of
-        target+source, else the product of both legs through the pivot currency. Mid prices.
-        """
-        if source == target:
-            return ONE
-        key = (source, target)
-        if key in self._rates:
-            return self._rates[key]
-        found = self._direct(source, target)
-        if found is None and self._pivot not in key:
-            first, second = self._direct(source, self._pivot), self._direct(self._pivot, target)
-            if first is not None and second is not None:
-                found = Rate(
-                    first.numerator * second.numerator, first.denominator * second.denominator
-                )
-        self._rates[key] = found
-        return found
-
-    def _forget_rates(self) -> None:
-        self._rates.clear()
-        self.rates_version += 1
-
-    def _direct(self, source: str, target: str) -> Rate | None:
-        symbol = self._pairs.get((source, target))
-        rate = self._mid(symbol) if symbol else None
-        if rate is not None:
-            return rate
-        symbol = self._pairs.get((target, source))
-        rate = self._mid(symbol) if symbol else None
-        return Rate(rate.denominator, rate.numerator) if rate is not None else None
-
-    def _mid(self, symbol: str) -> Rate | None:
-        quote = self.quotes[symbol]
-        if quote.bid is not None and quote.ask is not None:
-            twice = quote.bid + quote.ask
-        elif quote.last is not None:
-            twice = 2 * quote.last
-        else:
-            return None
-        instrument = self._instruments[symbol]
-        return Rate(twice * instrument.tick_numerator, 2000 * instrument.tick_denominator)
 
     def _set_mark(self, quote: Quote) -> None:
         quote.version += 1

@@ -11,7 +11,7 @@ from engine.account import Account
 from engine.books import trade_base_money
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.quotes import Quote
+from engine.quote import Quote
 from engine.trades import OpenTrade, profits_seen, reward_to_risk
 
 GIVEN_BACK_PART = 2  # A trim is suggested when more than half of the best was given back.

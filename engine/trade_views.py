@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.instruments import Instrument
 from engine.money import divide_half_even, number_from_money
-from engine.quotes import Rate
+from engine.rates import Rate
 from engine.sizing import kelly
 from engine.statistics import (
     Series,

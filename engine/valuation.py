@@ -15,7 +15,8 @@ from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.margin import MarginTerms, margin_of
 from engine.money import divide_half_even
-from engine.quotes import Quote, Rate
+from engine.quote import Quote
+from engine.rates import Rate
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec
 
@@ -152,7 +153,7 @@ class Valuation:
 
     def _held_sizes(self) -> Iterator[tuple[Held, tuple[int, int], Rate]]:
         for held in self._held.values():
-            rate = self._rate(held)
+            rate = self._exposure_rate(held)
             if rate is not None:
                 yield held, self._sizes(held), rate
 
@@ -183,10 +184,13 @@ class Valuation:
             else:
                 profit = instrument.value_money(books.lots, mark) - books.cost_money
                 lower, upper = lower + profit, upper + profit
-        converted = self.convert(lower, currency), self.convert(upper, currency)
-        if converted[0] is None or converted[1] is None:
+        quotes = self._boards.quotes
+        rate = quotes.rate(currency, self._currency)
+        wide = quotes.exposure_rate(currency, self._currency)
+        if rate is None or wide is None:
             return self._no_rate(currency)
-        return converted[0], converted[1]
+        upper, lower = widened(upper, lower, rate, wide)
+        return lower, upper
 
     def _hold_again(self) -> None:
         """Take up instruments as they are declared now: their margin may have changed."""
@@ -248,13 +252,11 @@ class Valuation:
             lower = instrument.exposure_money(shortest, mark)
         profit -= position.books.cost_money
         if instrument.settlement != self._currency:
-            rate = self._rate(held)
-            if rate is None:
+            rate, wide = self._rate(held), self._exposure_rate(held)
+            if rate is None or wide is None:
                 return self._no_rate(instrument.settlement)
-            profit, upper, lower = (
-                divide_half_even(money * rate.numerator, rate.denominator)
-                for money in (profit, upper, lower)
-            )
+            profit = divide_half_even(profit * rate.numerator, rate.denominator)
+            upper, lower = widened(upper, lower, rate, wide)
         gross = max(abs(upper), abs(lower))
         if held.terms.initial_brackets:
             margin = self._tiered(held, longest, shortest)
@@ -264,11 +266,21 @@ class Valuation:
 
     def _tiered(self, held: Held, longest: int, shortest: int) -> int:
         """Return the initial margin of the larger side; `_value` saw to the mark and the rate."""
-        mark, rate = held.quote.mark_long, self._rate(held)
+        mark, rate = held.quote.mark_long, self._exposure_rate(held)
         assert mark is not None
         assert rate is not None
         size = held.instrument.notional_money(max(abs(longest), abs(shortest)), mark)
         return held.terms.initial_money(size, rate)
+
+    def has_old_rate(self) -> bool:
+        """Return whether a rate that counts in these figures is old: then they are incomplete."""
+        quotes, own = self._boards.quotes, self._currency
+        held = (x.instrument.settlement for x in self._held.values() if not _is_idle(x.position))
+        cash = (currency for currency, money in self._cash.items() if money)
+        return any(quotes.is_old(currency, own) for currency in (*held, *cash))
+
+    def _exposure_rate(self, held: Held) -> Rate | None:
+        return self._boards.quotes.exposure_rate(held.instrument.settlement, self._currency)
 
     def _rate(self, held: Held) -> Rate | None:
         return self._boards.quotes.rate(held.instrument.settlement, self._currency)
@@ -304,3 +316,16 @@ def unrealized_of(books: Books, instrument: Instrument, quote: Quote) -> int | N
             return None
         profit += instrument.value_money(each.lots, mark) if each.lots and mark else 0
     return profit
+
+
+def widened(upper: int, lower: int, rate: Rate, wide: Rate) -> tuple[int, int]:
+    """Return both ends of an exposure converted, wide where that makes it larger, half-even."""
+    above, below = wide if upper > 0 else rate, wide if lower < 0 else rate
+    return (
+        divide_half_even(upper * above.numerator, above.denominator),
+        divide_half_even(lower * below.numerator, below.denominator),
+    )
+
+
+def _is_idle(position: Position) -> bool:
+    return not (position.worst_gross_lots() or position.books.lots)

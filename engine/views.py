@@ -74,11 +74,11 @@ def _average_price(instrument: Instrument, books: Books) -> float | None:
 def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
     """Return an account's P&L in its currency; what cannot be valued makes it incomplete."""
     profits = account.profits()
-    line, complete = profits.total(), profits.complete
+    line = profits.total()
     return PnlUpdate(
         account=account.id,
         currency=account.currency,
-        equity=number_from_money(account.valuation.equity_money) if complete else None,
+        equity=number_from_money(account.valuation.equity_money) if profits.known else None,
         realized=number_from_money(line.realized),
         unrealized=number_from_money(line.unrealized),
         fees=number_from_money(line.fees),
@@ -86,7 +86,7 @@ def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
         day=in_units(line.day),
         week=in_units(line.week),
         month=in_units(line.month),
-        complete=complete,
+        complete=profits.complete,
         ts_ns=now_ns,
     )
 

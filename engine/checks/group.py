@@ -8,7 +8,7 @@ from engine.facts import Missing
 from engine.findings import shown
 from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
-from engine.quotes import ONE, Rate
+from engine.rates import ONE, Rate
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject
 

@@ -243,6 +243,8 @@ class RiskSettings(Part, frozen=True, kw_only=True):
     slippage_bps: float = 10.0  # Added to the touch when a market order is valued.
     reservation_ms: int = 30_000  # Without news for this long a reservation is suspect.
     fx_pivot: str = "USD"  # Crosses go through this currency.
+    fx_stale_after_ms: int = 60_000  # An exchange rate without news for longer is old.
+    fx_haircut_pct: float = 5.0  # So much more counts exposure converted by an old rate.
     heartbeat_ms: int = 1000  # A gateway with a session sends something at least this often.
     instruction_ms: int = 5000  # A gateway that has not done an instruction by then is late.
     durability: int = 1  # What a verdict says it rests on: 1 written, 2 synced.

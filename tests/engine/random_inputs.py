@@ -113,7 +113,8 @@ def a_random_universe(random: Random) -> Universe:
         an_account("A3", 50_000.0, position_mode=PositionMode.HEDGING),
     )
     universe = a_universe(replace(LIMITS, firm=tight), accounts=accounts)
-    settings = RiskSettings(reservation_ms=random.choice([500, 2000]))
+    old_ms = random.choice([2000, 60_000])
+    settings = RiskSettings(reservation_ms=random.choice([500, 2000]), fx_stale_after_ms=old_ms)
     groups = (GroupSpec(id="desk", parent="region"), GroupSpec(id="region"))
     return replace(universe, settings=settings, groups=groups)
 
@@ -213,7 +214,7 @@ class Inputs:
         if random.random() < 0.2:
             order = replace(order, order_type=OrderType.MARKET, price=None)
         if random.random() < 0.1:
-            expire_ns = WALL_NS + STEADY_NS + random.randint(0, 60) * SECOND
+            expire_ns = WALL_NS + STEADY_NS + random.randint(20, 90) * SECOND
             order = replace(order, time_in_force=TimeInForce.GTD, expire_ns=expire_ns)
         self.orders.append(order)
         return order
@@ -277,7 +278,7 @@ class Inputs:
         if random.random() < 0.6:
             quantity = random.choice([1.0, 4.0, 0.3])
             return FillCorrect(account=account, exec_id=exec_id, quantity=quantity)
-        if random.random() < 0.2:
+        if random.random() < 0.1:
             return self._positions(account)
         if random.random() < 0.3:
             return Funding(
@@ -296,11 +297,11 @@ class Inputs:
 
     def _positions(self, account: str) -> Input:
         random = self.random
-        if random.random() < 0.2:
+        if random.random() < 0.1:
             return PositionReport(account=account, as_of_ns=self.number, failed=True)
         held = tuple(
             VenuePosition(symbol=symbol, quantity=random.choice([1.0, -2.0, 5.0, 0.5, nan]))
-            for symbol in random.sample(SYMBOLS, 3)
+            for symbol in random.sample(SYMBOLS if random.random() < 0.1 else [*QUOTES], 3)
         )
         balance = random.choice([None, 1000.0])
         return PositionReport(

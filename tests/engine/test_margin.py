@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from engine.instruments import Instrument
 from engine.margin import MarginTerms
-from engine.quotes import ONE
+from engine.rates import ONE
 from riskd.messages import InstrumentAdd, LimitsSpec, MarginModel, MarginTier
 from tests.builders import (
     MONEY,

@@ -222,7 +222,7 @@ def test_e23_each_reservation_becomes_suspect_at_its_own_deadline():
         orders = house.account().orders | house.account("A2").orders
         states.append([key for key, order in orders.items() if order.state is OrderState.SUSPECT])
     assert states == [["o-1"], ["o-1", "o-2"], ["o-1", "o-2", "o-3"]]
-    assert house.core.due_ns() is None
+    assert house.core.timers.next_ns() is None
 
 
 @pytest.mark.parametrize("news", ["accepted", "cancel_pending", "fill"])
