@@ -205,6 +205,62 @@ def test_e12_e82_every_breakdown_sums_to_the_change_of_equity_beside_transfers(
     assert decode_state(encode_state(house.core.state())) == house.core.state()
 
 
+@settings(max_examples=150)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["X", "Y"]),
+            st.integers(-5, 5).filter(bool),
+            st.integers(90, 110),
+            TAGS,
+            st.sampled_from([0.0, 0.25]),
+        ),
+        max_size=12,
+    ),
+    changes=st.lists(st.tuples(st.integers(0, 11), st.booleans()), max_size=5),
+    mode=st.sampled_from(PositionMode),
+    folded_after=st.sampled_from([2, 10_000]),
+)
+def test_e82_strategy_earns_what_its_own_standing_fills_earned(steps, changes, mode, folded_after):
+    """E82: what each was worth, less what was paid for it, whatever of it is realised by now."""
+    house = a_core(accounts=(an_account(position_mode=mode),))
+    standing: dict[str, tuple[str, str, int, int, float, bool]] = {}
+    engine.ledger.EXECUTIONS_MAX, before = folded_after, engine.ledger.EXECUTIONS_MAX
+    try:
+        for number, (symbol, lots, price, tag, fee) in enumerate(steps):
+            told = {"symbol": symbol, "strategy": tag, "fee": fee}
+            side, exec_id = ("buy" if lots > 0 else "sell"), f"e-{number}"
+            house.send(a_fill(exec_id, side, abs(lots), price, **told))
+            standing[exec_id] = (tag or "untagged", symbol, lots, price, fee, True)
+            for which, busts in changes:
+                if which == number - 1:
+                    change_one(house, standing, f"e-{which}", busts=busts)
+    finally:
+        engine.ledger.EXECUTIONS_MAX = before
+    earned: dict[str, float] = {}
+    for tag, symbol, lots, price, fee, stands in standing.values():
+        profit = lots * (QUOTES[symbol][0] - price) - fee if stands else 0.0
+        earned[tag] = earned.get(tag, 0.0) + profit
+    found = {key: line.life / MONEY for key, line in lines(house).items()}
+    netted = found.pop("netted", 0.0)
+    assert netted == 0
+    assert found == {tag: profit for tag, profit in earned.items() if profit} | {
+        key: 0.0 for key in found if not earned.get(key)
+    }
+
+
+def change_one(house: StampedCore, standing: dict[str, Any], exec_id: str, *, busts: bool) -> None:
+    """Bust a fill, or correct it to one lot; one that is folded already stays as it is."""
+    change: Any = FillCorrect(account="A1", exec_id=exec_id, quantity=1.0)
+    if busts:
+        change = FillBust(account="A1", exec_id=exec_id)
+    if house.send(change).flags:
+        return
+    tag, symbol, lots, price, fee, _ = standing[exec_id]
+    kept = lots if busts else (1 if lots > 0 else -1)
+    standing[exec_id] = (tag, symbol, kept, price, fee, not busts)
+
+
 def test_e12_parts_of_an_account_in_its_own_currency_need_no_revaluation():
     house = a_core()
     house.send(a_fill("e-1", "buy", 3, 100.01, fee=0.1))
