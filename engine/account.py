@@ -260,7 +260,7 @@ class Account:
         opening = self.profits().opening()
         periods.update(dict.fromkeys(opened, opening))
 
-    def roll_day(self, began: str = "day") -> Missing | None:
+    def roll_day(self, began: str = "day", periods: tuple[str, ...] = ("day",)) -> Missing | None:
         """Begin a day, or a week and so a day, at the equity of now; return what is missing for it.
 
         Then the day is measured from the first moment at which it is known.
@@ -274,7 +274,7 @@ class Account:
         state.day_unrated.clear()
         state.day_turnover.clear()
         state.rolls += 1
-        self.open_periods("day")
+        self.open_periods(*periods)
         state.conduct.messages = state.conduct.cancels = state.conduct.fills = 0
         self._moved, self._began = True, began
         for symbol in state.positions:
@@ -298,10 +298,8 @@ class Account:
             return
         longer = {"week": began.week, "month": began.month}
         opened = [name for name in longer if "" < getattr(state, name) < longer[name]]
-        self.roll_day("week" if "week" in opened else "day")
+        self.roll_day("week" if "week" in opened else "day", ("day", *opened))
         state.day, state.week, state.month = day, began.week, began.month
-        if opened:
-            self.open_periods(*opened)
         expired = [
             order_id
             for order_id, order in self.state.orders.items()

@@ -68,12 +68,16 @@ class Line(Struct):
 class Profits:
     """Reads the P&L of one account at the marks and rates of now."""
 
-    __slots__ = ("_boards", "_state", "_valuation", "complete", "known")
+    __slots__ = ("_boards", "_state", "_valuation", "known")
 
     def __init__(self, state: AccountState, boards: Boards, valuation: Valuation) -> None:
         self._state, self._boards, self._valuation = state, boards, valuation
         self.known = valuation.refresh() is None  # Every mark and rate was.
-        self.complete = self.known and not valuation.has_old_rate()
+
+    @property
+    def complete(self) -> bool:
+        """Return whether every mark and rate that counts is known, and none of them old."""
+        return self.known and not self._valuation.has_old_rate()
 
     def total(self) -> Line:
         """Return the account's own line."""
@@ -112,11 +116,30 @@ class Profits:
         """Return what a period that begins now is measured from; not known where it is not."""
         if not self.known:
             return PeriodOpening(life_money=None)
-        told = {
-            by.value: {key: line.life for key, line in self._lines(by).items() if line.life}
-            for by in Breakdown
-        }
-        return PeriodOpening(life_money=self.life_money(), **told)
+        found = PeriodOpening(life_money=self.life_money())
+        for position in self._state.positions.values():
+            life = sum(self._parts_of(position.books, position)) + self._funding(position)
+            found.symbol[position.symbol] = life
+            if position.tags is None:
+                for told in (found.strategy, found.timeframe):
+                    told[UNTAGGED_LINE] = told.get(UNTAGGED_LINE, 0) + life
+            else:
+                self._add_lives(found.strategy, position.tags.strategy, position, life)
+                self._add_lives(found.timeframe, position.tags.timeframe, position, life)
+        return found
+
+    def _add_lives(
+        self, told: dict[str, int], ledgers: dict[str, Books], position: Position, life: int
+    ) -> None:
+        """Add what each tag made of a position, and the rest, as `_tagged` tells it in parts."""
+        rest = life
+        for tag, books in ledgers.items():
+            own = sum(self._parts_of(books, position))
+            own += self._funding(position) if tag == UNTAGGED else 0
+            key = tag or UNTAGGED_LINE
+            told[key] = told.get(key, 0) + own
+            rest -= own
+        told[NETTED_LINE] = told.get(NETTED_LINE, 0) + rest
 
     def _since(self, period: str) -> int | None:
         opened = self._state.periods[period].life_money
@@ -141,14 +164,11 @@ class Profits:
         rest = Line()
         rest.add(whole)
         for tag, books in ledgers.items():
-            line = self._line_of(books, position)
+            line = Line(*self._parts_of(books, position))
             if tag == UNTAGGED:
                 line.funding = whole.funding
             rest.add(line, -1)
             found[tag or UNTAGGED_LINE] = line
-        if rest.funding:  # There is no fill without a tag to receive it.
-            found[UNTAGGED_LINE] = Line(funding=rest.funding)
-            rest.funding = 0
         found[NETTED_LINE] = rest
         return found
 
@@ -159,23 +179,24 @@ class Profits:
         return line
 
     def _line(self, position: Position) -> Line:
-        line = self._line_of(position.books, position)
-        for currency, money in position.funding.items():
-            line.funding += self._converted(money, currency)
-        return line
+        return Line(*self._parts_of(position.books, position), funding=self._funding(position))
 
-    def _line_of(self, books: Books, position: Position) -> Line:
+    def _funding(self, position: Position) -> int:
+        return sum(self._converted(money, key) for key, money in position.funding.items())
+
+    def _parts_of(self, books: Books, position: Position) -> tuple[int, int, int]:
+        """Return what books have realised, what is unrealised, and fees, in account money."""
         instrument = self._boards.instruments[position.symbol]
         quote, settlement = self._boards.quotes.quotes[position.symbol], instrument.settlement
-        unrealized = _unrealized(books, position, instrument, quote)
-        line = Line(
-            realized=self._converted(books.realized_money, settlement),
-            unrealized=0 if unrealized is None else self._converted(unrealized, settlement),
-            fees=self._converted(books.fees_money, settlement),
-        )
-        for currency, money in books.foreign_fees.items():
-            line.fees += self._converted(money, currency)
-        return line
+        unrealized = _unrealized(books, position, instrument, quote) or 0
+        parts = (books.realized_money, unrealized, books.fees_money)
+        if settlement != self._valuation.spec.currency:
+            realized, unrealized, fees = (self._converted(money, settlement) for money in parts)
+            parts = (realized, unrealized, fees)
+        if not books.foreign_fees:
+            return parts
+        foreign = sum(self._converted(money, key) for key, money in books.foreign_fees.items())
+        return parts[0], parts[1], parts[2] + foreign
 
     def _converted(self, money: int, currency: str) -> int:
         return self._valuation.convert(money, currency) or 0 if money else 0
