@@ -83,7 +83,7 @@ def opened_state(spec: AccountSpec) -> AccountState:
         transfers={spec.currency: balance},
         day_open_money=balance,
         invested_money=balance,
-        periods={name: PeriodOpening() for name in ("day", "week", "month")},
+        periods=dict.fromkeys(("day", "week", "month"), PeriodOpening()),  # Never changed in place.
     )
 
 

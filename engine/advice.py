@@ -13,7 +13,6 @@ from typing import NamedTuple
 from engine.account import Account
 from engine.books import Books
 from engine.instruments import Instrument, is_a_millitick
-from engine.margin import MarginTerms
 from engine.money import (
     MONEY_SCALE,
     UNITS_MAX,
@@ -145,7 +144,7 @@ class _Sizing:
     def __init__(self, account: Account, instrument: Instrument, entry: int, stop: int) -> None:
         self._account, self._instrument = account, instrument
         self._entry, self._stop = entry, stop
-        self._terms = MarginTerms(account.state.spec, instrument)
+        self._terms = account.boards.margin_terms(account.state.spec, instrument)
 
     def loss_money(self, lots: int) -> int:
         value, instrument = self._instrument.value_money, self._instrument

@@ -9,12 +9,21 @@ from engine.gateways import SessionBook
 from engine.groups import GroupTotal, GroupWorth, turnover_of, worth_of
 from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits
+from engine.margin import MarginTerms
 from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quotes import QuoteBoard
 from engine.rates import Rate
 from engine.throttle import Window
-from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
+from riskd.messages import (
+    AccountSpec,
+    GroupSpec,
+    InstrumentSpec,
+    LimitSet,
+    MarginModel,
+    Permissions,
+    RiskSettings,
+)
 
 
 class GroupPlan:
@@ -47,6 +56,7 @@ class Boards:
     """Shared read-only views, each written by one owner; `version` changes with what plans use."""
 
     __slots__ = (
+        "_margin_terms",
         "book",
         "breakers",
         "group_limits",
@@ -68,6 +78,7 @@ class Boards:
     def __init__(self) -> None:
         self.settings = RiskSettings()
         self.instruments: dict[str, Instrument] = {}
+        self._margin_terms: dict[tuple[str, MarginModel, float | None], MarginTerms] = {}
         self.groups: dict[str, GroupSpec] = {}
         self.quotes = QuoteBoard(self.settings)
         self.book = Book(self.quotes)
@@ -93,9 +104,18 @@ class Boards:
         """Add an instrument, or replace the parts of one that do not touch its value."""
         instrument = Instrument(spec, self.settings.stale_after_ms)
         self.instruments[spec.symbol] = instrument
+        self._margin_terms.clear()
         self.quotes.add(instrument)
         self.version += 1
         return instrument
+
+    def margin_terms(self, spec: AccountSpec, instrument: Instrument) -> MarginTerms:
+        """Return what margin of an instrument follows from; accounts with equal models share it."""
+        key = (instrument.symbol, spec.margin_model, spec.leverage)
+        found = self._margin_terms.get(key)
+        if found is None:
+            found = self._margin_terms[key] = MarginTerms(spec, instrument)
+        return found
 
     def put_groups(self, groups: tuple[GroupSpec, ...]) -> None:
         """Put the tree of groups in force."""

@@ -155,8 +155,9 @@ def apply_funding(account: Account, funding: Funding) -> Flags:
     if len(state.funding_ids) > IDS_MAX:
         del state.funding_ids[next(iter(state.funding_ids))]
     money = money_from_number(funding.amount)
-    received = account.position_to_change(funding.symbol).funding
-    received[currency] = received.get(currency, 0) + money
+    position = account.position_to_change(funding.symbol)
+    received = position.funding or {}
+    position.funding = {**received, currency: received.get(currency, 0) + money}
     account.add_cash(currency, money)
     return ()
 

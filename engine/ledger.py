@@ -46,7 +46,7 @@ class Position(Struct):
     tags: TagBooks | None = None  # From the first fill that has a tag.
     base_tags: TagBooks | None = None  # Before the first of `executions`.
     doubt: Doubt | None = None  # The venue says otherwise; counted in the open lots above.
-    funding: dict[str, int] = {}  # Received by currency; paid is negative.
+    funding: dict[str, int] | None = None  # Received by currency; paid is negative.
     since: int | None = None  # Version of its quote at the last execution.
 
     def worst_long_lots(self) -> int:

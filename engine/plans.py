@@ -20,7 +20,6 @@ from engine.limits import (
     self_match_rule,
     session_rate,
 )
-from engine.margin import MarginTerms
 from engine.permissions import bans_of, permits_of
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Scope
@@ -36,7 +35,7 @@ def build_plan(
     instrument = boards.instruments[symbol]
     groups = boards.ancestry(spec.group)
     owner = Owner(spec.id, groups, symbol, strategy, trader)
-    terms = MarginTerms(spec, instrument)
+    terms = boards.margin_terms(spec, instrument)
     plan = Plan(owner, instrument, position, boards.quotes.quotes[symbol], terms)
     currencies = _currencies(instrument)
     limited = (

@@ -182,7 +182,10 @@ class Profits:
         return Line(*self._parts_of(position.books, position), funding=self._funding(position))
 
     def _funding(self, position: Position) -> int:
-        return sum(self._converted(money, key) for key, money in position.funding.items())
+        funding = position.funding
+        if funding is None:
+            return 0
+        return sum(self._converted(money, key) for key, money in funding.items())
 
     def _parts_of(self, books: Books, position: Position) -> tuple[int, int, int]:
         """Return what books have realised, what is unrealised, and fees, in account money."""

@@ -100,7 +100,7 @@ class Valuation:
         """Count a position from now on."""
         symbol = position.symbol
         quote, instrument = self._boards.quotes.quotes[symbol], self._boards.instruments[symbol]
-        terms = MarginTerms(self.spec, instrument)
+        terms = self._boards.margin_terms(self.spec, instrument)
         self._held[symbol] = Held(position, instrument, quote, terms)
 
     def position_changed(self, symbol: str) -> None:
@@ -197,7 +197,7 @@ class Valuation:
         for held in list(self._held.values()):
             instrument = self._boards.instruments[held.position.symbol]
             held.instrument, held.seen = instrument, _STALE
-            held.terms = MarginTerms(self.spec, instrument)
+            held.terms = self._boards.margin_terms(self.spec, instrument)
             held.milli_value = instrument.exact_milli_value()
         self._changes = -1
         self._boards_version = self._boards.version
