@@ -1,0 +1,106 @@
+"""The commands of docs/operating.md, tried on a real riskd; its figures are the settings'."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.settings import Settings
+from scripts.proof.kills import CONFIG
+from tests.end_to_end.process import ROOT, RiskdProcess
+from tests.end_to_end.test_failing_well import SETTINGS, Gateway, quote
+from tests.end_to_end.test_rebuild import BUG
+
+PAGE = (ROOT / "docs" / "operating.md").read_text()
+BLOCKS = re.findall(r"^```sh (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def commands(kind: str) -> list[list[str]]:
+    return [shlex.split(line) for of, text in BLOCKS if of == kind for line in text.splitlines()]
+
+
+def run(riskd: RiskdProcess, command: list[str]) -> str:
+    """Run one command of the page where its `var/riskd` and addresses are those of `riskd`."""
+    assert command[0] == "riskd"
+    data_dir = str(riskd.books)
+    words = [data_dir if word == "var/riskd" else word for word in command[1:]]
+    ports = {f"RISKD_PORTS__{k.upper()}": f'["{v}"]' for k, v in riskd.addresses.items()}
+    done = subprocess.run(
+        [sys.executable, "-m", "riskd", *words],
+        cwd=riskd.folder,
+        env={**os.environ, **ports, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def riskd(tmp_path: Path):
+    """A riskd with an order, a fill and a breaker, and a bug that a fill of 13 lots meets."""
+    (tmp_path / "bug").mkdir()
+    (tmp_path / "bug" / "sitecustomize.py").write_text(BUG)
+    (tmp_path / "riskd.toml").write_text(CONFIG)
+    (tmp_path / "tighter.toml").write_text("[default]\norder_quantity = 0.5\n")
+    settings = {**SETTINGS, "PYTHONPATH": f"{tmp_path / 'bug'}:{ROOT}"}
+    with RiskdProcess(tmp_path, config=tmp_path / "riskd.toml", settings=settings) as running:
+        quote(running)
+        gateway = Gateway(running)
+        assert gateway.check()["approved"]
+        assert gateway.fill("o-1")["type"] == "ack"
+        running.control("trip", scope="firm", action="reduce_only", reason="safe mode: drill")
+        yield running
+
+
+def test_operating_commands_for_a_running_riskd_work(riskd):
+    told = [run(riskd, command) for command in commands("live")]
+    assert len(told) == 10
+    text = "\n".join(told)
+    for expected in ("WRITTEN", "WHOLE", "EQUAL", "APPROVED at seq", "APPROVED to ORDER_QUANTITY"):
+        assert expected in text, text
+
+
+def test_operating_commands_for_a_stopped_riskd_work_and_it_starts_again(riskd):
+    riskd.control("snapshot")
+    before = riskd.status()
+    riskd.stop()
+    for command in commands("stopped"):
+        assert "TRIMMED" in run(riskd, command)
+    riskd.start()
+    assert riskd.status()["books_hash"] == before["books_hash"]
+
+
+def test_operating_commands_for_a_frozen_account_work(riskd):
+    for breaker in riskd.control("breakers"):
+        riskd.control("reset", breaker_id=breaker["breaker_id"], reason="drill")
+    gateway = Gateway(riskd)
+    order = gateway.order("o-bad", quantity=13)
+    assert gateway.ask(order)["approved"]
+    assert gateway.ask({**order, "type": "fill", "exec_id": "e-bad"})["type"] == "error"
+    told = [run(riskd, command) for command in commands("frozen")]
+    assert "REBUILT" in told[0]
+    assert ": fill" in told[0]
+    assert "UNFROZEN" in told[-1]
+
+
+def test_operating_page_names_the_settings_as_they_are():
+    settings = Settings()
+    for words in (
+        f"`snapshot.every_s` seconds ({settings.snapshot.every_s:.0f};",
+        f"newest `snapshot.keep` ({settings.snapshot.keep})",
+        f"`journal.retain_bytes` ({settings.journal.retain_bytes >> 30} GiB)",
+        f"`{settings.journal.sync.value}` (default)",
+    ):
+        assert words in PAGE, words
+    for state in ("disk_full", "journal_failed", "clock_stepped", "checkpoint_failed"):
+        source = "".join(path.read_text() for path in (ROOT / "transport").glob("*.py"))
+        assert f'"{state}"' in source
