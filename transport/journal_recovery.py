@@ -296,7 +296,9 @@ def settle(directory: Path, recovered: Recovered) -> Recovered:
         leftover.insert(0, segments.pop())
     if leftover:  # Before they go, so that the note never names what is not there.
         note_extent(directory, segments[-1].identity.number if segments else 0)
-    set_aside = [name for file in leftover if (name := _put_aside(directory, file)) is not None]
+    # The newest first: a start that is killed here must not leave a gap in the numbers.
+    put_aside = [_put_aside(directory, file) for file in reversed(leftover)]
+    set_aside = sorted(name for name in put_aside if name is not None)
     sync_directory(directory)
     report = recovered.report._replace(set_aside=tuple(set_aside))
     return recovered._replace(segments=tuple(segments), leftover=tuple(leftover), report=report)
