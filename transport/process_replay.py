@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -17,8 +18,10 @@ from riskd import __version__
 from riskd.codec import control_codec, internal_codec, orders_codec, ticks_codec
 from riskd.messages import ActorFailed, Checkpoint, StateDigest
 from transport.journal import Journal
-from transport.journal_format import JournalRecord
+from transport.journal_format import SEQ_FIRST, JournalRecord
 from transport.journal_reading import JournalReader
+from transport.journal_recovery import SEGMENT_SUFFIX
+from transport.journal_retention import first_seq_of
 from transport.replay_guard import ReplayGuard, read_skipped
 from transport.snapshot import Snapshot, SnapshotError, list_snapshots, read_snapshot
 
@@ -179,7 +182,9 @@ def recover_books(journal: Journal) -> Recovery:
         if snapshot.is_upgraded:
             notes.append(f"{path.name} was written by another riskd; fields it lacks are default")
         break
-    replay = replay or Replay(skipped=guard.skipped)
+    if replay is None:
+        _require_whole(journal.directory, notes)
+        replay = Replay(skipped=guard.skipped)
     enter, take, suspect_seq = guard.enter, replay.take, guard.suspect_seq
     for record in journal.replay(replay.base_seq + 1, after_crc=after_crc):
         enter(record.seq)
@@ -192,6 +197,18 @@ def recover_books(journal: Journal) -> Recovery:
     unsafe = [f"record {seq} crashed riskd and is left out" for seq in guard.newly_skipped]
     unsafe += [str(found) for found in replay.divergences[:1]]
     return Recovery(replay, tuple(notes), tuple(unsafe))
+
+
+def _require_whole(directory: Path, wrong: Sequence[str]) -> None:
+    """Raise unless the journal is kept from its first record; `wrong` is why no snapshot does."""
+    firsts = [first_seq_of(path) for path in sorted(directory.glob(f"*{SEGMENT_SUFFIX}"))]
+    first_seq = next((seq for seq in firsts if seq is not None), SEQ_FIRST)
+    if first_seq > SEQ_FIRST:
+        told = "; ".join(wrong) or "there is no snapshot before what is asked for"
+        raise SnapshotError(
+            f"{directory} holds records from seq {first_seq} on, and no snapshot to begin at: "
+            f"{told}; restore the directory from a copy or a standby"
+        )
 
 
 def _try(replay: Replay, record: JournalRecord) -> bytes:
@@ -214,6 +231,7 @@ def begin(reader: JournalReader, before_seq: int | None = None) -> Begun:
     paths = list_snapshots(reader.directory)
     if before_seq is None:
         paths = [] if reader.first_seq <= 1 else paths[::-1]
+    wrong: list[str] = []
     for path in paths:
         try:
             snapshot = read_snapshot(path)
@@ -222,6 +240,7 @@ def begin(reader: JournalReader, before_seq: int | None = None) -> Begun:
                 replay = Replay(snapshot, hash_share=1.0, skipped=skipped)
                 records = reader.replay(mark.seq + 1, after_crc=mark.record_crc)
                 return Begun(replay, records, snapshot)
-        except SnapshotError:
-            continue  # Another may do.
+        except SnapshotError as error:
+            wrong.append(str(error))  # Another may do.
+    _require_whole(reader.directory, wrong)
     return Begun(Replay(hash_share=1.0, skipped=skipped), reader.replay(), None)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from scripts.proof.damage import prove_damage
 from scripts.proof.kills import prove_kills
+from scripts.proof.soak import prove_soak
 
 
 class Tally(Protocol):
@@ -19,14 +20,18 @@ class Tally(Protocol):
         """Return whether it is so."""
 
 
-PROOFS: dict[str, Callable[[int, int], Tally]] = {"kills": prove_kills, "damage": prove_damage}
+PROOFS: dict[str, Callable[[int, int], Tally]] = {
+    "kills": prove_kills,
+    "damage": prove_damage,
+    "soak": prove_soak,
+}
 
 
 def main() -> int:
     """Run the proof that is named; exit 1 if what it proves is not so."""
     parser = argparse.ArgumentParser(prog="scripts/prove", description=__doc__)
     parser.add_argument("proof", choices=PROOFS)
-    parser.add_argument("count", type=int, help="how many kills, damaged journals")
+    parser.add_argument("count", type=int, help="how many kills, damaged journals, days")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     tally = PROOFS[asked.proof](asked.count, asked.seed)

@@ -56,6 +56,7 @@ SETTINGS = {
     "RISKD_SNAPSHOT__EVERY_S": "0.05",  # And often on a snapshot and its rename.
 }
 BURST = 20
+KILLS_OF_ONE = 20  # Then another riskd begins empty.
 LIVE_S_MAX = 0.6
 ANSWER_S_MAX = 0.5
 
@@ -191,10 +192,15 @@ def _of(check: dict[str, Any]) -> dict[str, Any]:
 
 
 def prove_kills(count: int, seed: int) -> Tally:
-    """Kill a riskd of a temporary folder `count` times; return and print what came of it."""
+    """Kill riskds of temporary folders `count` times; return and print what came of it."""
     begun_s = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="kills") as folder:
-        tally = Kills(Path(folder), seed).run(count)
+    tally = Tally(*([0] * len(Tally._fields)))
+    for first in range(0, count, KILLS_OF_ONE):  # The whole journal is replayed after each kill.
+        with tempfile.TemporaryDirectory(prefix="kills") as folder:
+            kills = min(KILLS_OF_ONE, count - first)
+            found = Kills(Path(folder), seed + first).run(kills)
+        tally = Tally(*(one + other for one, other in zip(tally, found, strict=True)))
+        print(f"{first + kills} of {count}: {found}", flush=True)
     for name, figure in tally._asdict().items():
         print(f"{name:<24} {figure:>10,}")
     print(f"{'seconds':<24} {time.monotonic() - begun_s:>10,.0f}")
