@@ -14,8 +14,10 @@ from riskd.messages import (
     Configure,
     Elapse,
     Error,
+    Hello,
     Kill,
     LimitsSpec,
+    SessionLost,
     SessionRoll,
     Severity,
     Tick,
@@ -188,3 +190,21 @@ def test_kill_reaches_every_account_at_once_in_both(both):
     both.send(Kill(scope="firm"))
     for account in ("A1", "A2"):
         assert codes_of(both.send(an_order("o", account=account))) == ["KILLED"]
+
+
+def test_fault_at_a_lost_session_freezes_one_account_and_cancels_the_orders_of_others(both):
+    session = both.send(Hello(gateway="G1", executes_responses=True)).session
+    lost = both.send(Hello(gateway="G2", cancel_on_disconnect=True)).session
+    for account in ("A1", "A2"):
+        both.send(an_order("o-1", account=account))
+        for one in both.accounts(account):
+            one.state.orders["o-1"].session = lost
+    for one in both.accounts():
+        one.state.orders["o-1"].check = None
+    both.send(SessionLost(session=lost, reason="drill"))
+    core, live = both.accounts("A2")
+    assert [x.state.orders["o-1"].state for x in (core, live)] == ["cancel_pending"] * 2
+    assert [bool(x.state.frozen) for x in both.accounts()] == [True, True]
+    ((number, instruction),) = both.live.said
+    assert (number, instruction.account) == (session, "A2")
+    assert both.live.fatal == []
