@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, Publish, RaisedAt, Ref, WakeAccounts
+from actors.inputs import Input, Publish, WakeAccounts
+from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.breakers import BreakerBoard
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts
 from engine.operator import apply_command, apply_expiry
 from riskd.messages import Breaker, Kill, Reset, Trip, Unkill
 
@@ -17,13 +18,13 @@ class CircuitBreakerActor(LoopActor):
         self,
         board: BreakerBoard,
         *,
-        alerts: Ref,
+        mail: Mail,
         publish: Publish,
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
         self._board = board
-        self._alerts = alerts
+        self._mail = mail
         self._publish = publish
 
     def on_receive(self, message: Input | WakeAccounts) -> None:
@@ -32,21 +33,16 @@ class CircuitBreakerActor(LoopActor):
         if isinstance(message, WakeAccounts):
             for event in apply_expiry(self._board, message.stamp, facts):
                 self._tell_world(event)
-            self._tell(facts, message.stamp)
+            self._mail.post(facts, message.stamp)
             return
         command = message.message
         assert isinstance(command, Kill | Unkill | Trip | Reset)
         reply, changed = apply_command(self._board, command, message.stamp, message.by, facts)
         if changed is not None:
             self._tell_world(changed)
-        self._tell(facts, message.stamp)
+        self._mail.post(facts, message.stamp)
         if message.reply is not None:
             message.reply(reply)
-
-    def _tell(self, facts: Facts, stamp: Stamp) -> None:
-        for fact in facts:
-            if isinstance(fact, Raised):
-                self._alerts.tell(RaisedAt(fact, stamp))
 
     def _tell_world(self, event: Breaker) -> None:
         self._publish(f"breaker.{event.scope}.{event.scope_id}", event)

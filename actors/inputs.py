@@ -12,10 +12,12 @@ from engine.core import BY_LOCAL
 from engine.core import Input as Message
 from engine.desk import Answer
 from engine.facts import Certified, Instructed, Moved, Raised, Stamp
+from engine.response_desk import ResponseFact
 from riskd.messages import OrdersPush, Published
 
 __all__ = [
     "BY_LOCAL",
+    "FactAt",
     "Input",
     "Message",
     "MovedAt",
@@ -57,6 +59,13 @@ class SessionFactAt(Struct, frozen=True):
     """What an account asks of a gateway, with the stamp of the input that made it."""
 
     fact: Instructed | Certified
+    stamp: Stamp
+
+
+class FactAt(Struct, frozen=True):
+    """What a response answers to, with the stamp of the input that made it."""
+
+    fact: ResponseFact
     stamp: Stamp
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.inputs import Input, MovedAt, Publish, RaisedAt, Ref
+from actors.inputs import Input, Publish
+from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.boards import Boards
 from engine.core import limits_update
-from engine.facts import Facts, Moved, Raised, Stamp
+from engine.facts import Facts, Moved, Stamp
 from engine.overrides import apply_override
 from engine.universe import account_conflict, apply_universe, instrument_conflict
 from riskd.messages import (
@@ -37,8 +38,7 @@ class LimitsActor(LoopActor):
         *,
         start_account: Open,
         recount: Recounted,
-        alerts: Ref,
-        market: Ref,
+        mail: Mail,
         publish: Publish,
         run_queue: RunQueue,
     ) -> None:
@@ -47,13 +47,13 @@ class LimitsActor(LoopActor):
         self._accounts = accounts
         self._start_account = start_account
         self._recount = recount
-        self._alerts = alerts
-        self._market = market
+        self._mail = mail
         self._publish = publish
 
     def on_receive(self, message: Input) -> None:
         """Carry out one declaration."""
         asked, stamp = message.message, message.stamp
+        facts: Facts = []
         answered: Result | Error | None = None
         match asked:
             case Configure():
@@ -61,7 +61,7 @@ class LimitsActor(LoopActor):
                     self._publish("limits", limits_update(self._boards.limits_version, stamp))
                 for spec in asked.universe.accounts:
                     self._open(spec)
-                self._market.tell(MovedAt(Moved(), stamp))
+                self._mail.post([Moved()], stamp)
                 self._recount(stamp)
             case InstrumentAdd():
                 wrong = instrument_conflict(self._boards, asked.instrument)
@@ -74,15 +74,12 @@ class LimitsActor(LoopActor):
                 wrong = account_conflict(held, asked.account, self._boards.group_totals)
                 if wrong is None:
                     self._open(asked.account)
-                    self._market.tell(MovedAt(Moved(asked.account.id), stamp))
+                    self._mail.post([Moved(asked.account.id)], stamp)
                     self._recount(stamp)
                 answered = _answer(wrong, asked.request_id, stamp.seq)
             case Override():
-                facts: Facts = []
                 answered = apply_override(self._boards.overrides, asked, stamp, facts)
-                for fact in facts:
-                    if isinstance(fact, Raised):
-                        self._alerts.tell(RaisedAt(fact, stamp))
+                self._mail.post(facts, stamp)
             case _:
                 raise AssertionError(f"misrouted: {asked!r}")
         if message.reply is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, MovedAt, RaisedAt, Ref, WakeAccounts
+from actors.inputs import Input, MovedAt, WakeAccounts
+from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import Facts, Raised, Watched
+from engine.facts import Facts, Watched
 from engine.market import apply_ages, apply_market
 from engine.quotes import QuoteBoard
 from engine.watch import Watch
@@ -24,14 +25,14 @@ class MarketDataActor(LoopActor):
         counts: dict[str, int],
         watch: Watch,
         *,
-        alerts: Ref,
+        mail: Mail,
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
         self._watch = watch
         self._counts = counts
         self._board = board
-        self._alerts = alerts
+        self._mail = mail
 
     def on_receive(self, message: Input | Watched | MovedAt | WakeAccounts) -> None:
         """Apply a tick, a batch or a market state, or take what an account or the clock tells."""
@@ -48,6 +49,4 @@ class MarketDataActor(LoopActor):
             asked = message.message
             assert isinstance(asked, Tick | Ticks | MarketState)
             apply_market(self._board, asked, stamp, self._counts, facts, watch=self._watch)
-        for fact in facts:
-            if isinstance(fact, Raised):
-                self._alerts.tell(RaisedAt(fact, stamp))
+        self._mail.post(facts, stamp)

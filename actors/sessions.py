@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from actors.inputs import Input, RaisedAt, Ref, Say, SessionFactAt, WakeAccounts
+from actors.inputs import Input, SessionFactAt, WakeAccounts
+from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import Facts, Posted, Raised, Said, Stamp, Told
+from engine.facts import Facts
 from engine.sessions import SessionDesk
 
 
 class SessionActor(LoopActor):
     """Answers gateways' hellos and reports, and says to them what accounts ask for."""
 
-    def __init__(
-        self,
-        desk: SessionDesk,
-        accounts: Mapping[str, Ref],
-        *,
-        alerts: Ref,
-        say: Say,
-        run_queue: RunQueue,
-    ) -> None:
+    def __init__(self, desk: SessionDesk, *, mail: Mail, run_queue: RunQueue) -> None:
         super().__init__(run_queue=run_queue)
         self._desk = desk
-        self._accounts = accounts
-        self._alerts = alerts
-        self._say = say
+        self._mail = mail
 
     def on_receive(self, message: Input | SessionFactAt | WakeAccounts) -> None:
         """Answer a gateway, or take what an account asks for."""
@@ -40,16 +29,4 @@ class SessionActor(LoopActor):
                 self._desk.settle(message.fact, message.stamp, facts)
             case WakeAccounts():
                 self._desk.elapse(message.stamp, facts)
-        self._tell(facts, message.stamp)
-
-    def _tell(self, facts: Facts, stamp: Stamp) -> None:
-        for fact in facts:
-            match fact:
-                case Raised():
-                    self._alerts.tell(RaisedAt(fact, stamp))
-                case Posted():
-                    self._alerts.tell(fact)
-                case Told():
-                    self._accounts[fact.account].tell(Input(fact.message, stamp))
-                case Said():
-                    self._say(fact.session, fact.message)
+        self._mail.post(facts, message.stamp)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from actors.inputs import Input, RaisedAt, Ref
+from actors.inputs import Input
+from actors.mail import Mail
 from actors.runtime import ActorFault, LoopActor, RunQueue
 from engine.account import Account
 from engine.desk import answer_fault
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts
 from riskd.messages import Error
 
 Restart = Callable[[Account], None]
@@ -26,14 +27,14 @@ class Supervisor(LoopActor):
         self,
         owners: dict[str, Account],
         *,
-        alerts: Ref,
+        mail: Mail,
         restart: Restart,
         failed: Failed,
         fatal: Callable[[ActorFault], None],
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
-        self._alerts = alerts
+        self._mail = mail
         self._owners = owners
         self._restart = restart
         self._failed = failed
@@ -51,15 +52,10 @@ class Supervisor(LoopActor):
         facts: Facts = []
         answered = answer_fault(account, asked, stamp, facts)
         self._restart(account)
-        self._tell(facts, stamp)
+        self._mail.post(facts, stamp)
         if reply is not None:
             reply(answered)
         self._failed(account.id, f"fault at seq {stamp.seq}")
-
-    def _tell(self, facts: Facts, stamp: Stamp) -> None:
-        for fact in facts:
-            if isinstance(fact, Raised):
-                self._alerts.tell(RaisedAt(fact, stamp))
 
     def _answer_lost(self, message: object) -> None:
         if isinstance(message, Input) and message.reply is not None:

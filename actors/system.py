@@ -9,9 +9,11 @@ from actors.alerts import AlertActor
 from actors.circuit_breaker import CircuitBreakerActor
 from actors.clock import ClockActor
 from actors.group import ClearGroup, GroupActor
-from actors.inputs import Input, Publish, RaisedAt, Ref, Say, WakeAccounts
+from actors.inputs import Input, Publish, Ref, Say, WakeAccounts
 from actors.limits import LimitsActor, RollCall
+from actors.mail import Mail
 from actors.market_data import MarketDataActor
+from actors.response import ResponseActor
 from actors.runtime import ActorFault, RunQueue
 from actors.sessions import SessionActor
 from actors.supervisor import Supervisor
@@ -38,7 +40,9 @@ from riskd.messages import (
     Kill,
     MarketState,
     Override,
+    Reduce,
     Reset,
+    ResponseStop,
     Resynced,
     SessionLost,
     SessionRoll,
@@ -76,25 +80,25 @@ class System:
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
-        self._alerts: Ref = AlertActor.start(self.alert_book, publish=publish, run_queue=run_queue)
+        self._mail = mail = Mail(self._refs, self._groups, say)
+        mail.alerts = AlertActor.start(self.alert_book, publish=publish, run_queue=run_queue)
         run_queue.supervisor = Supervisor.start(
             self._owners,
-            alerts=self._alerts,
+            mail=mail,
             restart=self._start_account,
             failed=failed,
             fatal=fatal,
             run_queue=run_queue,
         )
-        self._clock: Ref = ClockActor.start(self.timers, self._refs, run_queue=run_queue)
-        self._breakers: Ref = CircuitBreakerActor.start(
-            self.boards.breakers, alerts=self._alerts, publish=publish, run_queue=run_queue
+        mail.clock = ClockActor.start(self.timers, self._refs, run_queue=run_queue)
+        mail.breakers = CircuitBreakerActor.start(
+            self.boards.breakers, mail=mail, publish=publish, run_queue=run_queue
         )
         prices = (self.boards.quotes, self.tick_counts, self.watch)
-        self._market: Ref = MarketDataActor.start(*prices, alerts=self._alerts, run_queue=run_queue)
+        mail.market = MarketDataActor.start(*prices, mail=mail, run_queue=run_queue)
         self.sessions = core.sessions
-        self._sessions: Ref = SessionActor.start(
-            self.sessions, self._refs, alerts=self._alerts, say=say, run_queue=run_queue
-        )
+        mail.sessions = SessionActor.start(self.sessions, mail=mail, run_queue=run_queue)
+        mail.responses = ResponseActor.start(core.responses, mail=mail, run_queue=run_queue)
         self._routes = self._start_writers(publish)
         self._start_groups()
         for account in self.accounts.values():
@@ -121,6 +125,7 @@ class System:
             boards.breakers.due_steady_ns(),
             boards.outbox.due_steady_ns(),
             boards.quotes.due_steady_ns(),
+            boards.responses.due_steady_ns(),
         )
 
     def state(self) -> CoreState:
@@ -128,22 +133,23 @@ class System:
         return state_of(self.boards, self.accounts, self.alert_book, self.last)
 
     def _start_writers(self, publish: Publish) -> dict[type, Ref]:
-        """Start the writers of the boards; return which input goes to whom."""
+        """Start the writer of what is declared; return which input goes to whom."""
+        mail = self._mail
         limits = LimitsActor.start(
             self.boards,
             self.accounts,
             start_account=self._start_account,
             recount=self._recount_groups,
-            alerts=self._alerts,
-            market=self._market,
+            mail=self._mail,
             publish=publish,
             run_queue=self.run_queue,
         )
-        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), self._market)
-        routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), self._breakers)
+        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), mail.market)
+        routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), mail.breakers)
         routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd, Override), limits)
         asked = (Hello, Resynced, InstructionReport, SessionLost)
-        routes |= dict.fromkeys(asked, self._sessions)
+        routes |= dict.fromkeys(asked, mail.sessions)
+        routes |= dict.fromkeys((Reduce, ResponseStop), mail.responses)
         return routes
 
     def _dispatch_other(self, message: Input) -> None:
@@ -152,10 +158,10 @@ class System:
         if ref is not None:
             ref.tell(message)
         elif isinstance(asked, Elapse):
-            self._market.tell(WakeAccounts(message.stamp))
-            self._breakers.tell(WakeAccounts(message.stamp))
-            self._sessions.tell(WakeAccounts(message.stamp))
-            self._clock.tell(WakeAccounts(message.stamp))
+            mail = self._mail
+            woken = (mail.market, mail.breakers, mail.sessions, mail.clock, mail.responses)
+            for ref in woken:
+                ref.tell(WakeAccounts(message.stamp))
         elif isinstance(asked, DayBegan):
             for key, account_ref in self._refs.items():
                 if self.accounts[key].state.spec.calendar == asked.calendar:
@@ -178,7 +184,7 @@ class System:
             if reply is not None:
                 reply(as_unknown_account(answered, fill))
 
-        self._alerts.tell(RaisedAt(suspense_alert(fill), message.stamp))
+        self._mail.post([suspense_alert(fill)], message.stamp)
         self._refs[SUSPENSE].tell(Input(suspense_fill(fill), message.stamp, take))
 
     def _recount_groups(self, stamp: Stamp) -> None:
@@ -198,14 +204,6 @@ class System:
                 )
 
     def _start_account(self, account: Account) -> None:
-        ref = AccountActor.start(
-            account,
-            alerts=self._alerts,
-            clock=self._clock,
-            sessions=self._sessions,
-            groups=self._groups,
-            market=self._market,
-            run_queue=self.run_queue,
-        )
+        ref = AccountActor.start(account, mail=self._mail, run_queue=self.run_queue)
         self._refs[account.id] = ref
         self._owners[ref.actor_urn] = account

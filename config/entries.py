@@ -22,7 +22,14 @@ from config.shapes import (
     shape_of,
     unknown_key,
 )
-from riskd.messages import AccountSpec, CalendarSpec, GroupSpec, InstrumentSpec, LimitsSpec
+from riskd.messages import (
+    AccountSpec,
+    CalendarSpec,
+    GroupSpec,
+    InstrumentSpec,
+    LimitsSpec,
+    ResponsePolicy,
+)
 
 ROOT = ""  # The section of the keys that stand before any table.
 LIMIT_SECTIONS = (
@@ -36,8 +43,9 @@ SPECS: dict[str, type[msgspec.Struct]] = {
     "group": GroupSpec,
     "account": AccountSpec,
     "calendar": CalendarSpec,
+    "response": ResponsePolicy,
 }
-ID_FIELDS = {"instrument": "symbol", "group": "id", "account": "id", "calendar": "id"}
+ID_FIELDS = dict.fromkeys(SPECS, "id") | {"instrument": "symbol"}
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 LimitKey = tuple[str, str, str]  # Scope, id, and the symbol of an account's own limit on it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +18,7 @@ from config.errors import ConfigError
 from config.locate import KeyPath
 from config.rules import check_rules, known_calendars
 from config.settings import Settings, risk_settings
-from riskd.messages import CalendarSpec, LimitSet, Universe
+from riskd.messages import CalendarSpec, LimitSet, ResponsePolicy, Universe
 
 NO_DEFAULT = (
     "No [default] limits: an account without limits of its own is not limited. "
@@ -92,7 +94,16 @@ def _universe(declared: Declared, settings: Settings) -> Universe:
         limits=_limit_set(declared),
         calendars=_calendars(declared),
         permissions=settings.permissions,
+        responses=_responses(declared),
     )
+
+
+def _responses(declared: Declared) -> tuple[ResponsePolicy, ...]:
+    """Return the policy table: the declared rows, or the shipped ones if there are none."""
+    if declared.specs["response"]:
+        return tuple(spec.value for spec in declared.specs["response"])
+    text = resources.files(__package__).joinpath("responses.toml").read_text()
+    return msgspec.convert(tomllib.loads(text)["response"], tuple[ResponsePolicy, ...])
 
 
 def _calendars(declared: Declared) -> tuple[CalendarSpec, ...]:

@@ -15,11 +15,25 @@ import msgspec
 from config.entries import ID_FIELDS, LIMIT_SECTIONS, Declared, Spec
 from config.errors import Problem, did_you_mean
 from config.shapes import Finding
-from riskd.messages import AccountSpec, CalendarSpec, InstrumentKind, InstrumentSpec, MarginModel
+from riskd.messages import (
+    AccountSpec,
+    CalendarSpec,
+    InstrumentKind,
+    InstrumentSpec,
+    MarginModel,
+    ResponseAction,
+    ResponsePolicy,
+)
 
 FIRM = "firm"  # The root of all groups; it is not declared.
 MONEY_PER_UNIT = 10**12  # The engine counts money in integer 10^-12 of its currency.
 _GRID = ("tick_size", "lot_size", "multiplier")
+_WITH_PERCENT = (
+    ResponseAction.REDUCE,
+    ResponseAction.SHARE,
+    ResponseAction.CUT_CORRELATED,
+    ResponseAction.SHRINK_RISK,
+)
 _MARGIN_LEVELS = ("margin_warning_pct", "margin_critical_pct", "margin_stopout_pct")
 
 
@@ -36,6 +50,9 @@ def check_rules(declared: Declared, *, complete: bool) -> Iterator[Problem]:
     for spec in declared.specs["account"]:
         if spec.value is not None:
             yield from _problems(spec, _check_account(spec.value))
+    for spec in declared.specs["response"]:
+        if spec.value is not None:
+            yield from _problems(spec, _check_response(spec.value))
     yield from _check_limits(declared)
     if complete:
         yield from _check_groups(declared)
@@ -86,6 +103,17 @@ def _check_account(account: AccountSpec) -> Iterator[Finding]:
     if account.margin_model is MarginModel.LEVERAGE and account.leverage is None:
         expected = 'a number above zero: margin_model is "leverage"'
         yield Finding(("leverage",), "missing", expected, "Add leverage = 30, or what is agreed.")
+
+
+def _check_response(policy: ResponsePolicy) -> Iterator[Finding]:
+    needs = policy.action in _WITH_PERCENT
+    if needs and policy.percent is None:
+        yield Finding(
+            ("percent",), "missing", f"a percentage: action is {policy.action}", "Add it."
+        )
+    if not needs and policy.percent is not None:
+        remedy = "Remove it, or choose another action."
+        yield Finding(("percent",), "a percentage", f"none: action is {policy.action}", remedy)
 
 
 def _check_repeats(declared: Declared) -> Iterator[Problem]:

@@ -14,12 +14,14 @@ from riskd.messages import AccountSpec, Fill
 
 
 class Conduct(Struct):
-    """What an account did, for its ratios and for executions that repeat themselves."""
+    """What an account did, and what it may do less of until somebody or something allows it."""
 
     messages: int = 0  # Orders, changes and cancels of the day; repeats of an id are none.
     cancels: int = 0  # Of the day.
     fills: int = 0  # Of the day.
     executions: dict[str, int] = {}  # By strategy: orders filled since a person looked.
+    risk_shrunk_pct: float | None = None  # What a response lets one trade risk, in percent.
+    risk_shrunk_by: str = ""  # The measure that has to recover first.
 
 
 class PeriodOpening(Struct):

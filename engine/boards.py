@@ -14,6 +14,7 @@ from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quotes import QuoteBoard
 from engine.rates import Rate
+from engine.responses import ResponseBook
 from engine.throttle import Window
 from riskd.messages import (
     AccountSpec,
@@ -22,6 +23,7 @@ from riskd.messages import (
     LimitSet,
     MarginModel,
     Permissions,
+    ResponsePolicy,
     RiskSettings,
 )
 
@@ -68,7 +70,9 @@ class Boards:
         "outbox",
         "overrides",
         "permissions",
+        "policies",
         "quotes",
+        "responses",
         "sessions",
         "settings",
         "version",
@@ -88,6 +92,8 @@ class Boards:
         self.limits = LimitSet()
         self.limits_version = 0
         self.permissions = Permissions()
+        self.policies: tuple[ResponsePolicy, ...] = ()
+        self.responses = ResponseBook()
         self.overrides: Overrides = {}  # Used up in place by the one order that each is for.
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.

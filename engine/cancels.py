@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.account import Account
 from engine.case import Case
 from engine.checks.conduct import crossed_orders
-from engine.facts import Facts, Instructed, SessionEnded
+from engine.facts import CancelAsked, Facts, Instructed, SessionEnded
 from engine.orders import Order, OrderState
 from riskd.codes import RejectCode
 from riskd.messages import InstructionAction, Reject, SelfMatch, TimeInForce
@@ -36,6 +36,16 @@ def cancel_lost(account: Account, ended: SessionEnded, facts: Facts) -> None:
     for order in account.state.orders.values():
         if order.session == ended.session and _is_cancelled(order, ended):
             request_cancel(account, order, f"session_lost-{ended.session}", facts)
+
+
+def cancel_asked(account: Account, asked: CancelAsked, facts: Facts) -> None:
+    """Have the orders cancelled that a response is about; its own exits are none of them."""
+    exits = account.boards.responses.exits
+    for order_id, order in account.state.orders.items():
+        check = order.check
+        about = asked.symbols is None or check.symbol in asked.symbols
+        if about and asked.strategy in (None, check.strategy) and order_id not in exits:
+            request_cancel(account, order, asked.response_id, facts)
 
 
 def cancel_crossed(

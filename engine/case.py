@@ -118,6 +118,7 @@ class Case:
         "grown_lots",
         "grows",
         "is_dearer",
+        "is_exit",
         "longest_lots",
         "lots",
         "lower_money",
@@ -176,6 +177,7 @@ class Case:
     filled_lots: int  # What is filled of it already, when it is a change of a working one.
     own_lots: int  # What the order reserves already, when it is a change of a working one.
     own_money: int  # What it counts in turnover already, in settlement money.
+    is_exit: bool  # A running response asked for it; known where a breaker is open.
     is_dearer: bool  # A change to a price at which the same lots are worth more.
     rate_refusal: Overrun | None  # None: every hard rate limit had room and is charged.
     rate_warning: Overrun | None  # The same of those that only warn.

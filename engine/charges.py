@@ -24,6 +24,8 @@ def charge(account: Account, case: Case) -> None:
     plan, conduct = case.plan, account.state.conduct
     case.rate_refusal = case.rate_warning = case.slowed = case.fill_overrun = None
     case.conduct = conduct
+    responses, order = account.boards.responses, case.order
+    case.is_exit = bool(responses.exits) and responses.is_exit(account.id, order.client_order_id)
     if not case.order.dry_run:
         conduct.messages += 1
     if plan.fill_rates:

@@ -24,21 +24,26 @@ from engine.facts import (
     Certified,
     Facts,
     GroupMoved,
+    Halted,
     Instructed,
     LimitsChanged,
     Moved,
     Posted,
+    Progressed,
     Raised,
     Recount,
     Said,
     Stamp,
+    Stood,
     Told,
+    TripAsked,
     WakeAt,
     Watched,
 )
 from engine.market import apply_ages, apply_market
 from engine.operator import BreakerCommand, apply_command, apply_expiry
 from engine.overrides import apply_override
+from engine.response_desk import ResponseCommand, ResponseDesk
 from engine.sessions import SessionDesk, SessionMessage
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.timers import Timers
@@ -67,7 +72,9 @@ from riskd.messages import (
     MarketState,
     Override,
     Published,
+    Reduce,
     Reset,
+    ResponseStop,
     Result,
     Resynced,
     SessionLost,
@@ -81,6 +88,7 @@ from riskd.messages import (
 )
 
 BY_LOCAL = "local operator"
+BY_RESPONSE = "a response"
 Input = (
     AddressedMessage
     | SessionMessage
@@ -92,6 +100,7 @@ Input = (
     | InstrumentAdd
     | AccountAdd
     | Override
+    | ResponseCommand
     | Checkpoint
     | StateDigest
 )
@@ -121,6 +130,7 @@ class Core:
         self.boards = Boards()
         self.accounts: dict[str, Account] = {}
         self.sessions = SessionDesk(self.boards, self.accounts)
+        self.responses = ResponseDesk(self.boards, self.accounts)
         self.alerts = AlertBook()
         self.timers = Timers()
         self.tick_counts: dict[str, int] = {}
@@ -155,6 +165,7 @@ class Core:
             boards.breakers.due_steady_ns(),
             boards.outbox.due_steady_ns(),
             boards.quotes.due_steady_ns(),
+            boards.responses.due_steady_ns(),
         )
 
     def state(self) -> CoreState:
@@ -170,6 +181,7 @@ class Core:
         for key, held in state.accounts.items():
             self.accounts[key] = Account(held.spec, self.boards, held)
         self.sessions = SessionDesk(self.boards, self.accounts)
+        self.responses = ResponseDesk(self.boards, self.accounts)
         self.watch.restore()
         facts: Facts = []
         self._recount(self.stamp, facts)
@@ -202,6 +214,8 @@ class Core:
                 return None
             case InstrumentAdd() | AccountAdd():
                 return self._add(message, stamp, facts)
+            case Reduce() | ResponseStop():
+                return self.responses.command(message, stamp, facts)
             case Override():
                 return apply_override(self.boards.overrides, message, stamp, facts)
             case Elapse():
@@ -211,6 +225,7 @@ class Core:
                 self.sessions.elapse(stamp, facts)
                 for key in self.timers.take_due(stamp.steady_ns):
                     self._at_desk(self.accounts[key], message, stamp, facts)
+                self.responses.elapse(stamp, facts)
                 return None
             case DayBegan():
                 for account in self.accounts.values():
@@ -307,10 +322,20 @@ class Core:
                     self._at_desk(self.accounts[fact.account], fact.message, stamp, facts)
                 case Instructed() | Certified():
                     self.sessions.settle(fact, stamp, facts)
+                case Stood() | Halted() | Progressed():
+                    self.responses.take(fact, stamp, facts)
+                case TripAsked():
+                    self._trip(fact, stamp, facts)
                 case Posted():
                     self._publish(fact.topic, fact.message)
                 case Said():
                     self.said.append(fact)
+
+    def _trip(self, asked: TripAsked, stamp: Stamp, facts: Facts) -> None:
+        trip = Trip(scope=asked.scope, scope_id=asked.scope_id, reason=asked.reason)
+        _, event = apply_command(self.boards.breakers, trip, stamp, BY_RESPONSE, facts)
+        if event is not None:
+            self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
 
     def _publish(self, topic: str, message: Published) -> None:
         self.published.append(Topical(topic, message))

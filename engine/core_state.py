@@ -15,8 +15,16 @@ from engine.gateways import SessionBook
 from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quote import Quote
+from engine.responses import ResponseBook
 from engine.throttle import Window
-from riskd.messages import GroupSpec, InstrumentSpec, LimitSet, Permissions, RiskSettings
+from riskd.messages import (
+    GroupSpec,
+    InstrumentSpec,
+    LimitSet,
+    Permissions,
+    ResponsePolicy,
+    RiskSettings,
+)
 
 
 class CoreState(Struct):
@@ -39,6 +47,8 @@ class CoreState(Struct):
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
     sessions: SessionBook = field(default_factory=SessionBook)
     outbox: Outbox = field(default_factory=Outbox)
+    policies: tuple[ResponsePolicy, ...] = ()
+    responses: ResponseBook = field(default_factory=ResponseBook)
 
 
 def state_of(
@@ -65,6 +75,8 @@ def state_of(
         windows=boards.windows,
         sessions=boards.sessions,
         outbox=boards.outbox,
+        policies=boards.policies,
+        responses=boards.responses,
     )
 
 
@@ -85,3 +97,4 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.put_permissions(state.permissions)
     boards.overrides = state.overrides
     boards.sessions, boards.outbox = state.sessions, state.outbox
+    boards.policies, boards.responses = state.policies, state.responses

@@ -10,16 +10,26 @@ from engine.account import Account
 from engine.amend import decide_amend
 from engine.basket import answer_unknown_basket, decide_basket
 from engine.booking import acked, answer_booking, book_waiting, freeze, malformed
-from engine.cancels import cancel_lost
 from engine.certificates import recertify
 from engine.conduct import apply_rearm
-from engine.facts import Distrusted, Facts, Recount, SessionEnded, Stamp
+from engine.facts import (
+    CancelAsked,
+    Distrusted,
+    Facts,
+    Progressed,
+    Recount,
+    RiskShrunk,
+    SessionEnded,
+    Stamp,
+    ToldMessage,
+)
 from engine.findings import reject
 from engine.lookup import is_finite
 from engine.orders import Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied
 from engine.rebuilt import take_part
 from engine.reports import apply_release, apply_report, apply_wake, report_invalid
+from engine.told import apply_told
 from riskd.codes import RejectCode
 from riskd.messages import (
     AccountRebuilt,
@@ -69,7 +79,7 @@ AddressedMessage = (
     | ActorFailed
     | AccountRebuilt
 )
-AccountMessage = AddressedMessage | Elapse | DayBegan | Recount | SessionEnded | Distrusted
+AccountMessage = AddressedMessage | Elapse | DayBegan | Recount | ToldMessage
 Answer = Verdict | BasketVerdict | Ack | Error | Result | Welcome | None
 
 
@@ -85,6 +95,8 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
         recertify(account, stamp, facts)
     account.tell_groups(facts)
     account.tell_book(facts)
+    if account.id in account.boards.responses.running:
+        facts.append(Progressed(account.id))
     return found
 
 
@@ -118,11 +130,8 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
         case Recount():
             account.membership.recount(list(account.state.positions))
             return None
-        case SessionEnded():
-            cancel_lost(account, message, facts)
-            return None
-        case Distrusted():
-            freeze(account, message.reason, facts)
+        case SessionEnded() | Distrusted() | CancelAsked() | RiskShrunk():
+            apply_told(account, message, facts)
             return None
         case _:
             return _answer_operator(account, message, stamp, facts)

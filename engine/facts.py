@@ -8,10 +8,13 @@ from msgspec import Struct
 
 from riskd.codes import RejectCode
 from riskd.messages import (
+    BreakerScope,
     Certificate,
     Instruction,
     InstructionAction,
     OrdersPush,
+    ResponseEvent,
+    ResponseUpdate,
     Severity,
     Side,
 )
@@ -49,6 +52,21 @@ class Distrusted(Struct, frozen=True):
     """Tell an account that its books may lack something: it is frozen."""
 
     reason: str
+
+
+class CancelAsked(Struct, frozen=True):
+    """Tell an account that a response wants working orders gone."""
+
+    response_id: str
+    symbols: tuple[str, ...] | None  # Of these; None: of all.
+    strategy: str | None = None
+
+
+class RiskShrunk(Struct, frozen=True):
+    """Tell an account what one trade may risk while a measure is bad; None: as before."""
+
+    percent: float | None
+    measure: str
 
 
 class Raised(Struct, frozen=True):
@@ -106,11 +124,14 @@ class Watched(Struct, frozen=True):
     after: int
 
 
+ToldMessage = SessionEnded | Distrusted | CancelAsked | RiskShrunk
+
+
 class Told(Struct, frozen=True):
     """Something that an account must take notice of."""
 
     account: str
-    message: SessionEnded | Distrusted
+    message: ToldMessage
 
 
 class Instructed(Struct, frozen=True):
@@ -125,6 +146,7 @@ class Instructed(Struct, frozen=True):
     side: Side | None = None
     quantity: float | None = None
     price: float | None = None
+    position_id: str | None = None
 
 
 class Certified(Struct, frozen=True):
@@ -145,9 +167,44 @@ class Posted(Struct, frozen=True):
     """Something to publish."""
 
     topic: str
-    message: Instruction | Certificate
+    message: Instruction | Certificate | ResponseUpdate
 
 
+class Stood(Struct, frozen=True):
+    """A measure of an account got worse, or has recovered."""
+
+    account: str
+    measure: str  # The guard's key.
+    event: ResponseEvent
+    severity: Severity | None  # None: it has recovered.
+    reason: str
+
+
+class Halted(Struct, frozen=True):
+    """A scope was stopped, and what it works or holds is to go."""
+
+    scope: str
+    scope_id: str
+    event: ResponseEvent
+    flatten: bool  # Positions too.
+    reason: str
+
+
+class Progressed(Struct, frozen=True):
+    """Something happened to an account for which a response runs."""
+
+    account: str
+
+
+class TripAsked(Struct, frozen=True):
+    """A response asks that a scope is halted."""
+
+    scope: BreakerScope
+    scope_id: str
+    reason: str
+
+
+ResponseFact = Stood | Halted | Progressed | TripAsked
 SessionFact = Instructed | Certified | Said | Posted | Told
-Fact = Raised | WakeAt | GroupMoved | Moved | LimitsChanged | Watched | SessionFact
+Fact = Raised | WakeAt | GroupMoved | Moved | LimitsChanged | Watched | SessionFact | ResponseFact
 Facts = list[Fact]

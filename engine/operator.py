@@ -9,8 +9,18 @@ from engine.breakers import (
     TriggerType,
     message_of,
 )
-from engine.facts import Facts, Raised, Stamp
-from riskd.messages import Breaker, Error, Kill, Reset, Result, Severity, Trip, Unkill
+from engine.facts import Facts, Halted, Raised, Stamp
+from riskd.messages import (
+    Breaker,
+    Error,
+    Kill,
+    Reset,
+    ResponseEvent,
+    Result,
+    Severity,
+    Trip,
+    Unkill,
+)
 
 BreakerCommand = Kill | Unkill | Trip | Reset
 
@@ -42,13 +52,28 @@ def apply_command(
         "active": opened,
         "changed": changed,
     }
-    if isinstance(command, Kill) and (command.cancel or command.flatten):
-        shown["note"] = "blocked; orders were not cancelled and positions not closed by riskd"
     answer = Result(ok=True, data=shown, request_id=request_id)
     if not changed:
         return answer, None
     facts.append(_told(state, opened=opened, by=by, reason=command.reason))
+    halted = _halted(command, state)
+    if halted is not None:
+        facts.append(halted)
     return answer, message_of(state, active=opened)
+
+
+def _halted(command: BreakerCommand, state: BreakerState) -> Halted | None:
+    """Return what is to go beside being stopped, None if nothing is."""
+    if isinstance(command, Kill):
+        event, cancels, flattens = ResponseEvent.KILL, command.cancel, command.flatten
+    elif isinstance(command, Trip):
+        event = ResponseEvent.BREAKER
+        cancels, flattens = command.action == "halt_cancel", command.action == "halt_flatten"
+    else:
+        return None
+    if not (cancels or flattens):
+        return None
+    return Halted(state.scope, state.scope_id, event, flattens, state.reason)
 
 
 def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breaker]:

@@ -65,6 +65,7 @@ class Outbox(Struct):
             side=asked.side,
             quantity=asked.quantity,
             price=asked.price,
+            position_id=asked.position_id,
         )
         entry = Outstanding(instruction, asked.gateway, 0)
         self._keep(entry, stamp, span_ms)

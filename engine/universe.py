@@ -93,4 +93,5 @@ def apply_universe(boards: Boards, universe: Universe) -> bool:
         boards.put_instrument(instrument)
     boards.put_groups(universe.groups)
     boards.put_permissions(universe.permissions)
+    boards.policies = universe.responses
     return boards.put_limits(universe.limits)

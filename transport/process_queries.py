@@ -11,6 +11,7 @@ from engine.advice import advice_view, size_view
 from engine.digest import books_digest, state_digest
 from engine.pnl_view import pnl_view
 from engine.portfolio import accounts_in, concentration_view, correlation_view
+from engine.responses import responses_view
 from engine.trade_views import statistics_view, trades_view
 from engine.views import (
     account_line,
@@ -40,6 +41,7 @@ from riskd.messages import (
     Orders,
     Pnl,
     Positions,
+    Responses,
     Result,
     Sessions,
     SizeRequest,
@@ -111,6 +113,8 @@ class Queries:
             case Sessions():
                 rows = sessions_view(boards, accounts)
                 return [{**row, "heard_ns": self._heard_ns(row["session"])} for row in rows]
+            case Responses():
+                return responses_view(boards.responses, query, now_ns)
             case Alerts():
                 return alerts_view(system.alert_book, query)
             case VerdictRequest():

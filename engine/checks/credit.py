@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from engine.case import Case, Plan
 from engine.checks.exposure import fitting_lots
 from engine.findings import exceeded, reject_case, shown
-from engine.money import MONEY_SCALE
+from engine.limits import ResolvedLimit
+from engine.money import MONEY_SCALE, money_from_number
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, MarginModel, Reject
 
@@ -148,7 +149,7 @@ def check_risk_per_trade(case: Case) -> Reject | None:
     risk = _risk_money(case, case.lots or 0)
     if risk is None:
         return None  # No stop to lose to, or refused by the check of what is missing.
-    limit, equity = case.plan.limits["risk_per_trade_pct"], max(0, case.equity_money)
+    limit, equity = _risk_limit(case), max(0, case.equity_money)
     if risk * HUNDRED <= limit.money * equity:
         return None
     value = risk * 100 / equity if equity else inf
@@ -160,7 +161,7 @@ def risk_per_trade_numbers(case: Case) -> Numbers:
     risk = _risk_money(case, case.lots or 0)
     if risk is None or case.equity_money <= 0:
         return None
-    limit = case.plan.limits["risk_per_trade_pct"].value
+    limit = _risk_limit(case).value
     return risk * 100 / case.equity_money, limit
 
 
@@ -170,7 +171,15 @@ def risk_per_trade_fits(case: Case) -> int | None:
     if not one:
         return None
     equity = max(0, case.equity_money)
-    return case.plan.limits["risk_per_trade_pct"].money * equity // (HUNDRED * one)
+    return _risk_limit(case).money * equity // (HUNDRED * one)
+
+
+def _risk_limit(case: Case) -> ResolvedLimit:
+    """Return what one trade may risk: less while a response has shrunk it."""
+    limit, shrunk = case.plan.limits["risk_per_trade_pct"], case.conduct.risk_shrunk_pct
+    if shrunk is None or shrunk >= limit.value:
+        return limit
+    return limit._replace(value=shrunk, money=money_from_number(shrunk))
 
 
 def _risk_money(case: Case, lots: int) -> int | None:

@@ -12,11 +12,13 @@ from riskd.messages import MarketPhase, Reject
 
 
 def check_killed(case: Case) -> Reject | None:
-    """A kill of any scope of the order refuses it, reducing or not."""
+    """A kill of any scope of the order refuses it, reducing or not; the kill's own exits pass."""
     if case.breakers.quiet:
         return None
     state = case.breakers.killing(case.plan.breaker_keys)
-    return None if state is None else _stopped(RejectCode.KILLED, state)
+    if state is None or (case.is_exit and case.reducing):
+        return None
+    return _stopped(RejectCode.KILLED, state)
 
 
 def check_breaker_open(case: Case) -> Reject | None:

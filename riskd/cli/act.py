@@ -22,7 +22,10 @@ from riskd.messages import (
     ControlMessage,
     Kill,
     Rearm,
+    Reduce,
     Reset,
+    ResponsePriority,
+    ResponseStop,
     Status,
     Trip,
     Unkill,
@@ -142,6 +145,42 @@ def unfreeze(
     _confirm(ScopeArgument("account", account), "unfreeze", connection, yes=yes)
     request = AccountUnfreeze(account=account, reason=reason)
     return _act(request, f"UNFROZEN account:{account}", connection, json=json)
+
+
+def reduce(
+    account: str,
+    /,
+    *,
+    reason: Reason,
+    percent: Annotated[float, Parameter(help="Of the exposure; 100 closes everything.")] = 100.0,
+    symbol: Annotated[str | None, Parameter(help="In this instrument only.")] = None,
+    priority: Annotated[ResponsePriority, Parameter(help="What goes first.")] = (
+        ResponsePriority.LARGEST_LOSS
+    ),
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Close positions of ACCOUNT: working orders are cancelled, then exits go to its gateway.
+
+    Example: riskd reduce A1 --percent 50 --reason "too much before the announcement"
+    """
+    _confirm(ScopeArgument("account", account), "reduce", connection, yes=yes)
+    request = Reduce(
+        account=account, percent=percent, symbol=symbol, priority=priority, reason=reason
+    )
+    return _act(request, f"REDUCING account:{account} by {percent:g} %", connection, json=json)
+
+
+def stop_response(
+    response_id: str, /, *, reason: Reason, json: Json = False, connection: Connection = HERE
+) -> int:
+    """End the running response RESPONSE_ID; what its gateway has begun goes on.
+
+    Example: riskd stop-response response-4 --reason "closed by hand"
+    """
+    request = ResponseStop(response_id=response_id, reason=reason)
+    return _act(request, f"STOPPED {response_id}", connection, json=json)
 
 
 def rearm(

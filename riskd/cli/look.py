@@ -22,6 +22,7 @@ from riskd.messages import (
     Pnl,
     PnlBy,
     Positions,
+    Responses,
     Sessions,
     Severity,
     Status,
@@ -51,6 +52,19 @@ def status(*, json: Json = False, connection: Connection = HERE) -> int:
     for line in tree(rest, depth=0):
         print(line)
     return DONE
+
+
+def responses(
+    account: Annotated[str | None, Parameter(help="Of one account; all if absent.")] = None,
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """List responses: those that ended, the latest last, then those that run."""
+    rows = connection.ask(Responses(account=account)).data
+    columns = ("response_id", "account", "event", "severity", "action", "stage", "attempt")
+    return print_rows(rows, (*columns, "reason"), json=json)
 
 
 def accounts(*, json: Json = False, connection: Connection = HERE) -> int:

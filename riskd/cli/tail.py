@@ -33,6 +33,7 @@ from riskd.messages import (
     PnlUpdate,
     PositionUpdate,
     Published,
+    ResponseUpdate,
     VerdictEvent,
 )
 from riskd.subscriber import Publication, Subscriber
@@ -166,6 +167,8 @@ def line_of(message: Published) -> str:
             )
         case Instruction() | Certificate():
             return _order_line(message)
+        case ResponseUpdate():
+            return _response_line(message)
         case LimitsUpdate():
             return f"LIMITS    v{message.limits_version}  seq {message.seq:,}"
         case Heartbeat():
@@ -186,6 +189,12 @@ def _order_line(message: Instruction | Certificate) -> str:
     order = message.client_order_id or message.symbol or "all"
     size = "" if message.quantity is None else f"  {message.side} {number(message.quantity)}"
     return f"INSTRUCTION  {message.account}  {message.action} {order}{size}"
+
+
+def _response_line(message: ResponseUpdate) -> str:
+    exits = "  ".join(f"{one.side} {number(one.quantity)} {one.symbol}" for one in message.exits)
+    told = f"{message.account}  {message.action} for {message.event} {message.severity}"
+    return f"RESPONSE  {message.response_id}  {told}  {message.stage}  {message.reason}  {exits}"
 
 
 def _excursion(message: PositionUpdate) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from riskd.contract.base import Answer, Part, Severity, Side
 from riskd.contract.orders import Reject
+from riskd.contract.responses import ResponseUpdate
 from riskd.contract.sessions import Certificate, Instruction
 
 
@@ -162,5 +163,6 @@ Published = (
     | LimitsUpdate
     | Heartbeat
     | Instruction
+    | ResponseUpdate
     | Certificate
 )

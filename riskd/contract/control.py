@@ -23,6 +23,7 @@ from riskd.contract.base import (
     UniqueId,
 )
 from riskd.contract.orders import Error
+from riskd.contract.responses import Reduce, Responses, ResponseStop
 from riskd.contract.specs import AccountSpec, InstrumentSpec
 
 BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
@@ -253,6 +254,7 @@ ControlQuery = (
     | Sessions
     | VerdictRequest
     | Metrics
+    | Responses
     | AnalysisQuery
 )
 ControlCommand = (
@@ -266,6 +268,8 @@ ControlCommand = (
     | AccountUnfreeze
     | Rearm
     | Override
+    | Reduce
+    | ResponseStop
     | SessionRoll
 )
 ControlWork = Snapshot | AccountRebuild  # Done beside the loop, answered when it is done.

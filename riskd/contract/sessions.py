@@ -115,11 +115,12 @@ class Instruction(Answer, frozen=True, kw_only=True, tag="instruction"):
     account: str
     action: InstructionAction
     deadline_ns: int  # A reduce or a flatten must not begin later; a cancel may.
-    client_order_id: str | None = None  # Of the order to cancel.
+    client_order_id: str | None = None  # Of the order to cancel, or under which to send one.
     symbol: str | None = None
     side: Side | None = None
     quantity: float | None = None
     price: float | None = None
+    position_id: str | None = None  # The leg that a reduce closes, of a hedging account.
     pub_seq: int = 0
 
 

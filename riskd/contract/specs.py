@@ -18,6 +18,7 @@ from riskd.contract.base import (
     Text,
     UniqueId,
 )
+from riskd.contract.responses import ResponsePolicy
 
 Decimal = Annotated[
     str,
@@ -294,3 +295,4 @@ class Universe(Part, frozen=True, kw_only=True):
     limits: LimitSet = LimitSet()
     calendars: tuple[CalendarSpec, ...] = ()
     permissions: Permissions = Permissions()
+    responses: tuple[ResponsePolicy, ...] = ()  # The policy table.

@@ -86,6 +86,25 @@ PUBLISHED = (
         rank=1,
         pub_seq=78,
     ),
+    m.ResponseUpdate(
+        response_id="response-4",
+        account="A1",
+        policy="margin-critical",
+        event=m.ResponseEvent.MARGIN,
+        severity=m.Severity.CRITICAL,
+        action=m.ResponseAction.REDUCE,
+        stage=m.ResponseStage.EXITING,
+        attempt=1,
+        reason="margin level 118.4 %, threshold 120",
+        seq=18_300,
+        at_ns=AT_NS,
+        exits=(
+            m.Exit(
+                symbol="AAPL", side=m.Side.SELL, quantity=30.0, client_order_id="response-4-1-1"
+            ),
+        ),
+        pub_seq=4,
+    ),
     m.LimitsUpdate(limits_version=18, seq=18_300, at_ns=AT_NS, pub_seq=2),
     m.Heartbeat(
         seq=18_300,

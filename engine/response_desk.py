@@ -1,0 +1,214 @@
+"""The desk of responses: from what happened to a plan, and from a plan to what gateways are asked.
+
+It alone writes the book of responses. What it wants of accounts and breakers it asks for by facts;
+what it reads of an account is what the last input made of it, so a plan goes on from whatever is
+true now, after a restart too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.account import Account
+from engine.boards import Boards
+from engine.exits import missing_of
+from engine.facts import (
+    CancelAsked,
+    Facts,
+    Halted,
+    Progressed,
+    RiskShrunk,
+    Stamp,
+    Stood,
+    Told,
+    TripAsked,
+)
+from engine.response_steps import ResponseSteps
+from engine.responses import EXITS_MAX, STRENGTH, Plan, next_severity, policy_for
+from engine.suspense import SUSPENSE
+from riskd.messages import (
+    Error,
+    Reduce,
+    ResponseAction,
+    ResponseEvent,
+    ResponseMode,
+    ResponsePolicy,
+    ResponseStage,
+    ResponseStop,
+    Result,
+    Severity,
+)
+
+ASKED_FOR = (ResponseEvent.KILL, ResponseEvent.BREAKER, ResponseEvent.MANUAL)  # By a person.
+ResponseFact = Stood | Halted | Progressed
+ResponseCommand = Reduce | ResponseStop
+
+
+class ResponseDesk:
+    """Starts plans, takes them on, and ends them."""
+
+    def __init__(self, boards: Boards, accounts: Mapping[str, Account]) -> None:
+        self._boards = boards
+        self._accounts = accounts
+        self._steps = ResponseSteps(boards, accounts)
+
+    def take(self, fact: ResponseFact, stamp: Stamp, facts: Facts) -> None:
+        """Take what happened to an account or to a scope."""
+        match fact:
+            case Stood():
+                self._stood(fact, stamp, facts)
+            case Halted():
+                for account in self._accounts.values():
+                    self._halt(account, fact, stamp, facts)
+            case Progressed():
+                plan = self._boards.responses.running.get(fact.account)
+                if plan is not None:
+                    self._go_on(plan, stamp, facts)
+
+    def elapse(self, stamp: Stamp, facts: Facts) -> None:
+        """Take on the plans that waited long enough."""
+        for plan in list(self._boards.responses.running.values()):
+            if plan.until_steady_ns <= stamp.steady_ns:
+                self._go_on(plan, stamp, facts)
+
+    def command(self, asked: ResponseCommand, stamp: Stamp, facts: Facts) -> Result | Error:
+        """Carry out what an operator asks for."""
+        book = self._boards.responses
+        if isinstance(asked, ResponseStop):
+            for plan in list(book.running.values()):
+                if plan.response_id == asked.response_id:
+                    self._steps.withdraw(plan)
+                    plan.reason = f"stopped: {asked.reason}" if asked.reason else plan.reason
+                    self._steps.end(plan, ResponseStage.STOPPED, stamp, facts)
+                    return _done(asked.request_id, stamp, plan.response_id)
+            text = f"response {asked.response_id} is not running"
+            return Error(code="not_found", text=text, request_id=asked.request_id)
+        account = self._accounts.get(asked.account)
+        if account is None:
+            text = f"no account {asked.account}"
+            return Error(code="not_found", text=text, request_id=asked.request_id)
+        whole = asked.percent == 100
+        plan = Plan(
+            account=account.id,
+            event=ResponseEvent.MANUAL,
+            severity=Severity.HIGH,
+            action=ResponseAction.FLATTEN if whole else ResponseAction.REDUCE,
+            percent=asked.percent,
+            priority=asked.priority,
+            reason=asked.reason,
+            symbols=None if asked.symbol is None else (asked.symbol,),
+        )
+        if not self._start(plan, stamp, facts):
+            running = book.running[account.id]
+            text = f"response {running.response_id} ({running.action}) runs already"
+            return Error(code="refused", text=text, request_id=asked.request_id)
+        return _done(asked.request_id, stamp, plan.response_id)
+
+    def _go_on(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
+        """Take a plan on; what did not help gives way to what the next severity asks for."""
+        self._steps.advance(plan, stamp, facts)
+        if plan.stage is not ResponseStage.ESCALATED or plan.event in ASKED_FOR:
+            return
+        severity = next_severity(plan.severity)
+        while severity is not None:
+            policy = policy_for(self._boards.policies, plan.event, severity)
+            if policy is not None and STRENGTH[policy.action] > STRENGTH[plan.action]:
+                reason = f"after {plan.response_id}: {plan.reason}"
+                stronger = _planned(plan.account, plan.event, policy, plan.measure, reason)
+                self._start(stronger, stamp, facts)
+                return
+            severity = next_severity(severity)
+
+    def _stood(self, fact: Stood, stamp: Stamp, facts: Facts) -> None:
+        if fact.severity is None:  # It has recovered.
+            account = self._accounts[fact.account]
+            if account.state.conduct.risk_shrunk_by == fact.measure:
+                facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
+            return
+        policy = policy_for(self._boards.policies, fact.event, fact.severity)
+        if policy is None or policy.action is ResponseAction.MONITOR:
+            return
+        plan = _planned(fact.account, fact.event, policy, fact.measure, fact.reason)
+        self._start(plan, stamp, facts)
+
+    def _halt(self, account: Account, fact: Halted, stamp: Stamp, facts: Facts) -> None:
+        """Cancel, and close if asked, what a killed or halted scope covers of an account."""
+        scope = (fact.scope, fact.scope_id)
+        symbols = tuple(
+            symbol for symbol in account.state.positions if self._covers(account, scope, symbol, "")
+        )
+        by_strategy = fact.scope_id if fact.scope == "strategy" else None
+        flattens = fact.flatten and by_strategy is None
+        if not symbols and by_strategy is None:
+            return
+        action = ResponseAction.FLATTEN if flattens else ResponseAction.CANCEL
+        plan = Plan(
+            account=account.id,
+            event=fact.event,
+            severity=Severity.CRITICAL,
+            action=action,
+            reason=fact.reason,
+            symbols=None if by_strategy is not None else symbols,
+            strategy=by_strategy,
+        )
+        self._start(plan, stamp, facts)
+
+    def _covers(self, account: Account, scope: tuple[str, str], symbol: str, strategy: str) -> bool:
+        plan = account.plan(symbol, strategy, "")
+        return plan is not None and scope in plan.breaker_keys and account.id != SUSPENSE
+
+    def _start(self, plan: Plan, stamp: Stamp, facts: Facts) -> bool:
+        """Begin a plan, unless one that does as much runs; return whether it was begun."""
+        book, account = self._boards.responses, self._accounts[plan.account]
+        running = book.running.get(plan.account)
+        if running is not None:
+            if STRENGTH[running.action] >= STRENGTH[plan.action]:
+                return False  # A trigger while it runs does not double it.
+            self._steps.withdraw(running)
+            self._steps.end(running, ResponseStage.STOPPED, stamp, facts)
+        book.number += 1
+        plan.response_id = f"response-{book.number}"
+        asked_for = plan.event in ASKED_FOR
+        if account.state.spec.response_mode is ResponseMode.ADVISE and not asked_for:
+            plan.targets = self._steps.targets(account, plan)
+            plan.exits = [
+                self._steps.exit_of(missing, missing.lots, f"{plan.response_id}-{number}")
+                for number, missing in enumerate(missing_of(account, plan.targets)[:EXITS_MAX])
+            ]
+            book.ended[plan.response_id] = plan
+            plan.stage = ResponseStage.ADVISED
+            self._steps.tell(plan, stamp, facts)
+            return True
+        if plan.action is ResponseAction.SHRINK_RISK:
+            facts.append(Told(account.id, RiskShrunk(plan.percent, plan.measure)))
+            self._steps.end(plan, ResponseStage.DONE, stamp, facts)
+            return True
+        book.running[account.id] = plan
+        if plan.action is ResponseAction.STOP:
+            facts.append(TripAsked("account", account.id, plan.reason))
+        facts.append(Told(account.id, CancelAsked(plan.response_id, plan.symbols, plan.strategy)))
+        self._steps.wait(plan, ResponseStage.CANCELING, stamp)
+        self._steps.tell(plan, stamp, facts)
+        return True
+
+
+def _done(request_id: str | None, stamp: Stamp, response_id: str) -> Result:
+    shown = {"seq": stamp.seq, "response_id": response_id}
+    return Result(ok=True, data=shown, request_id=request_id)
+
+
+def _planned(
+    account: str, event: ResponseEvent, policy: ResponsePolicy, measure: str, reason: str
+) -> Plan:
+    """Return the plan of a policy."""
+    return Plan(
+        account=account,
+        event=event,
+        severity=policy.severity,
+        action=policy.action,
+        policy=policy.id,
+        percent=policy.percent,
+        priority=policy.priority,
+        reason=reason,
+        measure=measure,
+    )

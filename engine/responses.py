@@ -1,0 +1,138 @@
+"""Responses: plans that run until a measure has recovered, kept so that a restart resumes them.
+
+An account has at most one plan at a time: an event that comes while one runs does not double it,
+but may make it a stronger one. A plan cancels what races it, waits until that is answered or late,
+and asks its gateway for exits that bring every position to its target; each exit is an order under
+an id of its own and passes the gate as any other. What is missing after an attempt is asked for
+again, after a pause that doubles; three attempts later the next severity's response takes over.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from engine.targets import Target
+from riskd.messages import (
+    Exit,
+    ResponseAction,
+    ResponseEvent,
+    ResponsePolicy,
+    ResponsePriority,
+    Responses,
+    ResponseStage,
+    ResponseUpdate,
+    Severity,
+)
+
+ATTEMPTS_MAX = 3
+EXITS_MAX = 100  # Of one attempt; what is left goes with the next.
+ENDED_MAX = 1000  # Remembered, for questions; the oldest is forgotten.
+SEVERITIES = tuple(Severity)
+STRENGTH = {  # A plan is replaced only by one that does more.
+    ResponseAction.MONITOR: 0,
+    ResponseAction.SHRINK_RISK: 1,
+    ResponseAction.SHARE: 2,
+    ResponseAction.CUT_CORRELATED: 2,
+    ResponseAction.REDUCE: 3,
+    ResponseAction.CANCEL: 4,
+    ResponseAction.STOP: 5,
+    ResponseAction.FLATTEN: 6,
+}
+
+
+class Plan(Struct, kw_only=True):
+    """What is to be done for one account, and how far it is."""
+
+    response_id: str = ""
+    account: str
+    event: ResponseEvent
+    severity: Severity
+    action: ResponseAction
+    policy: str = ""  # The id of its row; empty where a person asked.
+    percent: float | None = None
+    priority: ResponsePriority = ResponsePriority.LARGEST_LOSS
+    reason: str
+    measure: str = ""  # The guard that called for it: it is done when that has recovered.
+    symbols: tuple[str, ...] | None = None  # What it is about; None: everything.
+    strategy: str | None = None  # Cancels only: the orders of one strategy.
+    stage: ResponseStage = ResponseStage.CANCELING
+    attempt: int = 0
+    failures: int = 0  # Attempts in a row that came to nothing, or were not enough.
+    left_lots: int = 0  # Missing when the last attempt began.
+    until_steady_ns: int = 0  # When the stage is late, or the pause over.
+    began: bool = False  # Targets are set.
+    targets: list[Target] = []
+    exits: list[Exit] = []  # Of this attempt, that are not over.
+
+
+class ResponseBook(Struct):
+    """Every plan, those that run by their account."""
+
+    number: int = 0
+    running: dict[str, Plan] = {}
+    ended: dict[str, Plan] = {}
+    exits: dict[str, str] = {}  # Orders that running plans asked for, with the response.
+
+    def due_steady_ns(self) -> int | None:
+        """Return when the next stage is late or the next pause over, None if nothing runs."""
+        return min((plan.until_steady_ns for plan in self.running.values()), default=None)
+
+    def is_exit(self, account: str, client_order_id: str) -> bool:
+        """Return whether a running plan of an account asked for an order."""
+        plan = self.running.get(account)
+        return plan is not None and self.exits.get(client_order_id) == plan.response_id
+
+    def end(self, plan: Plan, stage: ResponseStage) -> None:
+        """Put a plan that is over away."""
+        plan.stage = stage
+        mine = [key for key, asked in self.exits.items() if asked == plan.response_id]
+        for order_id in mine:
+            del self.exits[order_id]
+        plan.exits = []
+        if self.running.get(plan.account) is plan:
+            del self.running[plan.account]
+        self.ended[plan.response_id] = plan
+        if len(self.ended) > ENDED_MAX:
+            del self.ended[next(iter(self.ended))]
+
+
+def policy_for(
+    policies: tuple[ResponsePolicy, ...], event: ResponseEvent, severity: Severity
+) -> ResponsePolicy | None:
+    """Return the row for an event of a severity: its own, else the one for any; None: monitor."""
+    for wanted in (event, ResponseEvent.ANY):
+        for policy in policies:
+            if policy.event is wanted and policy.severity is severity:
+                return policy
+    return None
+
+
+def next_severity(severity: Severity) -> Severity | None:
+    """Return the severity above one, None above the highest."""
+    index = SEVERITIES.index(severity) + 1
+    return SEVERITIES[index] if index < len(SEVERITIES) else None
+
+
+def responses_view(book: ResponseBook, asked: Responses, at_ns: int) -> list[ResponseUpdate]:
+    """Return the plans that ended, the latest last, and after them those that run."""
+    plans = [*book.ended.values(), *book.running.values()]
+    found = [plan for plan in plans if asked.account in (None, plan.account)]
+    return [update_of(plan, seq=0, at_ns=at_ns) for plan in found[-asked.limit :]]
+
+
+def update_of(plan: Plan, *, seq: int, at_ns: int) -> ResponseUpdate:
+    """Return what is published of a plan."""
+    return ResponseUpdate(
+        response_id=plan.response_id,
+        account=plan.account,
+        policy=plan.policy,
+        event=plan.event,
+        severity=plan.severity,
+        action=plan.action,
+        stage=plan.stage,
+        attempt=plan.attempt,
+        reason=plan.reason,
+        seq=seq,
+        at_ns=at_ns,
+        exits=tuple(plan.exits),
+    )
