@@ -173,8 +173,7 @@ class System:
         elif isinstance(asked, Fill):
             self._dispatch_suspense(message, asked)
         elif message.reply is not None:
-            version = self.boards.limits_version
-            message.reply(answer_unknown(asked, message.stamp, version))
+            message.reply(answer_unknown(asked, message.stamp, self.boards))
 
     def _dispatch_suspense(self, message: Input, fill: Fill) -> None:
         """Book the fill of an account that does not exist where it is counted and seen."""

@@ -17,9 +17,9 @@ from engine.certificates import certified_lots, certify
 from engine.charges import charge_slow
 from engine.facts import Facts, Stamp
 from engine.findings import reject
-from engine.lookup import is_finite, prepare, value_invalid
+from engine.lookup import is_finite, place_order, prepare
 from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
-from engine.pretrade import denied, explained, judge, malformed
+from engine.pretrade import denied, explained, judge, wrong_in_itself
 from riskd.codes import RejectCode
 from riskd.messages import Amend, Check, OrderReport, OrderStatus, Reject, Scope, Verdict
 
@@ -39,12 +39,9 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
         return _refuse(account, amend, stamp, (_rejected(RejectCode.MALFORMED, text, amend),))
     check = _merged(order, amend)
     wrong = _conflict(account, order, amend)
-    rejects = (wrong,) if wrong is not None else malformed(check)
     plan = account.plan(check.symbol, check.strategy, check.trader)
     assert plan is not None  # The order that is changed was judged by it.
-    invalid = value_invalid(check, plan.instrument) if not rejects else None
-    if invalid is not None:
-        rejects = (_rejected(RejectCode.VALUE_INVALID, invalid, amend),)
+    rejects = wrong_in_itself(check, plan.instrument, stamp) if wrong is None else (wrong,)
     if rejects:  # What is no number enters no state.
         return _refuse(account, amend, stamp, rejects, check if is_finite(check) else None)
     case = account.case
@@ -168,8 +165,7 @@ def _put_in_place(account: Account, case: Case, order: Order) -> int | None:
     case.is_dearer = same_lots > order.working_money
     case.open_count -= 1
     case.turnover_money = _without(account, order, case.turnover_money)
-    case.place(lots or 0)
-    case.lots = lots
+    place_order(case, lots)
     return lots
 
 

@@ -249,7 +249,7 @@ class Core:
             facts.append(suspense_alert(message))
             reply = self._at_desk(self.accounts[SUSPENSE], suspense_fill(message), stamp, facts)
             return as_unknown_account(reply, message)
-        return answer_unknown(message, stamp, self.boards.limits_version)
+        return answer_unknown(message, stamp, self.boards)
 
     def _at_desk(
         self, account: Account, message: AccountMessage, stamp: Stamp, facts: Facts

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.amend import decide_amend
 from engine.basket import answer_unknown_basket, decide_basket
+from engine.boards import Boards
 from engine.booking import acked, answer_booking, book_waiting, freeze, malformed
 from engine.certificates import recertify
 from engine.conduct import apply_rearm
@@ -26,7 +27,7 @@ from engine.facts import (
 from engine.findings import reject
 from engine.lookup import is_finite
 from engine.orders import Order, OrderState, first_difference
-from engine.pretrade import decide_order, denied
+from engine.pretrade import decide_order, denied, wrong_in_itself
 from engine.rebuilt import take_part
 from engine.reports import apply_release, apply_report, apply_wake, report_invalid
 from engine.told import apply_told
@@ -51,6 +52,7 @@ from riskd.messages import (
     OrderReport,
     PositionReport,
     Rearm,
+    Reject,
     Result,
     Scope,
     SessionRoll,
@@ -203,14 +205,17 @@ def account_of(message: AddressedMessage) -> str:
     return message.account or ""
 
 
-def answer_unknown(message: AddressedMessage, stamp: Stamp, limits_version: int) -> Answer:
+def answer_unknown(message: AddressedMessage, stamp: Stamp, boards: Boards) -> Answer:
     """Answer a message of an account that does not exist (a fill goes to suspense instead)."""
     if isinstance(message, Check | Amend):
         text = f"no account {message.account}"
-        found = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
-        return denied(message, stamp, (found,), limits_version)
+        unknown = reject(RejectCode.UNKNOWN_ACCOUNT, text, Scope.ACCOUNT, message.account)
+        wrong: tuple[Reject, ...] = ()
+        if isinstance(message, Check):
+            wrong = wrong_in_itself(message, boards.instruments.get(message.symbol), stamp)
+        return denied(message, stamp, wrong or (unknown,), boards.limits_version)
     if isinstance(message, Basket):
-        return answer_unknown_basket(message, stamp, limits_version)
+        return answer_unknown_basket(message, stamp, boards.limits_version)
     if isinstance(message, OrderReport):
         return acked(("unknown_account",), message.report_id, stamp)
     if isinstance(message, FillBust | FillCorrect):

@@ -63,9 +63,15 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.equity_money = account.valuation.equity_money - state.shortfall_money
         if case.missing is None and plan.needs_peaks:
             case.peaks_money = account.water.peaks_money()
-    case.place(lots or 0)
-    case.lots = lots
+    place_order(case, lots)
     return _is_unusual(case)
+
+
+def place_order(case: Case, lots: int | None) -> None:
+    """Look at the order as it is; what is no multiple of the lot is not known to reduce."""
+    case.place(lots or 0)
+    if lots is None:
+        case.lots, case.reducing = None, False
 
 
 def _is_unusual(case: Case) -> bool:
@@ -95,8 +101,12 @@ def _is_unusual(case: Case) -> bool:
     )
 
 
-def value_invalid(order: Check, instrument: Instrument) -> str | None:
+def value_invalid(order: Check, instrument: Instrument | None) -> str | None:
     """Return which number of an order is not finite, not positive or out of range."""
+    if instrument is None:
+        if order.quantity > 0 and is_finite(order):
+            return None
+        return "quantity and prices must be finite, quantity greater than zero"
     quantity, price, low = order.quantity, order.price, instrument.price_min
     if not 0 < quantity <= instrument.quantity_max:
         return f"quantity {quantity} must be finite, greater than zero and in range"

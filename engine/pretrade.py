@@ -53,19 +53,15 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
         spent = _id_spent(account, order)
         if spent is not None:
             return denied(order, stamp, (spent,), account.boards.limits_version)
-    rejects = malformed(order)
+    plan = account.plan(order.symbol, order.strategy, order.trader)
+    rejects = wrong_in_itself(order, None if plan is None else plan.instrument, stamp)
     if rejects:
         return _deny(account, order, stamp, rejects, None)
-    plan = account.plan(order.symbol, order.strategy, order.trader)
     if plan is None:
         text = f"no instrument {order.symbol}"
         found = reject(RejectCode.UNKNOWN_SYMBOL, text, Scope.SYMBOL, order.symbol)
         return _deny(account, order, stamp, (found,), None)
     case = account.case
-    invalid = value_invalid(order, plan.instrument) or _past(order, stamp)
-    if invalid is not None:
-        found = reject(RejectCode.VALUE_INVALID, invalid, Scope.ACCOUNT, order.account)
-        return _deny(account, order, stamp, (found,), None)
     if not prepare(case, account, plan, order, stamp) and not order.explain:
         for check in plan.limit_checks:
             if check(case) is not None:
@@ -231,20 +227,34 @@ def _repeated(account: Account, known: Order, order: Check, stamp: Stamp) -> Ver
     return denied(order, stamp, (found,), account.boards.limits_version)
 
 
-def malformed(order: Check) -> tuple[Reject, ...]:
-    """Return why an order contradicts itself: what its type or its life needs, or has not."""
+def wrong_in_itself(
+    order: Check, instrument: Instrument | None, stamp: Stamp
+) -> tuple[Reject, ...]:
+    """Return why an order is none, whoever sends it: it contradicts itself, or a number is none.
+
+    Its type and its life ask for some fields and have no others. Of an unknown instrument no range
+    is known.
+    """
+    contradiction = _contradiction(order)
+    if contradiction is not None:
+        return (reject(RejectCode.MALFORMED, contradiction, Scope.ACCOUNT, order.account),)
+    invalid = value_invalid(order, instrument) or _past(order, stamp)
+    if invalid is None:
+        return ()
+    return (reject(RejectCode.VALUE_INVALID, invalid, Scope.ACCOUNT, order.account),)
+
+
+def _contradiction(order: Check) -> str | None:
     price, stop = _ORDER_PRICES[order.order_type]
     dated = order.time_in_force is TimeInForce.GTD
     if (order.expire_ns is not None) is not dated:
-        text = f"a {order.time_in_force} order {'needs' if dated else 'has no'} expire_ns"
-        return (reject(RejectCode.MALFORMED, text, Scope.ACCOUNT, order.account),)
+        return f"a {order.time_in_force} order {'needs' if dated else 'has no'} expire_ns"
     if (order.price is not None) is price and (order.stop_price is not None) is stop:
-        return ()
+        return None
     for name, needed in (("price", price), ("stop_price", stop)):
         if (getattr(order, name) is not None) is not needed:
-            text = f"a {order.order_type} order {'needs' if needed else 'has no'} {name}"
-            return (reject(RejectCode.MALFORMED, text, Scope.ACCOUNT, order.account),)
-    return ()
+            return f"a {order.order_type} order {'needs' if needed else 'has no'} {name}"
+    return None
 
 
 def explained(case: Case) -> dict[str, object]:

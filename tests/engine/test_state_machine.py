@@ -336,7 +336,7 @@ class Gate(RuleBasedStateMachine):
             self.name("e"),
             side,
             float(order.leaves() or 1) if not halves else halves / 2,
-            float(price) + (0.25 if odd == "price" else 0.0),
+            float(price + (Fraction(1, 4) if odd == "price" else 0)),
             account=key[0],
             symbol=check.symbol,
             client_order_id=None if odd == "stray" else self.an_id(key, pick),

@@ -83,19 +83,23 @@ class Case:
         self.value = self._value()
         quantity = exact(check.quantity)
         self.off_lot = (quantity / self.market.lot(symbol)).denominator != 1
-        self.quantity = NONE if self.off_lot else quantity
         own, filled = (old.leaves(), old.filled) if old else (NONE, NONE)
+        rest = world.worst(check.account, symbol, old)
+        closing = max(NONE, -rest[0] if self.buying else rest[1])
+        if check.close_position and closing:  # As much of it as closes what is left.
+            quantity = min(quantity, filled + closing)
+        self.quantity = NONE if self.off_lot else quantity
+        held = self.books.held(symbol)
+        self.certified = min(self.quantity - filled, closing) if held else NONE
         self.leaves = max(self.quantity - filled, own) if old else self.quantity
         self.added = self.leaves - own
         before = world.worst(check.account, symbol)
-        rest = world.worst(check.account, symbol, old)
         self.longest = rest[0] + (self.leaves if self.buying else 0)
         self.shortest = rest[1] - (0 if self.buying else self.leaves)
         self.grown = max(abs(self.longest), abs(self.shortest)) - max(map(abs, before))
         self.is_dearer = old is not None and abs(self.value or NONE) > old.dearest()
-        closing = -rest[0] if self.buying else rest[1]
         tamed = old is not None and not self.added and not self.is_dearer
-        self.reducing = self.leaves <= closing or tamed
+        self.reducing = not self.off_lot and (self.leaves <= closing or tamed)
 
     def _value(self) -> Fraction | None:
         """What a unit is valued at: its price, or stop or touch plus slippage."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from riskd.messages import Amend, Check, Verdict
-from tests.engine.model.market import exact
 
 WORKING = ("pending", "accepted", "cancel_pending", "suspect")
 
@@ -17,11 +16,9 @@ class Change:
 
     amend: Amend
     check: Check
+    quantity: Fraction
     value: Fraction | None
     verdict: Verdict
-
-    def quantity(self) -> Fraction:
-        return exact(self.check.quantity)
 
 
 @dataclass
@@ -44,7 +41,7 @@ class Asked:
 
     def most(self) -> Fraction:
         """The most that may be filled in all, whatever of its changes the venue takes."""
-        return max([self.quantity, *(change.quantity() for change in self.changes)])
+        return max([self.quantity, *(change.quantity for change in self.changes)])
 
     def leaves(self) -> Fraction:
         """The most that may still be filled."""

@@ -76,7 +76,7 @@ class Witness:
             return None
         asked = Asked(order, verdict, state="pending" if verdict.approved else "denied")
         if verdict.approved:
-            asked.quantity, asked.value = exact(order.quantity), case.value
+            asked.quantity, asked.value = case.quantity, case.value
             asked.suspect_ns = world.now_ns + world.universe.settings.reservation_ms * MS
         world.orders[key] = asked
         return None
@@ -144,6 +144,7 @@ class Witness:
         else:
             says(verdict.rejects, [])
             says(verdict.warnings, warnings)
+            assert exact(verdict.certified_quantity or 0) == case.certified
         if refusals or case.check.explain:
             self._largest(case, verdict)
         else:
@@ -172,7 +173,13 @@ class Witness:
         assert verdict.binding_limit == named
 
     def _first_refusal(self, case: Case, quantity: Fraction) -> Found | None:
-        check = replace(case.check, quantity=float(quantity))
+        closes = case.check.close_position  # What is asked here is no more than what closes.
+        check = replace(
+            case.check,
+            quantity=float(quantity),
+            close_position=False,
+            reduce_only=case.check.reduce_only or closes,
+        )
         other = Case(self.world, check, old=case.old, charged=case.charged)
         other.slowed_ns = case.slowed_ns
         return next((x for x in other.reasons() if x.hard), None)
@@ -198,7 +205,7 @@ class Witness:
         case = None
         if early is None:
             case = Case(world, merged, old=order, charged=self._charge(merged))
-            if exact(merged.quantity) > order.filled:
+            if case.off_lot or case.quantity > order.filled:
                 self._slow(case)
             else:
                 early = "VALUE_INVALID"
@@ -209,7 +216,7 @@ class Witness:
         if verdict.approved or amend.new_client_order_id is not None:
             self.amends[identity(amend)] = Remembered(amend, verdict)
         if verdict.approved and case is not None:
-            order.changes.append(Change(amend, merged, case.value, verdict))
+            order.changes.append(Change(amend, merged, case.quantity, case.value, verdict))
             if amend.new_client_order_id is not None:
                 world.aliases[amend.account, amend.new_client_order_id] = root[1]
         return None
@@ -268,7 +275,7 @@ class Witness:
             del order.changes[index : index + 1]
         elif order.changes:
             taken = order.changes[index]
-            order.check, order.quantity, order.value = taken.check, taken.quantity(), taken.value
+            order.check, order.quantity, order.value = taken.check, taken.quantity, taken.value
             del order.changes[: index + 1]
         if report.status == "replaced" and report.leaves_quantity is not None:
             order.quantity = order.filled + exact(report.leaves_quantity)
