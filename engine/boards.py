@@ -6,9 +6,9 @@ from engine.book import Book
 from engine.breakers import BreakerBoard
 from engine.facts import GroupMoved, Missing
 from engine.gateways import SessionBook
-from engine.groups import GroupTotal, GroupWorth, turnover_of, worth_of
+from engine.groups import GroupTotal, GroupWorth, turnover_of
 from engine.instruments import Instrument
-from engine.limits import FIRM, ResolvedLimit, group_limits
+from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills
 from engine.margin import MarginTerms
 from engine.outbox import Outbox
 from engine.overrides import Overrides
@@ -58,6 +58,7 @@ class Boards:
     """Shared read-only views, each written by one owner; `version` changes with what plans use."""
 
     __slots__ = (
+        "_group_worths",
         "_margin_terms",
         "book",
         "breakers",
@@ -66,6 +67,7 @@ class Boards:
         "groups",
         "instruments",
         "limits",
+        "limits_fills",
         "limits_version",
         "outbox",
         "overrides",
@@ -91,6 +93,7 @@ class Boards:
         self.outbox = Outbox()
         self.limits = LimitSet()
         self.limits_version = 0
+        self.limits_fills = False  # Some limit counts fills: each has to be looked at.
         self.permissions = Permissions()
         self.policies: tuple[ResponsePolicy, ...] = ()
         self.responses = ResponseBook()
@@ -98,6 +101,7 @@ class Boards:
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}
+        self._group_worths: dict[str, GroupWorth] = {}
         self.windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
 
     def put_settings(self, settings: RiskSettings) -> None:
@@ -136,6 +140,7 @@ class Boards:
             return False
         self.limits = limits
         self.limits_version += 1
+        self.limits_fills = limits_fills(limits)
         self._limit_groups()
         return True
 
@@ -160,9 +165,12 @@ class Boards:
             self.group_totals[group].apply(moved)
 
     def group_worth(self, group: str) -> GroupWorth | Missing:
-        """Return what a group comes to, in the firm's currency."""
-        currency = self.settings.fx_pivot
-        return worth_of(self.group_totals[group], self.quotes, self.instruments, currency)
+        """Return what a group comes to now, in the firm's currency."""
+        worth = self._group_worths.get(group)
+        if worth is None:
+            worth = self._group_worths[group] = GroupWorth(self.group_totals[group])
+        missing = worth.refresh(self.quotes, self.instruments, self.settings.fx_pivot)
+        return worth if missing is None else missing
 
     def _limit_groups(self) -> None:
         found = {group: group_limits(self.limits, group) for group in (FIRM, *self.groups)}

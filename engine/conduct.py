@@ -28,6 +28,8 @@ def note_cancel(account: Account, order: Order, stamp: Stamp, facts: Facts) -> N
 def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
     """Count a fill that was booked: its velocity, and the first of an order as an execution."""
     account.state.conduct.fills += 1
+    if not account.boards.limits_fills:
+        return  # No checks are prepared for a symbol that nobody sends orders in.
     root = account.root_id(fill.client_order_id) if fill.client_order_id is not None else ""
     order = account.state.orders.get(root) or account.state.finished.get(root)
     if order is not None:

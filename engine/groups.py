@@ -32,9 +32,11 @@ class GroupTotal(Struct):
     symbols: dict[str, SymbolTotal] = {}
     open_orders: int = 0
     turnover: dict[str, int] = {}  # Traded today and working, by settlement currency.
+    touched: dict[str, None] = {}  # Symbols that changed since the group's worth was counted.
 
     def clear(self) -> None:
         """Begin anew."""
+        self.touched.update(dict.fromkeys(self.symbols))
         self.symbols.clear()
         self.turnover.clear()
         self.open_orders = 0
@@ -47,43 +49,98 @@ class GroupTotal(Struct):
         total.upper_lots += moved.upper_lots
         total.lower_lots += moved.lower_lots
         total.gross_lots += moved.gross_lots
+        self.touched[moved.symbol] = None
         self.open_orders += moved.open_orders
         if moved.turnover_money:
             standing = self.turnover.get(moved.settlement, 0)
             self.turnover[moved.settlement] = standing + moved.turnover_money
 
 
-class GroupWorth(NamedTuple):
-    """A group's exposures in the firm's currency."""
+class Seen(NamedTuple):
+    """What one symbol of a group was worth at a version of its quote, in money."""
 
-    upper_money: int
-    lower_money: int
-    gross_money: int
+    version: int
+    upper: int
+    lower: int
+    gross: int
 
 
-def worth_of(
-    total: GroupTotal, board: QuoteBoard, instruments: dict[str, Instrument], currency: str
-) -> GroupWorth | Missing:
-    """Return a group's exposures at the marks and rates of now. O(symbols)."""
-    upper = lower = gross = 0
-    for symbol, held in total.symbols.items():
-        if not (held.upper_lots or held.lower_lots or held.gross_lots):
-            continue
-        mark = board.quotes[symbol].mark_long
-        instrument = instruments[symbol]
-        rate = board.rate(instrument.settlement, currency)
-        wide = board.exposure_rate(instrument.settlement, currency)
-        if mark is None:
-            return Missing(RejectCode.NO_REFERENCE_PRICE, f"{symbol} is held without a mark")
-        if rate is None or wide is None:
-            text = f"no exchange rate from {instrument.settlement} to {currency}"
-            return Missing(RejectCode.FX_MISSING, text)
-        above = instrument.exposure_money(held.upper_lots, mark)
-        below = instrument.exposure_money(held.lower_lots, mark)
-        upper += _worth(above, wide if above > 0 else rate)
-        lower += _worth(below, wide if below < 0 else rate)
-        gross += _worth(instrument.exposure_money(held.gross_lots, mark), wide)
-    return GroupWorth(upper, lower, gross)
+UNSEEN = Seen(-1, 0, 0, 0)
+
+
+class GroupWorth:
+    """A group's exposures in the firm's currency, counted anew only where something changed."""
+
+    __slots__ = ("_changes", "_rates_version", "_seen", "_total", "gross", "lower", "upper")
+
+    def __init__(self, total: GroupTotal) -> None:
+        self._total = total
+        self._seen: dict[str, Seen] = {}
+        self._rates_version = self._changes = -1  # Of the board, as of the last refresh.
+        self.upper = 0  # All working buys and no sell filled, in money.
+        self.lower = 0  # All working sells and no buy filled.
+        self.gross = 0  # The larger side of every account.
+
+    def refresh(
+        self, board: QuoteBoard, instruments: dict[str, Instrument], currency: str
+    ) -> Missing | None:
+        """Bring the figures up to the marks and rates of now; return what is missing, if any.
+
+        O(symbols that changed), and O(symbols of the group) after a tick.
+        """
+        total, seen = self._total, self._seen
+        if board.rates_version != self._rates_version:
+            seen.clear()
+            self.upper = self.lower = self.gross = 0
+            self._rates_version, self._changes = board.rates_version, -1
+        if board.changes != self._changes:
+            self._changes = -1  # Until nothing is missing.
+            for symbol in total.symbols:
+                known = seen.get(symbol)
+                if known is None or known.version != board.quotes[symbol].version:
+                    total.touched[symbol] = None
+        for symbol in total.touched:
+            now = _seen(total.symbols.get(symbol), symbol, board, instruments, currency)
+            if isinstance(now, Missing):
+                self._changes = -1
+                return now
+            before = seen.get(symbol, UNSEEN)
+            self.upper += now.upper - before.upper
+            self.lower += now.lower - before.lower
+            self.gross += now.gross - before.gross
+            seen[symbol] = now
+        total.touched.clear()
+        self._changes = board.changes
+        return None
+
+
+def _seen(
+    held: SymbolTotal | None,
+    symbol: str,
+    board: QuoteBoard,
+    instruments: dict[str, Instrument],
+    currency: str,
+) -> Seen | Missing:
+    """Return what a symbol is worth now."""
+    quote = board.quotes[symbol]
+    if held is None or not (held.upper_lots or held.lower_lots or held.gross_lots):
+        return UNSEEN._replace(version=quote.version)
+    mark, instrument = quote.mark_long, instruments[symbol]
+    rate = board.rate(instrument.settlement, currency)
+    wide = board.exposure_rate(instrument.settlement, currency)
+    if mark is None:
+        return Missing(RejectCode.NO_REFERENCE_PRICE, f"{symbol} is held without a mark")
+    if rate is None or wide is None:
+        text = f"no exchange rate from {instrument.settlement} to {currency}"
+        return Missing(RejectCode.FX_MISSING, text)
+    above = instrument.exposure_money(held.upper_lots, mark)
+    below = instrument.exposure_money(held.lower_lots, mark)
+    return Seen(
+        quote.version,
+        _worth(above, wide if above > 0 else rate),
+        _worth(below, wide if below < 0 else rate),
+        _worth(instrument.exposure_money(held.gross_lots, mark), wide),
+    )
 
 
 def turnover_of(total: GroupTotal, board: QuoteBoard, currency: str) -> int | Missing:

@@ -220,21 +220,33 @@ def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders,
 
 def unenforced(limits: LimitSet) -> list[str]:
     """Return the limits that are set but not checked yet, as `scope.id key`, for a warning."""
-    tables: list[tuple[str, LimitsSpec]] = [
-        ("default", limits.default),
-        ("firm", limits.firm),
-        ("session", limits.session),
-    ]
-    for name in ("group", "account", "strategy", "trader", "symbol"):
-        tables += [(f"{name}.{key}", spec) for key, spec in getattr(limits, name).items()]
-    for account, symbols in limits.account_symbol.items():
-        tables += [(f"account.{account}.symbol.{key}", spec) for key, spec in symbols.items()]
     return [
         f"[{name}] {key}"
-        for name, table in tables
+        for name, table in _tables(limits)
         for key in LimitsSpec.__struct_fields__
         if getattr(table, key) is not None and not _is_enforced(name, key)
     ]
+
+
+def limits_fills(limits: LimitSet) -> bool:
+    """Return whether any limit of any scope counts fills, so that each has to be looked at."""
+    return any(
+        table.fills_per_second is not None or table.repeated_executions is not None
+        for _, table in _tables(limits)
+    )
+
+
+def _tables(limits: LimitSet) -> Iterator[tuple[str, LimitsSpec]]:
+    """Yield every table there is with its name in the configuration."""
+    yield "default", limits.default
+    yield "firm", limits.firm
+    yield "session", limits.session
+    for name in ("group", "account", "strategy", "trader", "symbol"):
+        for key, spec in getattr(limits, name).items():
+            yield f"{name}.{key}", spec
+    for account, symbols in limits.account_symbol.items():
+        for key, spec in symbols.items():
+            yield f"account.{account}.symbol.{key}", spec
 
 
 def _is_enforced(name: str, key: str) -> bool:

@@ -81,9 +81,9 @@ def _exposure(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missi
     reference = case.reference_milliticks or 0
     if key == "gross_exposure":
         size = case.plan.instrument.notional_money(max(0, case.grown_lots), reference)
-        return worth.gross_money + _converted(size, rate)
+        return worth.gross + _converted(size, rate)
     size = _converted(case.plan.instrument.notional_money(case.added_lots, reference), rate)
-    return size + (worth.upper_money if case.buying else -worth.lower_money)
+    return size + (worth.upper if case.buying else -worth.lower)
 
 
 def _side_lots(case: Case, group: GroupPlan) -> int:

@@ -20,6 +20,7 @@ from scripts.benchmarks.engines import (
     start_system,
     stop_system,
 )
+from scripts.benchmarks.full_world import FullWorld
 from scripts.benchmarks.machine import resident_bytes
 from scripts.benchmarks.verdict import POSITIONS, Gateway, Timed, results
 from scripts.benchmarks.world import START_NS, World
@@ -33,18 +34,20 @@ FULL_ACCOUNTS = (10, 1000, 100_000)
 
 def bench_growth(bench: Bench) -> None:
     """A verdict stays as cheap when there is more of everything but the account's positions."""
-    _accounts(bench)
+    _accounts(bench, World, POSITIONS, "default checks")
     _positions(bench)
     _history(bench)
+    # Every plan of so many limits is large, and 100,000 accounts must fit: one position each.
+    _accounts(bench, FullWorld, 1, "all checks")
 
 
-def _accounts(bench: Bench) -> None:
+def _accounts(bench: Bench, kind: type[World], positions: int, checks: str) -> None:
     count = bench.parameter("orders", smoke=500, full=50_000)
     sizes = SMOKE_ACCOUNTS if bench.smoke else FULL_ACCOUNTS
     medians = []
     for accounts in sizes:
         before_bytes = resident_bytes()
-        world, engine = World(accounts, POSITIONS), CoreEngine()
+        world, engine = kind(accounts, positions), CoreEngine()
         begun_ns = perf_counter_ns()
         settle_in(engine, world)
         built_s = (perf_counter_ns() - begun_ns) / 1e9
@@ -59,8 +62,9 @@ def _accounts(bench: Bench) -> None:
         figures |= {"of_fewest": medians[-1] / medians[0], "build_s": built_s}
         if before_bytes is not None and after_bytes is not None and accounts == max(sizes):
             figures["resident_bytes_each"] = (after_bytes - before_bytes) / accounts
-        bench.report(f"{accounts:,} accounts", figures, digest=results(timed.replies))
-    what = f"verdict p50, {sizes[-1]:,} accounts of that with {sizes[0]}"
+        case = f"{accounts:,} accounts, {checks}"
+        bench.report(case, figures, digest=results(timed.replies))
+    what = f"{checks}: verdict p50, {sizes[-1]:,} accounts of that with {sizes[0]}"
     bench.at_most(what, medians[-1] / medians[0], GROWTH_MAX)
 
 

@@ -22,7 +22,7 @@ from riskd.messages import (
     TimeInForce,
     Universe,
 )
-from tests.builders import an_account
+from tests.builders import MS, an_account
 from tests.engine.model.judge import Case
 from tests.engine.model.market import exact
 from tests.engine.model.rules import FIRM, OF_TOTALS
@@ -65,17 +65,23 @@ TRADED = {"A1": ("X", "Y", "EURUSD", "X"), "A2": ("X", "J"), "B1": ("X", "Y", "J
 NAMES = tuple(TRADED)
 UNIVERSE = Universe(
     settings=RiskSettings(
-        reservation_ms=3000, stale_after_ms=5000, last_after_ms=9000, mark_after_ms=7000
+        reservation_ms=3000,
+        stale_after_ms=5000,
+        last_after_ms=9000,
+        mark_after_ms=7000,
+        fx_stale_after_ms=10**9,
     ),
     instruments=INSTRUMENTS,
     groups=(GroupSpec(id="outer"), GroupSpec(id="inner", parent="outer"), GroupSpec(id="other")),
     accounts=SPECS,
 )
+STALE_NS = UNIVERSE.settings.stale_after_ms * MS
+RESERVED_NS = UNIVERSE.settings.reservation_ms * MS
 COUNT_KEYS = ("open_orders", "orders_per_second")
 KEYS = (
     "daily_loss", "price_collar_pct", "order_quantity", "order_notional", "position_quantity",
     "position_notional", "gross_exposure", "net_exposure", "currency_exposure", "open_orders",
-    "turnover", "concentration_pct", "leverage", "risk_per_trade_pct",
+    "turnover", "concentration_pct", "concentration_floor", "leverage", "risk_per_trade_pct",
 )  # fmt: skip
 SCOPES = ("default", "account", "symbol", "account_symbol", "strategy", "trader", "group", FIRM)
 RATES = ("default", "symbol", "strategy", "account", "account_symbol", "group", FIRM)
@@ -120,6 +126,10 @@ SHAPES = st.builds(
 PICKS = st.integers(0, 10_000)
 
 
+def replace_flags(shape: Shape, **flags: Any) -> Shape:
+    return shape._replace(flags=shape.flags | flags)
+
+
 def tick_of(symbol: str) -> Fraction:
     return next(exact(x.tick_size) for x in INSTRUMENTS if x.symbol == symbol)
 
@@ -155,6 +165,8 @@ def measured(case: Case, scope: str, key: str) -> Fraction | None:
     if key in OF_TOTALS and scope in ("group", FIRM):
         group = case.owner.groups[-1] if scope == "group" else FIRM
         return case.group_value(group, key)
+    if key == "concentration_floor":
+        return case.sizes()[case.check.symbol] if case.grown > 0 else None
     if key == "currency_exposure":
         spec = case.world.instrument(case.check.symbol)
         return case.currency_worst("EUR") if spec.base == "EUR" else None
@@ -164,6 +176,8 @@ def measured(case: Case, scope: str, key: str) -> Fraction | None:
 def table_entry(key: str, value: Fraction, *, hard: bool) -> dict[str, Any]:
     if key == "currency_exposure":
         return {key: {"EUR": float(value), "USD": 1e6}}
+    if key == "concentration_floor":
+        return {"concentration_pct": 0.001, key: float(value)}
     if key in COUNT_KEYS and hard:
         return {key: int(value)}
     return {key: float(value) if hard else LimitValue(value=float(value), hard=False)}

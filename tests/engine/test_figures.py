@@ -47,7 +47,7 @@ def totals(core: Core) -> dict[str, GroupTotal]:
             for symbol, held in total.symbols.items()
             if held.upper_lots or held.lower_lots or held.gross_lots
         }
-        found[name] = replace(total, symbols=symbols, turnover={})
+        found[name] = replace(total, symbols=symbols, turnover={}, touched={})
     return found
 
 

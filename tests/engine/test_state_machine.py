@@ -10,38 +10,29 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import invariant, rule
 from msgspec.structs import replace
 
 from riskd.messages import (
-    AccountUnfreeze,
-    ActorFailed,
     Amend,
-    Check,
-    Configure,
-    DayBegan,
     DuplicateOrders,
     Error,
     FillBust,
     FillCorrect,
     Kill,
     LimitSet,
+    LimitsSpec,
     MarginModel,
     MarketPhase,
-    MarketState,
     OrderRelease,
     OrderType,
-    Reset,
     SelfMatch,
-    SessionRoll,
-    Side,
     Tick,
-    TimeInForce,
     Transfer,
     Trip,
     VerdictVoid,
 )
-from tests.builders import MS, STEADY_NS, WALL_NS, StampedCore, a_fill, a_report
+from tests.builders import MS, SECOND, a_fill, a_report
 from tests.engine.gate_agreement import agree
 from tests.engine.gate_inputs import (
     KEYS,
@@ -49,91 +40,27 @@ from tests.engine.gate_inputs import (
     PICKS,
     PRICES,
     RATES,
+    RESERVED_NS,
     SCOPES,
+    SELDOM,
     SHAPES,
+    STALE_NS,
     TRADED,
-    UNIVERSE,
     Shape,
-    measured,
+    replace_flags,
     table_entry,
     tick_of,
     unit_of,
     with_limit,
 )
+from tests.engine.gate_sides import Sides
 from tests.engine.model.judge import Case
 from tests.engine.model.market import exact
-from tests.engine.model.orders import Asked
 from tests.engine.model.rules import FIRM, Stop
-from tests.engine.model.witness import Witness
-from tests.engine.model.world import World
 
 
-class Gate(RuleBasedStateMachine):
+class Gate(Sides):
     """Whatever happens, engine and model agree: first each answer, then everything there is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.house = StampedCore()
-        self.world = World(UNIVERSE, now_ns=STEADY_NS, wall_ns=WALL_NS)
-        self.witness = Witness(self.world)
-        self.count = 0
-        self.sent: list[Any] = []  # Orders, changes, fills and transfers, to send again.
-
-    def send(self, message: Any) -> Any:
-        return self.house.send(message, after_ns=0)
-
-    def name(self, prefix: str) -> str:
-        self.count += 1
-        return f"{prefix}-{self.count}"
-
-    @initialize()
-    def open_market(self) -> None:
-        self.send(Configure(universe=UNIVERSE))
-        for symbol in PRICES:
-            self.move(symbol, 0, "sound")
-
-    def move(self, symbol: str, number: int, kind: str) -> None:
-        mid, spread = PRICES[symbol][number % 4], PRICES[symbol][4]
-        told: dict[str, Any] = {"bid": mid - spread, "ask": mid + spread}
-        if kind == "last":
-            told = {"last": mid}
-        elif kind == "locked":
-            told = {"bid": mid, "ask": mid}
-        elif kind == "empty":
-            told["bid_size"] = 0.0
-        tick = Tick(symbol=symbol, **told)
-        self.send(tick)
-        self.world.market.take(tick, self.world.now_ns)
-
-    def made(self, shape: Shape) -> Check:
-        """An order of this shape at prices near the market."""
-        symbol = TRADED[shape.account][shape.pick % len(TRADED[shape.account])]
-        halves = shape.halves if symbol == "Y" or shape.halves % 2 == 0 else shape.halves + 1
-        tick, mark = tick_of(symbol), self.world.market.quotes[symbol].mark()
-        price = float(max(tick, mark // tick * tick + shape.ticks * tick))
-        limited = shape.kind in (OrderType.LIMIT, OrderType.STOP_LIMIT)
-        stopped = shape.kind in (OrderType.STOP, OrderType.STOP_LIMIT)
-        away = None if shape.stop_loss is None else float(exact(price) + shape.stop_loss * tick)
-        return Check(
-            account=shape.account,
-            client_order_id=self.name("o"),
-            symbol=symbol,
-            side=Side(shape.side),
-            quantity=halves / 2,
-            order_type=shape.kind,
-            price=price if limited else None,
-            stop_price=price if stopped else None,
-            stop_loss=away if away is None or away > 0 else None,
-            **shape.flags,
-        )
-
-    def ask(self, order: Check) -> None:
-        self.sent.append(order)
-        self.witness.check(order, self.send(order))
-
-    def configure(self, limits: LimitSet) -> None:
-        self.world.limits = limits
-        self.send(Configure(universe=replace(UNIVERSE, limits=limits)))
 
     @rule(shape=SHAPES, calm=st.booleans())
     def order(self, shape: Shape, calm: bool) -> None:
@@ -149,53 +76,42 @@ class Gate(RuleBasedStateMachine):
     )
     def order_at_a_limit(self, shape, limit, soft, keep) -> None:
         """A limit is put where this order comes to, or a unit to either side of it."""
-        key, scope, units = limit
         self.start_again()
         order = self.made(shape)
-        case = Case(self.world, order)
-        if key == "currency_exposure":
-            scope, soft = "default", False
-        if scope in ("strategy", "trader") and not getattr(order, scope):
-            scope = "default"
-        value = measured(case, scope, key)
-        if value is not None and 0 <= value < 10**9:
-            value = Fraction(round(value, 9)) + units * unit_of(key)
-            limits = self.world.limits if keep else LimitSet()
-            entry = table_entry(key, max(Fraction(0), value), hard=not soft)
-            self.configure(with_limit(limits, scope, case, entry))
+        limits = self.world.limits if keep else LimitSet()
+        self.put_limit(Case(self.world, order), limit, limits, soft=soft)
         self.ask(order)
 
-    @rule(shape=SHAPES, units=st.integers(-1, 1))
-    def order_at_the_equity(self, shape: Shape, units: int) -> None:
-        """The order's margin, or its price, is all the money there is; then that comes back."""
+    @rule(shape=SHAPES, scope=st.sampled_from(SCOPES))
+    def order_at_every_limit(self, shape: Shape, scope: str) -> None:
+        """Each limit in turn is put exactly where an order comes to, and a unit below."""
+        self.start_again()
+        standing = self.world.limits
+        for key in KEYS:
+            for units in (0, -1):
+                flags = {"dry_run": units == 0, "explain": True}  # What passes may not stay.
+                order = self.made(replace_flags(shape, **flags))
+                self.put_limit(Case(self.world, order), (key, scope, units), LimitSet())
+                self.witness.check(order, self.send(order))
+        self.configure(standing)
+
+    @rule(shape=SHAPES, units=st.integers(-1, 1), poor=SELDOM)
+    def order_at_the_equity(self, shape: Shape, units: int, poor: bool) -> None:
+        """The order's margin, or its price, is all the money there is; or there is none at all."""
         self.start_again()
         order = self.made(shape)
         case = Case(self.world, order)
         full = case.spec.margin_model is MarginModel.NONE
         wanted = case.paid() if full else case.margin()
+        if poor:
+            wanted = Fraction(0)
+            limits = LimitsSpec(leverage=3.0, risk_per_trade_pct=50.0, concentration_pct=90.0)
+            self.configure(LimitSet(default=limits))
         amount = round(wanted - case.books.equity(), 9) + units * unit_of("margin")
         self.pay(shape.account, amount)
         self.ask(order)
         self.everything_agrees()
         self.pay(shape.account, -amount)
-
-    def pay(self, account: str, amount: Fraction) -> None:
-        if amount:
-            transfer = Transfer(account=account, transfer_id=self.name("t"), amount=float(amount))
-            self.witness.transfer(transfer, self.send(transfer))
-
-    def start_again(self) -> None:
-        """Everything that stops is lifted."""
-        for number in list(self.world.stops):
-            assert self.send(Reset(breaker_id=number)).ok
-            del self.world.stops[number]
-        for name in NAMES:
-            if self.world.frozen[name]:
-                assert self.send(AccountUnfreeze(account=name, reason="seen")).ok
-                self.world.frozen[name] = False
-        for symbol, quote in self.world.market.quotes.items():
-            if quote.phase != "open":
-                self.phase(symbol, MarketPhase.OPEN)
 
     @rule(shape=SHAPES, fault=st.sampled_from(("tick", "lot", "type", "symbol", "zero", "late")))
     def order_that_is_wrong(self, shape: Shape, fault: str) -> None:
@@ -232,19 +148,6 @@ class Gate(RuleBasedStateMachine):
         }
         take[type(message).__name__](message, answer)
 
-    def picked(self, pick: int) -> tuple[tuple[str, str], Asked] | None:
-        """An order, most often one that works."""
-        approved = [(key, x) for key, x in self.world.orders.items() if x.state != "denied"]
-        working = [item for item in approved if item[1].is_working]
-        chosen = working if working and pick % 8 else approved if pick % 16 else None
-        chosen = chosen or list(self.world.orders.items())
-        return chosen[pick % len(chosen)] if chosen else None
-
-    def an_id(self, key: tuple[str, str], pick: int) -> str:
-        """Any id of the order's chain."""
-        aliases = [name for (_, name), root in self.world.aliases.items() if root == key[1]]
-        return [key[1], *aliases][pick % (1 + len(aliases))]
-
     @rule(
         pick=PICKS,
         halves=st.sampled_from((None, 0, 2, 4, 6, 8, 12, 20)),
@@ -273,8 +176,74 @@ class Gate(RuleBasedStateMachine):
             quantity=quantity,
             price=None if price is None or price <= 0 else float(price),
         )
-        self.sent.append(message)
-        self.witness.amend(message, self.send(message))
+        self.change(message)
+
+    @rule(
+        pick=PICKS,
+        limit=st.tuples(st.sampled_from(KEYS), st.sampled_from(SCOPES), st.integers(-1, 1)),
+        more=st.sampled_from((0, 1, 2, -1)),
+        ticks=st.sampled_from((None, 1, 5, -5)),
+    )
+    def amend_at_a_limit(self, pick, limit, more, ticks) -> None:
+        """A limit is put where a change of a working order comes to, or a unit beside it."""
+        self.start_again()
+        found = self.picked(pick)
+        if found is None or not found[1].is_working:
+            return
+        key, order = found
+        newest = order.newest()
+        lots = exact(newest.quantity) + more
+        price = None
+        if ticks is not None and newest.price is not None:
+            price = exact(newest.price) + ticks * tick_of(newest.symbol)
+        if lots <= 0 or (price is not None and price <= 0):
+            return
+        amend = Amend(
+            account=key[0],
+            client_order_id=key[1],
+            new_client_order_id=self.name("c"),
+            quantity=float(lots),
+            price=None if price is None else float(price),
+        )
+        case = Case(self.world, self.witness.merged(order, amend), old=order)
+        for name in KEYS:
+            self.put_limit(case, (name, limit[1], -1), LimitSet())
+            if self.change(replace(amend, new_client_order_id=self.name("c"))).approved:
+                return
+        self.put_limit(case, limit, LimitSet())
+        self.change(amend)
+
+    @rule(pick=PICKS, halves=st.tuples(*(st.sampled_from((2, 4, 8, 12, 20)),) * 2))
+    def two_changes_and_the_younger_is_taken(self, pick, halves) -> None:
+        found = self.picked(pick)
+        if found is None or not found[1].is_working:
+            return
+        (account, order_id), _ = found
+        for number in halves:
+            new_id = self.name("c")
+            change = Amend(
+                account=account,
+                client_order_id=order_id,
+                new_client_order_id=new_id,
+                quantity=number / 2,
+            )
+            if not self.change(change).approved:
+                return
+        report = a_report(new_id, "replaced", self.name("r"), account=account)
+        self.witness.report(report, self.send(report))
+
+    @rule(shape=SHAPES, edge=st.sampled_from(("stale", "rate", "suspect")), late=st.integers(0, 1))
+    def order_at_an_instant(self, shape, edge, late) -> None:
+        """Time passes to the last nanosecond at which something holds, or one more."""
+        self.start_again()
+        shape = replace_flags(shape, explain=True, dry_run=False)
+        last_ns = {"stale": STALE_NS, "rate": SECOND - 1, "suspect": RESERVED_NS - 1}[edge]
+        if edge == "rate":
+            self.configure(LimitSet(default=LimitsSpec(orders_per_second=1)))
+        self.move(self.made(shape).symbol, shape.pick, "sound")
+        self.ask(self.made(shape))
+        self.pass_ns(last_ns + late)
+        self.ask(self.made(shape))
 
     @rule(
         pick=PICKS,
@@ -348,9 +317,26 @@ class Gate(RuleBasedStateMachine):
         self.sent.append(message)
         self.witness.fill(message, self.send(message))
 
-    def executed(self, pick: int) -> tuple[str, str] | None:
-        found = [(name, key) for name, books in self.world.books.items() for key in books.fills]
-        return found[pick % len(found)] if found else None
+    @rule(
+        account=st.sampled_from(NAMES),
+        pick=PICKS,
+        halves=st.tuples(*(st.sampled_from((2, 4, 6, -2, -4, -8)),) * 4),
+        busted=st.sampled_from((None, 0, 1, 2, 3)),
+    )
+    def round_of_fills(self, account, pick, halves, busted) -> None:
+        """A position is opened, closed, turned over at four prices; one of them is busted."""
+        symbol = TRADED[account][pick % len(TRADED[account])]
+        execs = []
+        for number, size in enumerate(halves):
+            price = PRICES[symbol][(pick + number) % 4]
+            side = "buy" if size > 0 else "sell"
+            execs.append(self.name("e"))
+            message = a_fill(execs[-1], side, abs(size) / 2, price, account=account, symbol=symbol)
+            self.witness.fill(message, self.send(message))
+            self.everything_agrees()
+        if busted is not None:
+            bust = FillBust(account=account, exec_id=execs[busted])
+            self.witness.bust(bust, self.send(bust))
 
     @rule(pick=PICKS)
     def bust(self, pick: int) -> None:
@@ -383,22 +369,13 @@ class Gate(RuleBasedStateMachine):
     @rule(after_ms=st.sampled_from((0, 1, 300, 700, 1000, 3000, 5000)), fresh=st.booleans())
     def wait(self, after_ms: int, fresh: bool) -> None:
         """Time passes: reservations grow suspect, prices stale, windows empty, breakers close."""
-        world = self.world
-        self.house.elapse(after_ms * MS)
-        world.now_ns += after_ms * MS
-        world.wall_ns += after_ms * MS
-        for order in world.orders.values():
-            if order.suspect_ns is not None and order.suspect_ns <= world.now_ns:
-                order.state, order.suspect_ns = "suspect", None
-        for number, stop in list(world.stops.items()):
-            if stop.until_ns is not None and stop.until_ns <= world.now_ns:
-                del world.stops[number]
+        self.pass_ns(after_ms * MS)
         if fresh:
             for symbol in PRICES:
-                quote = world.market.quotes[symbol]
+                quote = self.world.market.quotes[symbol]
                 tick = Tick(symbol=symbol, bid=float(quote.bid), ask=float(quote.ask))
                 self.send(tick)
-                world.market.take(tick, world.now_ns)
+                self.world.market.take(tick, self.world.now_ns)
 
     @rule(
         account=st.sampled_from(NAMES),
@@ -433,27 +410,6 @@ class Gate(RuleBasedStateMachine):
         told = {"duplicate_orders": repeats, "self_match": self_match}
         self.configure(replace(limits, default=replace(limits.default, **told)))
 
-    def roll(self, account: str | None) -> None:
-        self.send(SessionRoll(account=account))
-        for name, books in self.world.books.items():
-            if account in (None, name):
-                books.begin_day()
-
-    def day(self, ahead: int) -> None:
-        """A day begins once: its orders for the day expire, all others are carried."""
-        world = self.world
-        days = ahead + int(world.day[-2:] or 10)
-        day = f"2026-11-{min(days, 99):02}"
-        self.send(DayBegan(calendar="UTC", day=day))
-        if day <= world.day:
-            return
-        world.day = day
-        for books in world.books.values():
-            books.begin_day()
-        for order in world.orders.values():
-            if order.is_working and order.check.time_in_force is TimeInForce.DAY:
-                order.end("expired")
-
     @rule(
         where=st.sampled_from(
             (
@@ -487,14 +443,6 @@ class Gate(RuleBasedStateMachine):
         told |= {"until_ns": until_ns}
         stop = Stop(scope, named, is_kill=False, **told)
         world.stops[result.data["breaker_id"]] = stop
-
-    def freeze(self, account: str) -> None:
-        self.send(ActorFailed(account=account, reason="drill"))
-        self.world.frozen[account] = True
-
-    def phase(self, symbol: str, phase: MarketPhase) -> None:
-        self.send(MarketState(symbol=symbol, state=phase))
-        self.world.market.quotes[symbol].phase = phase.value
 
     @rule(
         what=st.sampled_from(("roll", "day", "freeze", "phase")),
@@ -554,7 +502,7 @@ EXAMPLES = int(os.environ.get("RISKD_EXAMPLES", "0"))
 SHRINK = (Phase.shrink,) if EXAMPLES else ()  # It takes minutes.
 TestGate = Gate.TestCase
 TestGate.settings = settings(
-    max_examples=EXAMPLES or 120,
+    max_examples=EXAMPLES or 80,
     stateful_step_count=60,
     derandomize=not EXAMPLES,
     phases=(Phase.generate, *SHRINK),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import inf
 from typing import Any, NamedTuple
 
 import pytest
@@ -156,6 +155,9 @@ class Witness:
             assert verdict.max_quantity is None
             return
         assert verdict.max_quantity is not None
+        assert verdict.reference is not None
+        told = exact(verdict.reference.price), verdict.reference.source
+        assert told == (case.reference, case.source)
         lot, most = self.world.market.lot(case.check.symbol), exact(verdict.max_quantity)
         if verdict.binding_limit is None:
             assert most == UNITS_MAX * lot
@@ -164,9 +166,6 @@ class Witness:
         if most:
             assert most > filled
             assert self._first_refusal(case, most) is None
-        assert verdict.reference is not None
-        told = exact(verdict.reference.price), verdict.reference.source
-        assert told == (case.reference, case.source)
         over = self._first_refusal(case, max(most, filled) + lot)
         assert over is not None
         named = over.bound.key if over.bound and over.code not in BY_CODE else over.code.lower()
@@ -200,7 +199,7 @@ class Witness:
             return codes_are(verdict, ["ID_REUSED"])
         if order is None:
             return codes_are(verdict, ["MALFORMED"])
-        merged = self._merged(order, amend)
+        merged = self.merged(order, amend)
         early = self._wrong(amend) or self._early(merged)
         case = None
         if early is None:
@@ -221,7 +220,7 @@ class Witness:
                 world.aliases[amend.account, amend.new_client_order_id] = root[1]
         return None
 
-    def _merged(self, order: Asked, amend: Amend) -> Check:
+    def merged(self, order: Asked, amend: Amend) -> Check:
         """The order as the newest change in flight would leave it, with what this one says."""
         told = {"quantity": amend.quantity, "price": amend.price, "stop_price": amend.stop_price}
         changed: dict[str, Any] = {key: x for key, x in told.items() if x is not None}
@@ -369,9 +368,10 @@ def says(told: tuple[Reject, ...], found: list[Found]) -> None:
             named = (reject.limit_type, reject.scope, reject.scope_id, reject.limit)
             bound = reason.bound
             assert named == (bound.key, bound.scope, bound.scope_id, float(bound.value))
-        if reason.value is not None:
-            value = inf if reason.value == ENDLESS else float(reason.value)
-            assert reject.value == pytest.approx(value, rel=1e-9, abs=1e-9)
+        if reason.value == ENDLESS:
+            assert reject.value is None  # JSON has no number for it.
+        elif reason.value is not None:
+            assert reject.value == pytest.approx(float(reason.value), rel=1e-9, abs=1e-9)
 
 
 def acked(ack: Ack, flags: Flags, *, duplicate: bool = False) -> None:
