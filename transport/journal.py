@@ -67,11 +67,11 @@ OnFailure = Callable[[JournalFailed], object] | None
 class Journal:
     """Appends inputs, and replays them. All methods belong to one thread, but for the readings.
 
-    `directory` holds the segments, and the snapshots that belong to them. `report` says what was
-    recovered and `last_record` is the newest of it; both are None for a new journal. `failure` is
-    the first error of writing or syncing; once it is set, every append raises it. `on_synced` gets
-    the highest seq on disk after each sync, and `on_failure` the failure, on the sync thread or
-    within `sync` and `close`: only pass it on.
+    `directory` holds the segments, and the snapshots that belong to them; a record holds at most
+    `raw_bytes_max` of an input. `report` says what was recovered and `last_record` is the newest of
+    it; both are None for a new journal. `failure` is the first error of writing or syncing; once it
+    is set, every append raises it. `on_synced` gets the highest seq on disk after each sync, and
+    `on_failure` the failure, on the sync thread or within `sync` and `close`: only pass it on.
     """
 
     def __init__(
@@ -96,8 +96,8 @@ class Journal:
         end = ChainEnd(HEADER_BYTES, SEQ_FIRST, self._seed) if recovered is None else recovered.end
         self._last_seq = self._synced_seq = end.next_seq - 1
         self._previous_crc = end.previous_crc
-        self._raw_bytes_max = settings.segment_bytes - HEADER_BYTES - RECORD_BYTES
-        self._raw_bytes_max = min(self._raw_bytes_max, RAW_BYTES_MAX)
+        self.raw_bytes_max = settings.segment_bytes - HEADER_BYTES - RECORD_BYTES
+        self.raw_bytes_max = min(self.raw_bytes_max, RAW_BYTES_MAX)
         self._memory, self._position, self._segment_end = segment.memory, 0, 0
         self._in_reserve = False  # Then every append is judged before it is taken.
         self._enter(segment)
@@ -174,7 +174,7 @@ class Journal:
         end = start + RECORD_BYTES + raw_bytes
         if (
             end > self._segment_end
-            or raw_bytes > self._raw_bytes_max
+            or raw_bytes > self.raw_bytes_max
             or seq != self._last_seq + 1
             or self.failure is not None
         ):
@@ -247,8 +247,8 @@ class Journal:
         if self._closing:
             raise JournalFailed("the journal is closed")
         assert seq == self._last_seq + 1, f"seq {seq} does not follow {self._last_seq}"
-        if raw_bytes > self._raw_bytes_max:
-            raise ValueError(f"a record of {raw_bytes} bytes is over {self._raw_bytes_max}")
+        if raw_bytes > self.raw_bytes_max:
+            raise ValueError(f"a record of {raw_bytes} bytes is over {self.raw_bytes_max}")
         byte_count = RECORD_BYTES + raw_bytes
         if self._in_reserve:
             if self._spares.count:

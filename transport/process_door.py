@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from actors.inputs import Message
 from actors.sequencer import Sequencer, Source
@@ -12,6 +14,7 @@ from engine.desk import AddressedMessage, Answer, account_of
 from riskd import __version__
 from riskd.codec import encode_msgpack, internal_codec
 from riskd.messages import (
+    AccountSpec,
     ActorFailed,
     Amend,
     Basket,
@@ -48,6 +51,7 @@ Reply = Callable[[Answer], None]
 DISPENSABLE = (
     Check | Amend | Basket | Tick | Ticks | MarketState | Elapse | Checkpoint | StateDigest
 )
+PART_MARGIN = 64  # Bytes of what is around the parts of a universe.
 TO_ALL = Configure | DayBegan | SessionLost  # Told to accounts that it does not name.
 
 
@@ -128,7 +132,8 @@ class Door:
 
     def put_in_force(self, universe: Universe) -> None:
         """Journal and apply a configuration, and begin the days it asks for."""
-        self.inject(Configure(universe=universe))
+        for part in parts_of(universe, self.journal.raw_bytes_max):
+            self.inject(Configure(universe=part))
         self._days = Days(universe.calendars)
         self.begin_days()
 
@@ -245,3 +250,20 @@ class Door:
             if not self.inject(failed):
                 failures.insert(0, failed)
                 return
+
+
+def parts_of(universe: Universe, raw_bytes_max: int) -> Iterator[Universe]:
+    """Yield a universe in parts that each fit in a record: all of it, with some of its accounts.
+
+    Whoever applies all parts in order has put the whole in force.
+    """
+    accounts: list[AccountSpec] = []
+    room = left = raw_bytes_max - len(encode_msgpack(replace(universe, accounts=()))) - PART_MARGIN
+    for spec in universe.accounts:
+        byte_count = len(encode_msgpack(spec))
+        if byte_count > left and accounts:
+            yield replace(universe, accounts=tuple(accounts))
+            accounts, left = [], room
+        accounts.append(spec)
+        left -= byte_count
+    yield replace(universe, accounts=tuple(accounts))
