@@ -11,7 +11,7 @@ from pykka import ActorRef
 from engine.core import BY_LOCAL
 from engine.core import Input as Message
 from engine.desk import Answer
-from engine.facts import Certified, Instructed, Moved, Raised, Stamp
+from engine.facts import AlertFact, Certified, Instructed, Moved, Stamp
 from engine.response_desk import ResponseFact
 from riskd.messages import OrdersPush, Published
 
@@ -49,9 +49,9 @@ class Input(Struct, frozen=True):
 
 
 class RaisedAt(Struct, frozen=True):
-    """A cause for an alert with the stamp of the input that made it."""
+    """A cause for an alert, or its end, with the stamp of the input that made it."""
 
-    raised: Raised
+    fact: AlertFact
     stamp: Stamp
 
 

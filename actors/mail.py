@@ -24,6 +24,7 @@ from engine.facts import (
     Posted,
     Progressed,
     Raised,
+    Resolved,
     Said,
     Stamp,
     Stood,
@@ -56,7 +57,7 @@ class Mail:
         """Give every fact of one input to the actor that takes it."""
         for fact in facts:
             match fact:
-                case Raised():
+                case Raised() | Resolved():
                     self.alerts.tell(RaisedAt(fact, stamp))
                 case Posted():
                     self.alerts.tell(fact)

@@ -18,7 +18,7 @@ from actors.runtime import ActorFault, RunQueue
 from actors.sessions import SessionActor
 from actors.supervisor import Supervisor
 from engine.account import Account
-from engine.core import Core, earliest
+from engine.core import Core
 from engine.core_state import CoreState, state_of
 from engine.desk import (
     AddressedMessage,
@@ -26,10 +26,12 @@ from engine.desk import (
     account_of,
     answer_unknown,
 )
+from engine.due import due_steady_ns
 from engine.facts import Recount, Stamp
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from riskd.messages import (
     AccountAdd,
+    AlertAck,
     Configure,
     DayBegan,
     Elapse,
@@ -81,7 +83,9 @@ class System:
         self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
         self._mail = mail = Mail(self._refs, self._groups, say)
-        mail.alerts = AlertActor.start(self.alert_book, publish=publish, run_queue=run_queue)
+        mail.alerts = AlertActor.start(
+            self.alert_book, self.boards, publish=publish, run_queue=run_queue
+        )
         run_queue.supervisor = Supervisor.start(
             self._owners,
             mail=mail,
@@ -119,14 +123,7 @@ class System:
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-        boards = self.boards
-        return earliest(
-            self.timers.next_ns(),
-            boards.breakers.due_steady_ns(),
-            boards.outbox.due_steady_ns(),
-            boards.quotes.due_steady_ns(),
-            boards.responses.due_steady_ns(),
-        )
+        return due_steady_ns(self.boards, self.timers, self.alert_book)
 
     def state(self) -> CoreState:
         """Return the state as one tree. Call between inputs."""
@@ -150,6 +147,7 @@ class System:
         asked = (Hello, Resynced, InstructionReport, SessionLost)
         routes |= dict.fromkeys(asked, mail.sessions)
         routes |= dict.fromkeys((Reduce, ResponseStop), mail.responses)
+        routes[AlertAck] = mail.alerts
         return routes
 
     def _dispatch_other(self, message: Input) -> None:
@@ -159,8 +157,8 @@ class System:
             ref.tell(message)
         elif isinstance(asked, Elapse):
             mail = self._mail
-            woken = (mail.market, mail.breakers, mail.sessions, mail.clock, mail.responses)
-            for ref in woken:
+            woken = (mail.alerts, mail.market, mail.breakers, mail.sessions, mail.clock)
+            for ref in (*woken, mail.responses):
                 ref.tell(WakeAccounts(message.stamp))
         elif isinstance(asked, DayBegan):
             for key, account_ref in self._refs.items():

@@ -7,7 +7,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from riskd.messages import CorrelationSettings, Currency, Permissions, RiskSettings
+from riskd.messages import (
+    AlertSettings,
+    CorrelationSettings,
+    Currency,
+    Permissions,
+    RiskSettings,
+    Severity,
+)
 
 SPAN_MS_MAX = 10**12  # About 31 years: in nanoseconds it still fits a signed 64-bit integer.
 SEGMENT_BYTES_MIN = 2 * 65_536  # A record may hold 64 KiB; a segment holds more than one.
@@ -106,6 +113,52 @@ class SessionsSettings(Section, kw_only=True, frozen=True):
     instruction_ms: SpanMs = 5000  # A gateway that has not done an instruction by then is late.
 
 
+class AuditSettings(Section, kw_only=True, frozen=True):
+    """The audit database: alerts, breakers, responses, operators' acts, measures, days."""
+
+    enabled: bool = True
+    path: FileName = "audit.db"  # Relative to data_dir.
+    interval_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0  # Between measures of an account.
+    retention_days: Annotated[float, Meta(gt=0, le=36_500)] = 400.0  # Then a row is removed.
+    lag_max_s: Annotated[float, Meta(gt=0, le=3600)] = 5.0  # Older waiting rows: reduce only.
+
+
+class SmtpTls(StrEnum):
+    """How a mail server is spoken to: TLS after a greeting, from the first byte, or not at all."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
+
+
+class NotifySettings(Section, kw_only=True, frozen=True):
+    """Who is told of alerts outside riskd. A channel without an address or a host is off.
+
+    Secrets are not written here, but in a file or a variable that is named here.
+    """
+
+    digest_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0  # Alerts so close are one message.
+    per_hour_max: Annotated[int, Meta(gt=0, le=100_000)] = 60  # Messages of a channel; more wait.
+    retry_s: Annotated[float, Meta(gt=0, le=300)] = 2.0  # After a failure; doubled each time.
+    attempts_max: Annotated[int, Meta(gt=0, le=1000)] = 12  # Then the message is given up.
+    smtp_host: Annotated[str, Meta(max_length=255)] = ""
+    smtp_port: Annotated[int, Meta(gt=0, le=65_535)] = 587
+    smtp_tls: SmtpTls = SmtpTls.STARTTLS
+    smtp_user: Annotated[str, Meta(max_length=255)] = ""
+    smtp_password_env: Annotated[str, Meta(max_length=255)] = ""  # The variable that has it.
+    smtp_password_file: Annotated[str, Meta(max_length=4096)] = ""
+    mail_from: Annotated[str, Meta(max_length=255)] = "riskd@localhost"
+    mail_to: tuple[Address, ...] = ()  # Told of every account.
+    mail_to_account: dict[str, tuple[Address, ...]] = {}  # Told of one account.
+    mail_severity: Severity = Severity.HIGH  # The least that is told.
+    webhook_url: Annotated[str, Meta(pattern="^(https?://.*)?$", max_length=4096)] = ""
+    webhook_url_file: Annotated[str, Meta(max_length=4096)] = ""  # Where the URL is a secret.
+    webhook_token_env: Annotated[str, Meta(max_length=255)] = ""  # Sent as a bearer token.
+    webhook_token_file: Annotated[str, Meta(max_length=4096)] = ""
+    webhook_severity: Severity = Severity.HIGH
+    webhook_accounts: tuple[Address, ...] = ()  # Only these and the firm; empty: all.
+
+
 class LoopSettings(Section, kw_only=True, frozen=True):
     """How the event loop waits."""
 
@@ -132,7 +185,10 @@ class Settings(Section, kw_only=True, frozen=True):
     prices: PricesSettings = PricesSettings()
     correlation: CorrelationSettings = CorrelationSettings()
     orders: OrdersSettings = OrdersSettings()
+    alerts: AlertSettings = AlertSettings()
     sessions: SessionsSettings = SessionsSettings()
+    audit: AuditSettings = AuditSettings()
+    notify: NotifySettings = NotifySettings()
     loop: LoopSettings = LoopSettings()
     overload: OverloadSettings = OverloadSettings()
     permissions: Permissions = Permissions()
@@ -156,4 +212,5 @@ def risk_settings(settings: Settings) -> RiskSettings:
         instruction_ms=settings.sessions.instruction_ms,
         durability=2 if settings.journal.sync is JournalSync.ALWAYS else 1,
         correlation=settings.correlation,
+        alerts=settings.alerts,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.account_state import AccountState, opened_state
+from engine.account_state import AccountState, close_day, opened_state
 from engine.boards import Boards
 from engine.books import BookRules
 from engine.case import Case, Plan
@@ -24,7 +24,6 @@ from riskd.messages import AccountSpec, DayBegan, PositionMode, TimeInForce
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
-DAY_RETURNS_MAX = 500  # Days whose returns are kept per account: about two years.
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
 
 
@@ -267,8 +266,10 @@ class Account:
         """
         state = self.state
         missing = self.valuation.refresh()
-        if missing is None and state.day and state.day_open_money is not None:
-            self._keep_return()  # Of a day that began: the first start begins one.
+        if state.day:  # The first start begins one.
+            is_known = missing is None and state.day_open_money is not None
+            earned = self.day_pnl_money() if is_known else None
+            close_day(state, self.valuation.equity_money, earned)
         state.day_open_money = self.valuation.equity_money if missing is None else None
         state.day_transfers_money = 0
         state.day_unrated.clear()
@@ -319,14 +320,6 @@ class Account:
     def unrealized_money(self, position: Position, quote: Quote) -> int | None:
         """Return a position's unrealised P&L in settlement currency; None without a mark."""
         return unrealized_of(position.books, self.boards.instruments[position.symbol], quote)
-
-    def _keep_return(self) -> None:
-        """Keep what the day that ends has earned of what it began with, transfers counted in."""
-        earned = self.day_pnl_money()
-        began_with = self.valuation.equity_money - earned
-        if began_with > 0:
-            self.state.day_returns.append(earned / began_with)
-            del self.state.day_returns[:-DAY_RETURNS_MAX]
 
     def _count_working(self, order: Order, leaves_lots: int) -> None:
         instrument = self.boards.instruments[order.check.symbol]

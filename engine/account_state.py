@@ -12,6 +12,9 @@ from engine.orders import Order, PendingAmend
 from engine.throttle import Window
 from riskd.messages import AccountSpec, Fill
 
+CLOSED_DAYS_MAX = 8  # Days kept per account until the audit has them.
+DAY_RETURNS_MAX = 500  # Days whose returns are kept per account: about two years.
+
 
 class Conduct(Struct):
     """What an account did, and what it may do less of until somebody or something allows it."""
@@ -31,6 +34,15 @@ class PeriodOpening(Struct):
     symbol: dict[str, int] = {}
     strategy: dict[str, int] = {}
     timeframe: dict[str, int] = {}
+
+
+class ClosedDay(Struct):
+    """What a day came to when the next one began."""
+
+    roll: int  # How many days had begun for the account before the one that ended it.
+    day: str  # As a date of its calendar; empty where an operator began it first.
+    equity_money: int | None  # When it ended; None: not known.
+    pnl_money: int | None
 
 
 class AccountState(Struct):
@@ -68,6 +80,7 @@ class AccountState(Struct):
     day_transfers_money: int = 0  # Since then.
     day_unrated: dict[str, int] = {}  # Transfers since then whose rate was not known.
     day_returns: list[float] = []  # Of the days that ended, oldest first.
+    closed_days: list[ClosedDay] = []  # The last ones, oldest first.
     rolls: int = 0  # Days that began for it, so that a bust knows which day it changes.
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
@@ -91,3 +104,13 @@ def opened_state(spec: AccountSpec) -> AccountState:
 
 decode_account = msgspec.json.Decoder(AccountState).decode  # Of what `encode_account` gave.
 encode_account = msgspec.json.Encoder().encode
+
+
+def close_day(state: AccountState, equity_money: int, earned_money: int | None) -> None:
+    """Keep what the day that ends came to, transfers counted out; None: it is not known."""
+    equity = equity_money if earned_money is not None else None
+    state.closed_days.append(ClosedDay(state.rolls, state.day, equity, earned_money))
+    del state.closed_days[:-CLOSED_DAYS_MAX]
+    if earned_money is not None and equity_money > earned_money:
+        state.day_returns.append(earned_money / (equity_money - earned_money))
+        del state.day_returns[:-DAY_RETURNS_MAX]

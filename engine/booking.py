@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.account import Account
 from engine.conduct import note_fill
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts, Raised, Resolved, Stamp
 from engine.fills import (
     apply_bust,
     apply_correct,
@@ -71,7 +71,14 @@ def freeze(account: Account, reason: str, facts: Facts) -> None:
     account.state.frozen = reason
     text = f"account {account.id} is frozen: {reason}"
     facts.append(
-        Raised(Severity.EXTREME, "account_frozen", f"frozen:{account.id}", text, account.id)
+        Raised(
+            Severity.EXTREME,
+            "account_frozen",
+            f"frozen:{account.id}",
+            text,
+            account.id,
+            lasting=True,
+        )
     )
 
 
@@ -131,6 +138,7 @@ def _keep_unbooked(account: Account, fill: Fill, facts: Facts) -> Flags:
             text,
             account.id,
             fill.symbol,
+            lasting=True,
         )
     )
     freeze(account, f"a fill of unknown symbol {fill.symbol} is not booked", facts)
@@ -150,6 +158,7 @@ def book_waiting(account: Account, stamp: Stamp, facts: Facts) -> None:
         else:
             apply_fill(account, fill, stamp, facts)
         account.state.unbooked.remove(fill)  # After it is booked: a fault must not lose it.
+        facts.append(Resolved(f"unknown_symbol:{account.id}:{fill.symbol}"))
 
 
 def _unusable(account: Account, exec_id: str, wrong: str, facts: Facts) -> None:

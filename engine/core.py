@@ -20,6 +20,7 @@ from engine.desk import (
     answer_fault,
     answer_unknown,
 )
+from engine.due import due_steady_ns
 from engine.facts import (
     Certified,
     Facts,
@@ -32,6 +33,7 @@ from engine.facts import (
     Progressed,
     Raised,
     Recount,
+    Resolved,
     Said,
     Stamp,
     Stood,
@@ -57,6 +59,7 @@ from riskd.messages import (
     AccountAdd,
     AccountSpec,
     ActorFailed,
+    AlertAck,
     Check,
     Checkpoint,
     Configure,
@@ -103,6 +106,7 @@ Input = (
     | ResponseCommand
     | Checkpoint
     | StateDigest
+    | AlertAck
 )
 
 
@@ -111,11 +115,6 @@ class Topical(NamedTuple):
 
     topic: str
     message: Published
-
-
-def earliest(*instants: int | None) -> int | None:
-    """Return the first of the instants there are, None if there is none."""
-    return min((ns for ns in instants if ns is not None), default=None)
 
 
 def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:
@@ -159,14 +158,7 @@ class Core:
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-        boards = self.boards
-        return earliest(
-            self.timers.next_ns(),
-            boards.breakers.due_steady_ns(),
-            boards.outbox.due_steady_ns(),
-            boards.quotes.due_steady_ns(),
-            boards.responses.due_steady_ns(),
-        )
+        return due_steady_ns(self.boards, self.timers, self.alerts)
 
     def state(self) -> CoreState:
         """Return the state as one tree that shares its leaves with the engine."""
@@ -218,14 +210,10 @@ class Core:
                 return self.responses.command(message, stamp, facts)
             case Override():
                 return apply_override(self.boards.overrides, message, stamp, facts)
+            case AlertAck():
+                return self._acknowledge(message, stamp, by)
             case Elapse():
-                apply_ages(self.boards.quotes, stamp, facts)
-                for event in apply_expiry(self.boards.breakers, stamp, facts):
-                    self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
-                self.sessions.elapse(stamp, facts)
-                for key in self.timers.take_due(stamp.steady_ns):
-                    self._at_desk(self.accounts[key], message, stamp, facts)
-                self.responses.elapse(stamp, facts)
+                self._elapse(message, stamp, facts)
                 return None
             case DayBegan():
                 for account in self.accounts.values():
@@ -240,6 +228,23 @@ class Core:
                 return self.sessions.answer(message, stamp, facts)
             case _:
                 return self._of_account(message, stamp, facts)
+
+    def _acknowledge(self, message: AlertAck, stamp: Stamp, by: str) -> Answer:
+        reply, alert = self.alerts.acknowledge(message, stamp, by)
+        if alert is not None:
+            self._publish(topic_of(alert), alert)
+        return reply
+
+    def _elapse(self, message: Elapse, stamp: Stamp, facts: Facts) -> None:
+        for alert in self.alerts.elapse(stamp, self.boards.settings.alerts):
+            self._publish(topic_of(alert), alert)
+        apply_ages(self.boards.quotes, stamp, facts)
+        for event in apply_expiry(self.boards.breakers, stamp, facts):
+            self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
+        self.sessions.elapse(stamp, facts)
+        for key in self.timers.take_due(stamp.steady_ns):
+            self._at_desk(self.accounts[key], message, stamp, facts)
+        self.responses.elapse(stamp, facts)
 
     def _of_account(self, message: AddressedMessage, stamp: Stamp, facts: Facts) -> Answer:
         account = self.accounts.get(account_of(message))
@@ -304,8 +309,8 @@ class Core:
     def _settle(self, facts: Facts, stamp: Stamp) -> None:
         for fact in facts:  # They may cause further ones, which go last.
             match fact:
-                case Raised():
-                    alert = self.alerts.apply(fact, stamp)
+                case Raised() | Resolved():
+                    alert = self.alerts.apply(fact, stamp, self.boards.settings.alerts)
                     if alert is not None:
                         self._publish(topic_of(alert), alert)
                 case WakeAt():

@@ -19,6 +19,7 @@ from engine.facts import (
     Facts,
     Progressed,
     Recount,
+    Resolved,
     RiskShrunk,
     SessionEnded,
     Stamp,
@@ -158,6 +159,7 @@ def _answer_operator(
             if not account.state.frozen:
                 return _refused(message.request_id, f"account {account.id} is not frozen")
             account.state.frozen = ""
+            facts.append(Resolved(f"frozen:{account.id}"))
             return _done(message.request_id, {"seq": stamp.seq})
         case SessionRoll():
             missing = account.valuation.refresh()

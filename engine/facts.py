@@ -80,6 +80,13 @@ class Raised(Struct, frozen=True):
     symbol: str | None = None
     value: float | None = None
     threshold: float | None = None
+    lasting: bool = False  # It goes on until a `Resolved` ends it; else it happened and is over.
+
+
+class Resolved(Struct, frozen=True):
+    """What caused an alert has ended; without such an alert it says nothing."""
+
+    cause: str
 
 
 class WakeAt(Struct, frozen=True):
@@ -205,6 +212,9 @@ class TripAsked(Struct, frozen=True):
 
 
 ResponseFact = Stood | Halted | Progressed | TripAsked
+AlertFact = Raised | Resolved
 SessionFact = Instructed | Certified | Said | Posted | Told
-Fact = Raised | WakeAt | GroupMoved | Moved | LimitsChanged | Watched | SessionFact | ResponseFact
+Fact = (
+    AlertFact | WakeAt | GroupMoved | Moved | LimitsChanged | Watched | SessionFact | ResponseFact
+)
 Facts = list[Fact]

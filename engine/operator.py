@@ -9,7 +9,7 @@ from engine.breakers import (
     TriggerType,
     message_of,
 )
-from engine.facts import Facts, Halted, Raised, Stamp
+from engine.facts import Facts, Halted, Raised, Resolved, Stamp
 from riskd.messages import (
     Breaker,
     Error,
@@ -55,7 +55,7 @@ def apply_command(
     answer = Result(ok=True, data=shown, request_id=request_id)
     if not changed:
         return answer, None
-    facts.append(_told(state, opened=opened, by=by, reason=command.reason))
+    facts.extend(_told(state, opened=opened, by=by, reason=command.reason))
     halted = _halted(command, state)
     if halted is not None:
         facts.append(halted)
@@ -79,11 +79,15 @@ def _halted(command: BreakerCommand, state: BreakerState) -> Halted | None:
 def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breaker]:
     """Close the timed breakers that are due; return what to publish."""
     due = board.expire(stamp.steady_ns)
-    facts.extend(_told(state, opened=False, by="time", reason="") for state in due)
+    for state in due:
+        facts.extend(_told(state, opened=False, by="time", reason=""))
     return [message_of(state, active=False) for state in due]
 
 
-def _told(state: BreakerState, *, opened: bool, by: str, reason: str) -> Raised:
+def _told(
+    state: BreakerState, *, opened: bool, by: str, reason: str
+) -> tuple[Raised] | tuple[Resolved, Raised]:
+    """Return what it says of a breaker: that it opened, or that this has ended and by whom."""
     verb = "stopped" if opened else "released"
     what = "kill" if state.trigger_type is TriggerType.KILL else f"{state.action} breaker"
     text = f"{what} of {state.scope} {state.scope_id} {'set' if opened else 'lifted'} by {by}"
@@ -92,7 +96,8 @@ def _told(state: BreakerState, *, opened: bool, by: str, reason: str) -> Raised:
     account = state.scope_id if state.scope == "account" else None
     severity = Severity.CRITICAL if opened else Severity.MEDIUM
     cause = f"breaker:{state.breaker_id}:{verb}"
-    return Raised(severity, f"breaker_{verb}", cause, text, account)
+    raised = Raised(severity, f"breaker_{verb}", cause, text, account, lasting=opened)
+    return (raised,) if opened else (Resolved(f"breaker:{state.breaker_id}:stopped"), raised)
 
 
 def _nothing(command: BreakerCommand, request_id: str | None) -> Error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine.account import Account
 from engine.books import side_lots
-from engine.facts import Facts, Raised
+from engine.facts import Facts, Raised, Resolved
 from engine.instruments import quantity_invalid
 from engine.ledger import Doubt, Position, books_as_of
 from engine.money import MONEY_SCALE, is_amount, money_from_number
@@ -64,6 +64,7 @@ def apply_position_report(account: Account, report: PositionReport, facts: Facts
         return _unknown(account, f"the venue holds {strange}, which is no instrument", facts)
     if state.unreconciled:
         state.unreconciled = ""
+        facts.append(Resolved(_unknown_cause(account)))
         _reconciled(account, "the venue says again what is held", None, facts)
     in_doubt = any(position.doubt is not None for position in state.positions.values())
     return ("unreconciled",) if in_doubt or state.shortfall_money else ()
@@ -81,15 +82,16 @@ def _compare(
         return
     position = account.position_to_change(symbol)
     position.set_doubt(doubt)
+    cause = f"unreconciled:{account.id}:{symbol}"
     if doubt is None:
+        facts.append(Resolved(cause))
         _reconciled(account, f"the venue agrees with the books on {symbol}", symbol, facts)
         return
     there, here = (instrument.quantity(lots[0] - lots[1]) for lots in (theirs, ours))
     legs = f" (long {venue[0]}, short {venue[1]} lots)" if account.hedging else ""
     text = f"the venue holds {there:g} of {symbol}{legs}, the books {here:g}: the worse counts"
-    cause = f"unreconciled:{account.id}:{symbol}"
     told = (account.id, symbol, there, here)
-    facts.append(Raised(Severity.HIGH, "unreconciled", cause, text, *told))
+    facts.append(Raised(Severity.HIGH, "unreconciled", cause, text, *told, lasting=True))
 
 
 def _doubt(position: Position, ours: Sides, theirs: Sides) -> Doubt:
@@ -120,17 +122,23 @@ def _compare_balance(account: Account, report: PositionReport, facts: Facts) -> 
         text = f"the venue's balance is {venue / MONEY_SCALE:.2f} {account.currency}, ours "
         text += f"{ours / MONEY_SCALE:.2f}: limits count with the lower one"
         told = (account.id, None, report.balance, ours / MONEY_SCALE)
-        facts.append(Raised(Severity.HIGH, "unreconciled", cause, text, *told))
-    elif before:
+        facts.append(Raised(Severity.HIGH, "unreconciled", cause, text, *told, lasting=True))
+        return
+    facts.append(Resolved(cause))
+    if before:
         _reconciled(account, "the venue agrees with the books on the balance", None, facts)
 
 
 def _unknown(account: Account, why: str, facts: Facts) -> Flags:
     account.state.unreconciled = why
     text = f"{why}; nothing may increase risk until a report says what is held"
-    cause = f"unreconciled:{account.id}:unknown"
-    facts.append(Raised(Severity.CRITICAL, "unreconciled", cause, text, account.id))
+    cause = _unknown_cause(account)
+    facts.append(Raised(Severity.CRITICAL, "unreconciled", cause, text, account.id, lasting=True))
     return ("unreconciled",)
+
+
+def _unknown_cause(account: Account) -> str:
+    return f"unreconciled:{account.id}:unknown"
 
 
 def _reconciled(account: Account, text: str, symbol: str | None, facts: Facts) -> None:

@@ -16,6 +16,7 @@ from engine.facts import (
     Instructed,
     Posted,
     Raised,
+    Resolved,
     Said,
     SessionEnded,
     Stamp,
@@ -124,6 +125,7 @@ class SessionDesk:
         if session is None:
             session = Session(stamp.seq, hello.gateway, [], False, False, stamp.recv_ns)
             book.add(session)
+            facts.append(Resolved(f"session_lost:{hello.gateway}"))
         session.accounts = list(hello.accounts)
         session.executes_responses = hello.executes_responses
         session.cancel_on_disconnect = hello.cancel_on_disconnect
@@ -195,7 +197,7 @@ class SessionDesk:
         session.lost_ns, session.lost_reason = stamp.recv_ns, reason
         text = f"session {session.number} of gateway {session.gateway} is lost: {reason}"
         cause = f"session_lost:{session.gateway}"
-        facts.append(Raised(Severity.HIGH, "session_lost", cause, text))
+        facts.append(Raised(Severity.HIGH, "session_lost", cause, text, lasting=True))
         ended = SessionEnded(session.number, session.gateway, session.cancel_on_disconnect)
         for account in self._accounts.values():
             if any(order.session == session.number for order in account.state.orders.values()):

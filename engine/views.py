@@ -7,7 +7,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from engine.account import Account
-from engine.alerts import AlertBook
 from engine.boards import Boards
 from engine.books import Books
 from engine.instruments import Instrument
@@ -17,7 +16,7 @@ from engine.money import number_from_money
 from engine.pnl_view import in_units
 from engine.standing import ranks_of, standing
 from engine.valuation import unrealized_of
-from riskd.messages import Alert, Alerts, LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
+from riskd.messages import LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
 
 Shown = dict[str, Any]
 
@@ -267,17 +266,6 @@ def sessions_view(boards: Boards, accounts: dict[str, Account]) -> list[Shown]:
         }
         for number, session in boards.sessions.sessions.items()
     ]
-
-
-def alerts_view(book: AlertBook, asked: Alerts) -> list[Alert]:
-    """Return the newest alerts that match, the latest last."""
-    found = [
-        alert
-        for alert in book.newest(len(book.entries))
-        if (asked.since is None or alert.alert_id > asked.since)
-        and (asked.severity is None or alert.severity is asked.severity)
-    ]
-    return found[-asked.limit :] if asked.limit else []
 
 
 def verdict_view(account: Account, client_order_id: str) -> Shown | None:

@@ -3,6 +3,7 @@
 `docs/protocol.md` and the JSON Schema in `docs/schema.json` are generated from these types.
 """
 
+from riskd.contract.alerting import *
 from riskd.contract.alerts import *
 from riskd.contract.analysis import *
 from riskd.contract.base import *

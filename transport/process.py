@@ -7,6 +7,7 @@ import ctypes
 import gc
 import os
 import signal
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ from config.load import Configuration, load
 from engine.limits import unenforced
 from engine.universe import universe_conflicts
 from riskd import __version__
+from transport.audit_schema import AuditError
 from transport.data_directory import DataDirectory, DataDirectoryBusyError
 from transport.journal import Journal
 from transport.journal_format import JournalError
@@ -79,8 +81,12 @@ async def _run(configuration: Configuration, directory: DataDirectory) -> int:
         return _complain(str(error), FAILED)
     try:
         return await _serve(configuration, house, journal, begun_s)
+    except ConfigError as error:
+        return _complain(str(error), MISCONFIGURED)
     except JournalError as error:
         return _complain(str(error), FAILED)
+    except (AuditError, sqlite3.Error) as error:
+        return _complain(f"audit database: {error}", FAILED)
     except zmq.ZMQError as error:
         advice = "is another riskd running? Stop it, or give this one other addresses in [ports]"
         return _complain(f"{error}; {advice}", FAILED)

@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import structlog
 
 from actors.runtime import ActorFault, RunQueue
 from actors.system import System
-from config.settings import Settings
-from engine.alerts import AlertBook, topic_of
+from config.settings import Settings, risk_settings
 from engine.breakers import message_of
 from engine.core import limits_update
 from engine.desk import Answer
-from engine.facts import Raised, Stamp
-from riskd import __version__
+from engine.facts import Raised, Resolved, Stamp
 from riskd.messages import (
+    Alert,
+    AlertAck,
     Check,
+    ControlCommand,
     ControlWork,
-    Heartbeat,
     Published,
     Severity,
     Stop,
@@ -30,10 +29,15 @@ from riskd.messages import (
 )
 from transport.clock import Clock
 from transport.journal import Journal
+from transport.notify import Notifier
 from transport.poller import Poller
+from transport.process_alerts import OWN_ALERT_ID_FIRST, OwnAlerts
+from transport.process_audit import AuditKeeper
 from transport.process_beside import Beside
-from transport.process_door import Door
+from transport.process_door import Door, Reply
+from transport.process_figures import Figures
 from transport.process_gateways import Gateways
+from transport.process_notify import open_notifier, trial_alert
 from transport.process_ports import Callbacks, Ports
 from transport.process_queries import Queries
 from transport.process_replay import Recovery, recover_books
@@ -43,8 +47,8 @@ log = structlog.get_logger("riskd")
 DAYS_S = 0.5  # How often it is looked whether a calendar's day has begun.
 BESIDE_S = 0.25  # How often it is looked whether a checkpoint is due.
 CLOCK_STEP_NS = 500_000_000  # A clock that is steered slowly never does this in a heartbeat.
+AUDIT_S = 0.25  # How often it is looked how far the audit is behind.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
-OWN_ALERT_ID_FIRST = 10**12  # Alerts about the process itself are in no journal: other numbers.
 GARBAGE_MAX = 500_000  # Objects made since the last collection that make one due though busy.
 
 
@@ -65,13 +69,19 @@ class House:
         self._poller = Poller(loop, spin_us=settings.loop.spin_us)
         self._gateways = Gateways(loop, self._poller)
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._own_alerts = AlertBook(last_id=OWN_ALERT_ID_FIRST)
+        alerts = risk_settings(settings).alerts
+        self._own_alerts = OwnAlerts(alerts, now=self._now, publish=self._publish)
+        self._say = self._own_alerts.say
         self._verdicts_before = 0
+        self.audit: AuditKeeper | None = None
+        self.notifier = Notifier({})
 
     def recover(self, journal: Journal) -> Recovery:
         """Bring the books back from snapshot and journal, and put actors over them."""
         self.journal = journal
-        recovery = recover_books(journal)
+        if self.settings.audit.enabled:
+            self.audit = AuditKeeper(self.settings)
+        recovery = recover_books(journal, self.audit.replayed if self.audit is not None else None)
         self.system = System(
             self._run_queue,
             publish=self._publish,
@@ -84,29 +94,46 @@ class House:
         self.clock = Clock(last.steady_ns, last.recv_ns) if last is not None else Clock()
         self.door = Door(self.system, journal, self.clock, recovery.replay)
         self.beside = Beside(self.settings, self.system, self.door, loop=self._loop, say=self._say)
+        self.figures = Figures(
+            self.settings,
+            self.system,
+            self.door,
+            clock=self.clock,
+            beside=self.beside,
+            poller=self._poller,
+            run_queue=self._run_queue,
+            audit=self.audit,
+            state=lambda: self.state,
+        )
+        if self.audit is not None:
+            self.audit.bind(self.system, self.door, self._say)
         self.publisher = Publisher(self.system.accounts, self.door.now_ns)
         self.queries = Queries(
             self.system,
             now_ns=self.door.now_ns,
-            status=self._status,
-            metrics=self._metrics,
+            status=self.figures.status,
+            metrics=self.figures.metrics,
             heard_ns=self._gateways.heard_ns,
+            notify_test=self._test_notifier,
+            own_alerts=self._own_alerts.book,
         )
-        self._started_ns = self.clock.steady_ns()
         return recovery
 
     def open(self) -> Ports:
         """Bind every port, the orders port last, and begin to serve. Raises zmq.ZMQError."""
+        audit = self.audit
+        self.notifier = self.figures.notifier = open_notifier(self.settings, self.on_notify_failure)
         callbacks = Callbacks(
             query=self.queries.answer,
-            stop=self._on_stop,
+            command=self._on_command,
+            stop=self._on_stop_asked,
             work=self._on_work,
             verdict=self._publish_verdict,
             tick_refused=self._on_tick_refused,
             standing=self._standing,
             subscribed=self._on_subscribed,
         )
-        self.ports = Ports(self.settings, self.door, callbacks)
+        self.ports = self.figures.ports = Ports(self.settings, self.door, callbacks)
         self.ports.watch(self._poller)
         self._gateways.open(self.ports.orders, self.door, self.system.boards.sessions)
         self._poller.start()
@@ -115,6 +142,10 @@ class House:
         self._every("due", DUE_S, self.door.elapse_if_due)
         self._every("days", DAYS_S, self.door.begin_days)
         self._every("beside", BESIDE_S, self.beside.step)
+        if audit is not None:
+            audit.adopt()
+            self._every("audit", AUDIT_S, audit.watch)
+            self._every("measures", AUDIT_S, self._measure)
         self._every("heartbeat", publish.heartbeat_ms / 1000, self._beat)
         self._every("gateways", self.settings.sessions.heartbeat_ms / 1000, self._gateways.beat)
         self._every("publish", publish.publish_ms / 1000, self._publish_state)
@@ -128,6 +159,12 @@ class House:
         """Say that the journal failed. Called on any thread."""
         self._loop.call_soon_threadsafe(self._say_journal_failed, str(error))
 
+    def on_notify_failure(self, channel: str, text: str) -> None:
+        """Say that a channel of notifications fails, or works again. Called on any thread."""
+        cause = f"notify_failed:{channel}"
+        told = Raised(Severity.HIGH, "notify_failed", cause, f"{channel}: {text}", lasting=True)
+        self._loop.call_soon_threadsafe(self._say, told if text else Resolved(cause))
+
     def close(self) -> None:
         """Stop serving; what was taken is answered and on disk when this returns."""
         ports, self.ports = self.ports, None
@@ -139,6 +176,9 @@ class House:
             ports.drain()
         self.beside.close()
         self.journal.close()
+        self.notifier.close()
+        if self.audit is not None:
+            self.audit.close()
         if ports is not None:
             ports.orders.release(self.journal.last_seq)
             ports.close()
@@ -151,7 +191,13 @@ class House:
 
         self._timers[name] = self._loop.call_later(span_s, run)
 
-    def _publish(self, topic: str, message: Published) -> None:
+    def _publish(self, topic: str, message: Published, stamp: Stamp | None = None) -> None:
+        stamp = stamp or self.system.last
+        if self.audit is not None:
+            self.audit.published(topic, message, stamp)
+        if isinstance(message, Alert):
+            self.notifier.take(message)
+            self.figures.alert_latency.add(max(0, self.clock.steady_ns() - stamp.steady_ns))
         if self.ports is not None:
             self.ports.alerts.publish(topic, message)
             self._poller.poke(self.ports.alerts)
@@ -163,6 +209,14 @@ class House:
         if self.ports is not None and self.publisher.step(self.ports.alerts):
             self._poller.poke(self.ports.alerts)
             self._loop.call_soon(self._publish_state)
+
+    def _test_notifier(self) -> dict[str, Any]:
+        self.notifier.test(trial_alert(self.door.last_seq, self.door.now_ns()))
+        return self.notifier.figures()
+
+    def _measure(self) -> None:
+        if self.audit is not None and self.ports is not None and self.audit.measure():
+            self._loop.call_soon(self._measure)
 
     def _standing(self, prefix: str) -> Iterator[tuple[str, Published]]:
         boards = self.system.boards
@@ -180,20 +234,11 @@ class House:
 
     def _beat(self) -> None:
         assert self.ports is not None
-        p50, p99, p999 = self.ports.orders.latency.take()
-        now_ns = self.door.now_ns()
-        beat = Heartbeat(
-            seq=self.door.last_seq,
-            state=self.state,
-            server_ns=now_ns,
-            queue_depths=self._depths(),
-            verdict_p50_ns=p50,
-            verdict_p99_ns=p99,
-            verdict_p999_ns=p999,
-            feed_ages_ns=self._feed_ages_ns(now_ns),
-            journal_lag=self._journal_lag(),
-        )
+        beat = self.figures.heartbeat()
         self._publish("heartbeat", beat)
+        self._own_alerts.elapse()
+        if not self.door.refusal:
+            self._say(Resolved("journal_failed"))
         self._look_at_clock()
         verdicts = self.ports.orders.latency.count
         if verdicts == self._verdicts_before or gc.get_count()[0] > GARBAGE_MAX:
@@ -218,6 +263,8 @@ class House:
                 return "disk_full" if self.door.is_full else "journal_failed"
             if self.system.boards.breakers.is_firm_killed():
                 return "killed"
+            if self.audit is not None and self.audit.is_behind:
+                return "audit_failed"
         return self.door.state
 
     def _release(self, seq: int) -> None:
@@ -230,14 +277,11 @@ class House:
 
     def _say_journal_failed(self, text: str) -> None:
         log.error("journal_failed", text=text)
-        self._say(Raised(Severity.EXTREME, "journal_failed", "journal_failed", text))
+        told = (Severity.EXTREME, "journal_failed", "journal_failed", text)
+        self._say(Raised(*told, lasting=True))
 
-    def _say(self, raised: Raised) -> None:
-        """Publish what is no input, and so in no journal: it changes no state."""
-        now = Stamp(self.door.last_seq, self.door.now_ns(), self.clock.steady_ns())
-        alert = self._own_alerts.apply(raised, now)
-        if alert is not None:
-            self._publish(topic_of(alert), alert)
+    def _now(self) -> Stamp:
+        return Stamp(self.door.last_seq, self.door.now_ns(), self.clock.steady_ns())
 
     def _on_account_failed(self, account: str, reason: str) -> None:
         log.error("account_frozen", account=account, reason=reason)
@@ -261,69 +305,23 @@ class House:
 
         self.beside.ask(request, answer)
 
+    def _on_command(self, request: ControlCommand, raw: bytes, reply: Reply) -> None:
+        if isinstance(request, AlertAck) and request.alert_id > OWN_ALERT_ID_FIRST:
+            answer = self._own_alerts.acknowledge(request)
+            if self.audit is not None:
+                self.audit.act(request, answer)
+            reply(answer)
+        elif self.audit is not None:
+            self.audit.command(request, raw, reply)
+        else:
+            self.door.command(request, raw, reply)
+
+    def _on_stop_asked(self, stop: Stop) -> None:
+        if self.audit is not None:
+            self.audit.stopped(stop)
+        self._on_stop(stop)
+
     def _on_stop(self, stop: Stop) -> None:
         self.door.state = "draining"
         self.drains = stop.drain
         self.stopping.set()
-
-    def _depths(self) -> dict[str, int]:
-        held = self.ports.orders.held_count if self.ports is not None else 0
-        return {"actors": len(self._run_queue), "held_answers": held}
-
-    def _feed_ages_ns(self, now_ns: int) -> dict[str, int]:
-        quotes = self.system.boards.quotes.quotes.values()
-        return {quote.symbol: max(0, now_ns - quote.recv_ns) for quote in quotes if quote.recv_ns}
-
-    def _journal_lag(self) -> int:
-        return self.journal.last_seq - self.journal.synced_seq
-
-    def _status(self) -> dict[str, Any]:
-        system, breakers = self.system, self.system.boards.breakers
-        p50, p99, p999 = self.ports.orders.latency.overall() if self.ports else (0, 0, 0)
-        return {
-            "version": __version__,
-            "env": self.settings.env,
-            "state": self.state,
-            "uptime_ns": self.clock.steady_ns() - self._started_ns,
-            "server_ns": self.door.now_ns(),
-            "seq": self.door.last_seq,
-            "limits_version": system.boards.limits_version,
-            "accounts": len(system.accounts) - 1,  # Without suspense.
-            "instruments": len(system.boards.instruments),
-            "gateways": len(system.boards.sessions.standing()),
-            "open_breakers": len(breakers.book.open),
-            "verdicts": self.ports.orders.latency.count if self.ports else 0,
-            "verdict_p50_ns": p50,
-            "verdict_p99_ns": p99,
-            "verdict_p999_ns": p999,
-            "ticks": dict(system.tick_counts),
-            "journal": {
-                "sync": self.settings.journal.sync,
-                "last_seq": self.journal.last_seq,
-                "synced_seq": self.journal.synced_seq,
-                "lag": self._journal_lag(),
-                "failure": self.door.refusal or None,
-            },
-            "snapshot": self.beside.last_snapshot,
-            "ports": self.ports.bound if self.ports else {},
-            "data_dir": str(Path(self.settings.data_dir).resolve()),
-        }
-
-    def _metrics(self) -> dict[str, Any]:
-        assert self.ports is not None
-        ports = self.ports
-        return {
-            "seq": self.door.last_seq,
-            "verdicts": ports.orders.latency.count,
-            "orders": dict(ports.orders.router.counts),
-            "control": dict(ports.control.router.counts),
-            "ticks": dict(self.system.tick_counts),
-            "ticks_port": {key: n for port in ports.ticks for key, n in port.counts.items()},
-            "alerts": {**ports.alerts.counts, "subscriptions": ports.alerts.subscriptions},
-            "alerts_raised": self.system.alert_book.last_id,
-            "queue_depths": self._depths(),
-            "journal_lag": self._journal_lag(),
-            "refused_by_journal": self.door.refused,
-            "poller_rescues": self._poller.rescues,
-            "feed_ages_ns": self._feed_ages_ns(self.door.now_ns()),
-        }

@@ -11,6 +11,7 @@ from config.settings import JournalSync, Settings
 from engine.desk import Answer
 from riskd.messages import (
     Check,
+    ControlCommand,
     ControlQuery,
     ControlWork,
     Error,
@@ -23,7 +24,7 @@ from transport.alerts import AlertsPort
 from transport.control import ControlPort
 from transport.orders import OrdersPort
 from transport.poller import ORDERS_BUDGET, OTHERS_BUDGET, TICKS_BUDGET, Poller
-from transport.process_door import Door
+from transport.process_door import Door, Reply
 from transport.sockets import (
     CONTROL_QUEUE_MAX,
     QUEUE_MAX,
@@ -39,6 +40,7 @@ class Callbacks(NamedTuple):
     """What the ports ask the house for."""
 
     query: Callable[[ControlQuery], Result | Error]
+    command: Callable[[ControlCommand, bytes, Reply], None]
     stop: Callable[[Stop], None]
     work: Callable[[ControlWork, Callable[[Answer], None]], None]
     verdict: Callable[[Check, Verdict], None]
@@ -95,7 +97,7 @@ class Ports:
             )
         self.control = ControlPort(
             self._bound("control", make_router(self._context, CONTROL_QUEUE_MAX), ports.control),
-            command=door.command,
+            command=callbacks.command,
             query=callbacks.query,
             stop=callbacks.stop,
             work=callbacks.work,

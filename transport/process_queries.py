@@ -8,6 +8,8 @@ from typing import Any
 
 from actors.system import System
 from engine.advice import advice_view, size_view
+from engine.alert_views import alert_view, alerts_view
+from engine.alerts import AlertBook
 from engine.digest import books_digest, state_digest
 from engine.pnl_view import pnl_view
 from engine.portfolio import accounts_in, concentration_view, correlation_view
@@ -16,7 +18,6 @@ from engine.trade_views import statistics_view, trades_view
 from engine.views import (
     account_line,
     account_view,
-    alerts_view,
     breakers_view,
     instruments_view,
     limits_view,
@@ -38,6 +39,7 @@ from riskd.messages import (
     Instruments,
     Limits,
     Metrics,
+    NotifyTest,
     Orders,
     Pnl,
     Positions,
@@ -63,12 +65,16 @@ class Queries:
         status: Callable[[], dict[str, Any]],
         metrics: Callable[[], dict[str, Any]],
         heard_ns: Callable[[int], int | None],
+        notify_test: Callable[[], dict[str, Any]] = dict,
+        own_alerts: AlertBook | None = None,
     ) -> None:
         self._system = system
         self._now_ns = now_ns
         self._status = status
         self._metrics = metrics
         self._heard_ns = heard_ns
+        self._notify_test = notify_test
+        self._alert_books = [system.alert_book, own_alerts or AlertBook()]
 
     def answer(self, query: ControlQuery) -> Result | Error:
         """Return the answer of one query."""
@@ -92,6 +98,8 @@ class Queries:
                 return self._with_digests(query)
             case Metrics():
                 return self._metrics()
+            case NotifyTest():
+                return self._notify_test()
             case Accounts():
                 return [account_line(account, now_ns) for account in accounts.values()]
             case AccountRequest():
@@ -116,7 +124,7 @@ class Queries:
             case Responses():
                 return responses_view(boards.responses, query, now_ns)
             case Alerts():
-                return alerts_view(system.alert_book, query)
+                return self._alerts(query)
             case VerdictRequest():
                 return verdict_view(accounts[query.account], query.client_order_id)
             case TradesRequest():
@@ -132,6 +140,13 @@ class Queries:
             case ConcentrationRequest():
                 scope = accounts_in(query.scope, accounts, boards)
                 return None if scope is None else concentration_view(query.scope, scope, boards)
+
+    def _alerts(self, query: Alerts) -> Any:
+        """Return the alerts that match, or the one that is asked for, with its life."""
+        if query.alert_id is None:
+            return alerts_view(self._alert_books, query)
+        found = (alert_view(book, query.alert_id) for book in self._alert_books)
+        return [shown for shown in found if shown is not None]
 
     def _with_digests(self, query: Status) -> dict[str, Any]:
         shown = {**self._status(), "pid": os.getpid()}

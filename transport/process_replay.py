@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -33,6 +33,10 @@ _CODECS: dict[int, Any] = {
     Source.CONTROL: control_codec,
     Source.INTERNAL: internal_codec,
 }
+
+
+# The message, its answer, the core after it; no message: the core as a snapshot had it.
+Witness = Callable[[Any, Answer, Core], None]
 
 
 class Divergence(NamedTuple):
@@ -75,13 +79,15 @@ class Replay:
         *,
         hash_share: float = HASH_SHARE,
         skipped: Collection[int] = (),
+        witness: Witness | None = None,
     ) -> None:
         """Begin empty or at a snapshot. Raises SnapshotError when its state is not what it was.
 
         `hash_share` is the part of the time that may go into hashing states, 1 for all of them;
-        `skipped` are records that are left out.
+        `skipped` are records that are left out; `witness` sees what each input led to.
         """
         self.skipped = skipped
+        self._witness = witness
         self.core = Core()
         self.chain = AnswerChain()
         self.base_seq = 0
@@ -106,6 +112,8 @@ class Replay:
         message = _CODECS[port].decode(raw) if message is None else message
         stamp = Stamp(record.seq, record.recv_ns, record.steady_ns, session)
         answer = self.core.apply(message, stamp)
+        if self._witness is not None:
+            self._witness(message, answer, self.core)
         self.count += 1
         if answer is not None and port in _ANSWERED:
             self.chain.add(answer)
@@ -151,6 +159,8 @@ class Replay:
                 raise SnapshotError(f"{header.path} does not restore: {text}")
         self.chain = AnswerChain(mark.answers_hash)
         self.base_seq = mark.seq
+        if self._witness is not None:
+            self._witness(None, None, self.core)
 
 
 class Recovery(NamedTuple):
@@ -161,7 +171,7 @@ class Recovery(NamedTuple):
     unsafe: tuple[str, ...]  # Why only what reduces risk may pass until somebody has looked.
 
 
-def recover_books(journal: Journal) -> Recovery:
+def recover_books(journal: Journal, witness: Witness | None = None) -> Recovery:
     """Return the state after the newest record: newest usable snapshot, then the tail.
 
     An older snapshot is tried when one is damaged, the whole journal when none is left. Raises
@@ -174,7 +184,7 @@ def recover_books(journal: Journal) -> Recovery:
     for path in list_snapshots(journal.directory):
         try:
             snapshot = read_snapshot(path)
-            replay = Replay(snapshot, skipped=guard.skipped)
+            replay = Replay(snapshot, skipped=guard.skipped, witness=witness)
         except SnapshotError as error:
             notes.append(f"{error}; an older one is tried")
             continue
@@ -184,7 +194,7 @@ def recover_books(journal: Journal) -> Recovery:
         break
     if replay is None:
         _require_whole(journal.directory, notes)
-        replay = Replay(skipped=guard.skipped)
+        replay = Replay(skipped=guard.skipped, witness=witness)
     enter, take, suspect_seq = guard.enter, replay.take, guard.suspect_seq
     for record in journal.replay(replay.base_seq + 1, after_crc=after_crc):
         enter(record.seq)

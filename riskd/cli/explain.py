@@ -1,4 +1,4 @@
-"""`riskd explain CODE`: what a reject or error code means, without asking anybody."""
+"""`riskd explain`: what a code or a type of alert means, without asking anybody; or one alert."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import Annotated, NamedTuple
 
 from cyclopts import Parameter
 
+from riskd.alert_types import ALERT_TYPES
+from riskd.cli.alerts import explain_alert
+from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, USAGE, CommandError
+from riskd.cli.look import HERE
 from riskd.cli.names import did_you_mean
 from riskd.cli.text import BOLD, coloured, print_json
 from riskd.codes import CODES
@@ -33,42 +37,57 @@ class _Text(NamedTuple):
     fix_code: int | None
     meaning: str
     remedy: str
+    ends: str | None = None  # Of a type of alert.
 
 
 def explain(
-    code: Annotated[str, Parameter(help="A code such as ORDER_NOTIONAL or too_large.")] = "",
+    code: Annotated[
+        str, Parameter(help="Such as ORDER_NOTIONAL, too_large, daily_loss; or an alert's number.")
+    ] = "",
     /,
     *,
     json: Annotated[bool, Parameter(negative="", help="JSON: one object a code.")] = False,
+    connection: Connection = HERE,
 ) -> int:
-    """Say what a reject code or error code means and what to do. Without a code: list them all.
+    """Say what a reject code, an error code or a type of alert means and what to do.
+
+    Of an alert's number: what caused it and what became of it. Without anything: list all codes.
 
     Example: riskd explain ORDER_NOTIONAL
     """
+    if code.strip().isdecimal():
+        return explain_alert(int(code), connection, json=json)
     known = _texts()
     wanted = code.strip().replace("-", "_")
-    found = next((known[name] for name in (wanted.upper(), wanted.lower()) if name in known), None)
-    if wanted and found is None:
+    names = dict.fromkeys((wanted.upper(), wanted.lower()))
+    found = [known[name] for name in names if name in known]  # A code and an alert may share one.
+    if wanted and not found:
         raise CommandError(
-            f"{code!r} is no reject code and no error code.",
+            f"{code!r} is no reject code, no error code and no type of alert.",
             exit_code=USAGE,
             expected="one of the codes that riskd explain lists",
             next_step=did_you_mean(wanted, known) or "riskd explain",
         )
     if json:
-        for text in known.values() if found is None else (found,):
+        for text in found or known.values():
             print_json({name: part for name, part in text._asdict().items() if part is not None})
-    elif found is None:
+    elif not found:
         width = max(map(len, known))
         for text in known.values():
             print(f"{text.code:<{width}}  {text.meaning}")
-    else:
-        print(coloured(found.code, BOLD))
-        print(f"  means  {found.meaning}")
-        print(f"  do     {found.remedy}")
-        if found.fix_code is not None:
-            print(f"  FIX    OrdRejReason(103)={found.fix_code}")
+    for text in () if json else found:
+        _print(text)
     return DONE
+
+
+def _print(text: _Text) -> None:
+    print(coloured(text.code, BOLD))
+    print(f"  means  {text.meaning}")
+    if text.ends is not None:
+        print(f"  ends   {text.ends}")
+    print(f"  do     {text.remedy}")
+    if text.fix_code is not None:
+        print(f"  FIX    OrdRejReason(103)={text.fix_code}")
 
 
 def _texts() -> dict[str, _Text]:
@@ -78,4 +97,8 @@ def _texts() -> dict[str, _Text]:
     ]
     texts += [_Text(code, FIX_OTHER, *words) for code, words in CLIENT_CODES.items()]
     texts += [_Text(code, None, *words) for code, words in ERROR_MEANINGS.items()]
+    texts += [
+        _Text(name, None, f"{text.meaning} Severity: {text.severity}.", text.remedy, text.ends)
+        for name, text in ALERT_TYPES.items()
+    ]
     return {text.code: text for text in texts}

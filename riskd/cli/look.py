@@ -1,4 +1,4 @@
-"""Commands that read: status, accounts, instruments, positions, orders, P&L, alerts, limits."""
+"""Commands that read: status, accounts, instruments, positions, orders, P&L, limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.text import BOLD, cell, coloured, label, print_json, table
 from riskd.messages import (
     Accounts,
-    Alerts,
     Breakers,
     ControlQuery,
     Instruments,
@@ -24,7 +23,6 @@ from riskd.messages import (
     Positions,
     Responses,
     Sessions,
-    Severity,
     Status,
 )
 
@@ -94,20 +92,6 @@ def orders(account: str, /, *, json: Json = False, connection: Connection = HERE
     """List the working orders of ACCOUNT with what they reserve."""
     rows = ask_of(account, Orders(account=account), connection)
     names = ("client_order_id", "symbol", "side", "quantity", "leaves_quantity", "price")
-    return print_rows(rows, names, json=json)
-
-
-def alerts(
-    *,
-    severity: Annotated[Severity | None, Parameter(help="Only of this severity.")] = None,
-    since: Annotated[int | None, Parameter(help="Only with a greater alert_id.")] = None,
-    limit: Annotated[int, Parameter(help="At most so many.")] = 100,
-    json: Json = False,
-    connection: Connection = HERE,
-) -> int:
-    """List the newest alerts, latest last."""
-    rows = connection.ask(Alerts(since=since, severity=severity, limit=limit)).data
-    names = ("alert_id", "severity", "account", "symbol", "alert_type", "message", "count")
     return print_rows(rows, names, json=json)
 
 

@@ -18,12 +18,26 @@ class Alert(Answer, frozen=True, kw_only=True, tag="alert"):
     message: str
     value: float | None
     threshold: float | None
-    status: str  # raised, repeated.
+    status: str  # raised, repeated, escalated, acknowledged, muted, resolved.
     first_ns: int
     count: int  # How often this cause has been seen.
+    last_ns: int  # When it was last seen.
+    by: str | None = None  # Who acknowledged it.
+    note: str | None = None  # What they had to say.
     account: str | None = None
     symbol: str | None = None
     pub_seq: int = 0
+
+
+class AlertStep(Part, frozen=True, kw_only=True):
+    """What became of an alert at one moment."""
+
+    status: str  # As of the alert.
+    severity: Severity
+    seq: int  # Of the input that did it.
+    at_ns: int
+    by: str | None = None
+    note: str | None = None  # What they had to say.
 
 
 class Breaker(Answer, frozen=True, kw_only=True, tag="breaker"):
@@ -151,6 +165,7 @@ class Heartbeat(Answer, frozen=True, kw_only=True, tag="heartbeat"):
     verdict_p999_ns: int
     feed_ages_ns: dict[str, int]
     journal_lag: int  # Records not yet synced.
+    audit_lag: int = 0  # Rows not yet in the audit database.
     pub_seq: int = 0
 
 

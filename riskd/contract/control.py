@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from riskd.contract.alerting import AlertAck, Alerts, NotifyTest
 from riskd.contract.analysis import AnalysisQuery
 from riskd.contract.base import (
     AccountId,
@@ -18,7 +19,6 @@ from riskd.contract.base import (
     OrderId,
     Part,
     Scope,
-    Severity,
     Text,
     UniqueId,
 )
@@ -89,14 +89,6 @@ class Limits(ControlRequest, frozen=True, kw_only=True, tag="limits"):
     """The limits in force and their version: all, or of a scope such as `account:A1`."""
 
     scope: Name | None = None
-
-
-class Alerts(ControlRequest, frozen=True, kw_only=True, tag="alerts"):
-    """The newest alerts, latest last."""
-
-    since: Count | None = None  # Only alerts with a greater alert_id.
-    severity: Severity | None = None
-    limit: Count = 100
 
 
 class Breakers(ControlRequest, frozen=True, kw_only=True, tag="breakers"):
@@ -255,6 +247,7 @@ ControlQuery = (
     | VerdictRequest
     | Metrics
     | Responses
+    | NotifyTest
     | AnalysisQuery
 )
 ControlCommand = (
@@ -267,6 +260,7 @@ ControlCommand = (
     | OrderRelease
     | AccountUnfreeze
     | Rearm
+    | AlertAck
     | Override
     | Reduce
     | ResponseStop

@@ -232,6 +232,18 @@ class CorrelationSettings(Part, frozen=True, kw_only=True):
     samples_min: Annotated[int, Meta(ge=2, le=1_000_000)] = 30  # With fewer it is not known.
 
 
+EscalationMs = Annotated[int, Meta(ge=0, le=604_800_000)]
+
+
+class AlertSettings(Part, frozen=True, kw_only=True):
+    """After how long without an acknowledgement an alert becomes one of the next severity."""
+
+    escalate_low_ms: EscalationMs = 0  # 0: never.
+    escalate_medium_ms: EscalationMs = 0
+    escalate_high_ms: EscalationMs = 900_000
+    escalate_critical_ms: EscalationMs = 300_000
+
+
 class RiskSettings(Part, frozen=True, kw_only=True):
     """What the rules need to know of the settings, so that a replay needs no file."""
 
@@ -250,6 +262,7 @@ class RiskSettings(Part, frozen=True, kw_only=True):
     instruction_ms: int = 5000  # A gateway that has not done an instruction by then is late.
     durability: int = 1  # What a verdict says it rests on: 1 written, 2 synced.
     correlation: CorrelationSettings = CorrelationSettings()
+    alerts: AlertSettings = AlertSettings()
 
 
 class OrderRule(Part, frozen=True, kw_only=True):

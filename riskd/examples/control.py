@@ -28,6 +28,7 @@ CONTROL = (
     m.Sessions(request_id="c-9"),
     m.VerdictRequest(account="A1", client_order_id="o-2"),
     m.Metrics(),
+    m.NotifyTest(),
     m.TradesRequest(account="A1", by="symbol", limit=5),
     m.ConcentrationRequest(scope="account:A1"),
     m.CorrelationRequest(),
@@ -49,6 +50,7 @@ CONTROL = (
     m.OrderRelease(account="A1", client_order_id="o-1", reason="The venue never had it."),
     m.AccountUnfreeze(account="A1", reason="Its books were compared with the broker's."),
     m.Rearm(account="A1", strategy="opening", reason="It fills at the prices it should."),
+    m.AlertAck(alert_id=41, by="ann", note="The desk is told.", mute_ms=600_000),
     m.Override(
         order_hash="9f86d081884c7d659a2feaa0c55ad015",
         expires_ns=AT_NS + 60 * SECOND_NS,

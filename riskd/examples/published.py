@@ -18,6 +18,7 @@ PUBLISHED = (
         status="raised",
         first_ns=AT_NS,
         count=1,
+        last_ns=AT_NS,
         account="A1",
         pub_seq=12,
     ),

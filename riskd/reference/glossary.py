@@ -91,6 +91,11 @@ GLOSSARY: dict[str, str] = {
     # Alerts and states.
     "alert_type": "What kind of thing happened, one word.",
     "message": "What happened, for people.",
+    "AlertAck.note": "What they have to say; it stays with the alert.",
+    "escalate_medium_ms": "The same from medium to high.",
+    "escalate_high_ms": "The same from high to critical.",
+    "escalate_critical_ms": "The same from critical to extreme.",
+    "alerts": "When alerts that nobody acknowledged get worse.",
     "first_ns": "When it was first seen, in nanoseconds since 1970-01-01T00:00:00Z.",
     "pub_seq": "Rises by one within the first word of the topic.",
     "active": "Whether it is in force now.",

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from riskd.reference.page import render_page
 from riskd.reference.schema import render_schema
+from scripts.documents.alerts import render_alerts
 from scripts.documents.checks import render_checks
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "protocol.md": render_page,
     "schema.json": render_schema,
     "checks.md": render_checks,
+    "alerts.md": render_alerts,
 }
 DIFFERENCE_LINES_MAX = 20
 

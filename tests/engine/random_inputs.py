@@ -22,6 +22,8 @@ from riskd.messages import (
     AccountAdd,
     AccountUnfreeze,
     ActorFailed,
+    AlertAck,
+    AlertSettings,
     Amend,
     Check,
     Configure,
@@ -114,7 +116,10 @@ def a_random_universe(random: Random) -> Universe:
     )
     universe = a_universe(replace(LIMITS, firm=tight), accounts=accounts)
     old_ms = random.choice([2000, 60_000])
-    settings = RiskSettings(reservation_ms=random.choice([500, 2000]), fx_stale_after_ms=old_ms)
+    alerts = AlertSettings(escalate_medium_ms=50, escalate_high_ms=300, escalate_critical_ms=200)
+    settings = RiskSettings(
+        reservation_ms=random.choice([500, 2000]), fx_stale_after_ms=old_ms, alerts=alerts
+    )
     groups = (GroupSpec(id="desk", parent="region"), GroupSpec(id="region"))
     return replace(universe, settings=settings, groups=groups)
 
@@ -353,6 +358,11 @@ class Inputs:
             Trip(scope="symbol", scope_id="X", until_ns=until_ns),
             Trip(scope="account", scope_id=account, until_ns=until_ns),
             Reset(breaker_id=random.randint(1, 9)),
+            AlertAck(
+                alert_id=self.number % 61,
+                by="ann" if self.number % 2 else "",
+                mute_ms=400 if self.number % 3 == 0 else None,
+            ),
             SessionRoll(),
             SessionRoll(account=account),
             DayBegan(calendar="UTC", day=a_day(self.number), week=a_day(self.number // 7 * 7)),

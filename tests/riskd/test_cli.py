@@ -10,6 +10,7 @@ from typing import get_args
 import msgspec
 import pytest
 
+from riskd.alert_types import ALERT_TYPES
 from riskd.cli.app import COMMANDS, run
 from riskd.cli.example import GATEWAY
 from riskd.codes import RejectCode
@@ -332,7 +333,7 @@ def test_explain_knows_every_code(capsys):
         assert "OrdRejReason(103)=" in shown
     assert run(["explain"]) == 0
     listed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
-    assert listed == {*RejectCode, "NO_ANSWER", "BAD_ANSWER", *get_args(ErrorCode)}
+    assert listed == {*RejectCode, "NO_ANSWER", "BAD_ANSWER", *get_args(ErrorCode), *ALERT_TYPES}
 
 
 def test_explain_knows_error_codes_which_have_no_fix_code(capsys):

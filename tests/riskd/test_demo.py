@@ -105,6 +105,7 @@ def test_view_fits_the_terminal_and_cuts_no_amount(width, height):
         status="raised",
         first_ns=1,
         count=1,
+        last_ns=1,
     )
     board.alerts.extend([alert] * 8)
     board.alert_count = 8

@@ -1,0 +1,289 @@
+"""What each type of alert means, what ends it, and what to do: `riskd explain`, docs/alerts.md."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ONCE = "It happened and is over: acknowledge it. If it happens again, that is another alert."
+
+
+class AlertText(NamedTuple):
+    """One type of alert for people."""
+
+    severity: str  # As it is raised; what nobody acknowledges gets worse.
+    meaning: str
+    ends: str
+    remedy: str
+
+
+ALERT_TYPES: dict[str, AlertText] = {
+    # The state of accounts.
+    "daily_loss": AlertText(
+        "low to critical",
+        "The day's loss of an account passed a threshold of its limit.",
+        "When the loss has come back and stayed back for the dwell.",
+        "At the limit only reducing orders pass. Look at riskd pnl and riskd advice.",
+    ),
+    "drawdown": AlertText(
+        "low to critical",
+        "Equity fell by so much from its highest of the day, the week or ever.",
+        "When it has recovered and stayed so for the dwell.",
+        "At the limit only reducing orders pass. See riskd advice.",
+    ),
+    "exposure": AlertText(
+        "low to critical",
+        "Gross or net exposure of an account passed a threshold, by orders or by prices alone.",
+        "When it has come back and stayed so for the dwell.",
+        "Past the limit only reducing orders pass. Reduce, or raise the limit.",
+    ),
+    "concentration": AlertText(
+        "low to critical",
+        "One name became too large a share of exposure or equity.",
+        "When it has come back and stayed so for the dwell.",
+        "See riskd concentration; reduce the name.",
+    ),
+    "leverage": AlertText(
+        "low to critical",
+        "Gross exposure became too large a multiple of equity.",
+        "When it has come back and stayed so for the dwell.",
+        "Reduce, or pay in.",
+    ),
+    "margin_state": AlertText(
+        "low to extreme",
+        "The margin level, equity in percent of margin, fell below one of its levels.",
+        "When the level has recovered and stayed so for the dwell.",
+        "Pay in or reduce: riskd advice says which position frees how much.",
+    ),
+    "limit_warning": AlertText(
+        "medium",
+        "An order used more of a limit than its warning threshold.",
+        ONCE,
+        "See the limit with riskd limits; nothing is refused yet.",
+    ),
+    "limit_critical": AlertText(
+        "high",
+        "An order used more of a limit than its critical threshold.",
+        ONCE,
+        "See the limit with riskd limits; nothing is refused yet.",
+    ),
+    "limit_breached": AlertText(
+        "critical",
+        "A soft limit was passed by an order that was approved with a warning.",
+        ONCE,
+        "Decide whether the limit is to be hard, or another one.",
+    ),
+    "book_drift": AlertText(
+        "high",
+        "The sweep found that fast figures had drifted from the exact ledger; they are anew.",
+        ONCE,
+        "Report it with the journal: figures should not drift.",
+    ),
+    # Orders and fills.
+    "reservation_suspect": AlertText(
+        "high",
+        "An approved order was not reported on in time; what it reserves stays counted.",
+        ONCE,
+        "Ask the gateway: report the order, or riskd order release.",
+    ),
+    "unknown_order": AlertText(
+        "critical; of a report high",
+        "A fill or a report is of an order that is not known. A fill is booked and counted.",
+        ONCE,
+        "Find out who sent an order that riskd did not approve.",
+    ),
+    "already_terminal": AlertText(
+        "low",
+        "A report came for an order that had ended. Nothing changed.",
+        ONCE,
+        "Nothing, if the gateway repeats itself.",
+    ),
+    "unknown_account": AlertText(
+        "critical",
+        "A fill names an account that does not exist. It is booked to SUSPENSE.",
+        ONCE,
+        "Declare the account and correct the fill.",
+    ),
+    "unknown_symbol": AlertText(
+        "critical",
+        "A fill of an unknown instrument waits; its account is frozen.",
+        "When the instrument was added and the fill is booked.",
+        "Add the instrument, compare the books, then riskd unfreeze.",
+    ),
+    "unknown_exec": AlertText(
+        "critical",
+        "A bust or correction names an execution that is not known.",
+        ONCE,
+        "Compare the account's fills with the venue's.",
+    ),
+    "fill_unusable": AlertText(
+        "critical",
+        "A fill has numbers that cannot be booked.",
+        ONCE,
+        "Let the gateway send the fill again with right numbers; until then books lack it.",
+    ),
+    "execution_conflict": AlertText(
+        "high",
+        "An execution id came again with other contents. The first stands.",
+        ONCE,
+        "Compare with the venue; send fill_correct if the first is wrong.",
+    ),
+    "late_fill": AlertText(
+        "high",
+        "A fill came for an order that had ended. It is booked in full.",
+        ONCE,
+        "Nothing, if the venue filled it before it took the cancel.",
+    ),
+    "over_fill": AlertText(
+        "high",
+        "An order was filled for more than its quantity. All of it is booked.",
+        ONCE,
+        "Compare with the venue.",
+    ),
+    "cancel_rate": AlertText(
+        "medium",
+        "More cancels in a second than cancels_per_second. None is refused.",
+        ONCE,
+        "Look at what the strategy does.",
+    ),
+    "fill_velocity": AlertText(
+        "high",
+        "More fills in a second than fills_per_second. Only reducing orders pass meanwhile.",
+        ONCE,
+        "Look at what the strategy does.",
+    ),
+    "repeated_execution": AlertText(
+        "high",
+        "A strategy executed as often as it may without a person looking.",
+        ONCE,
+        "Look, then riskd rearm.",
+    ),
+    "override_granted": AlertText(
+        "medium", "Two people let one order pass limits.", ONCE, "Nothing."
+    ),
+    "override_used": AlertText(
+        "high", "The order of an override was approved.", ONCE, "Nothing, if it was meant."
+    ),
+    "unreconciled": AlertText(
+        "high or critical",
+        "The venue's view of an account differs from the books, or is not known.",
+        "When the venue reports what the books say.",
+        "Find what is missing: a fill, a transfer. The worse view counts meanwhile.",
+    ),
+    "reconciled": AlertText("low", "Venue and books agree again.", ONCE, "Nothing."),
+    # Gateways and responses.
+    "session_lost": AlertText(
+        "high",
+        "A gateway's session ended or fell silent.",
+        "When the gateway says hello again.",
+        "See riskd sessions; its orders were cancelled if it asked for that.",
+    ),
+    "instruction_unassigned": AlertText(
+        "critical",
+        "No gateway carries out instructions for an account.",
+        ONCE,
+        "Do it by hand, or connect a gateway that executes responses.",
+    ),
+    "instruction_late": AlertText(
+        "high", "A gateway did not do an instruction in time.", ONCE, "Ask the gateway."
+    ),
+    "instruction_failed": AlertText(
+        "high", "A gateway could not do an instruction.", ONCE, "Do it by hand."
+    ),
+    "instruction_expired": AlertText(
+        "high", "An instruction was not begun by its deadline and is void.", ONCE, "Look anew."
+    ),
+    "instructions_full": AlertText(
+        "extreme",
+        "Too many instructions are outstanding; one was not given.",
+        ONCE,
+        "Stop what makes them, cancel by hand at the venue.",
+    ),
+    "response_failed": AlertText(
+        "extreme",
+        "A response did not bring its account back after all its attempts.",
+        ONCE,
+        "Act by hand: riskd responses says what was tried, riskd reduce tries again.",
+    ),
+    # Breakers.
+    "breaker_stopped": AlertText(
+        "critical",
+        "A kill or a breaker was set on a scope.",
+        "When the breaker closes.",
+        "See riskd breakers: who, why, until when.",
+    ),
+    "breaker_released": AlertText(
+        "medium", "A kill or a breaker was lifted, by somebody or by time.", ONCE, "Nothing."
+    ),
+    # Market data.
+    "rate_old": AlertText(
+        "medium",
+        "An exchange rate was not renewed for too long.",
+        "When the pair has a price again.",
+        "Check the feed of the pair: what it converts is incomplete.",
+    ),
+    "tick_crossed": AlertText(
+        "low", "A tick's bid was above its ask; it was refused.", ONCE, "Check the feed."
+    ),
+    "tick_out_of_order": AlertText(
+        "low", "A tick came after a newer one; it was refused.", ONCE, "Check the feed."
+    ),
+    "tick_value_invalid": AlertText(
+        "medium",
+        "A tick had a number that is none, or out of range. The last good price ages.",
+        ONCE,
+        "Check the feed.",
+    ),
+    "tick_unknown_symbol": AlertText(
+        "medium", "A tick names no known instrument.", ONCE, "Add it, or filter the feed."
+    ),
+    "tick_empty": AlertText("medium", "A tick says nothing.", ONCE, "Check the feed."),
+    "tick_too_many_feeds": AlertText(
+        "medium",
+        "Too many feeds number the ticks of one instrument.",
+        ONCE,
+        "Let each publisher keep its feed name.",
+    ),
+    "tick_malformed": AlertText(
+        "medium", "Bytes on the ticks port are no message.", ONCE, "Check who sends there."
+    ),
+    "tick_too_large": AlertText(
+        "medium", "A message on the ticks port is too large.", ONCE, "Send smaller batches."
+    ),
+    # riskd itself.
+    "account_frozen": AlertText(
+        "extreme",
+        "An account had a fault or its books may lack something; it may not trade.",
+        "When an operator has let it trade again.",
+        "Compare its books with the venue's, then riskd unfreeze.",
+    ),
+    "journal_failed": AlertText(
+        "extreme",
+        "The journal cannot be written: what would have to be kept is refused.",
+        "When the journal is written again.",
+        "Make room on the disk, or see what is wrong with it.",
+    ),
+    "checkpoint_failed": AlertText(
+        "critical",
+        "No snapshot could be written. Trading goes on; a restart takes longer.",
+        ONCE,
+        "Make room on the disk.",
+    ),
+    "audit_failed": AlertText(
+        "critical",
+        "The audit database falls behind: only reducing orders pass.",
+        "When everything that waited is written.",
+        "Make room on the disk, or end what locks the file. See riskd status.",
+    ),
+    "notify_failed": AlertText(
+        "high",
+        "A channel of notifications cannot deliver. It is tried again.",
+        "When a message was delivered.",
+        "See notify in the metrics for the reason; then riskd notify test.",
+    ),
+    "clock_stepped": AlertText(
+        "high",
+        "The machine's clock was set. Spans are measured by another, so nothing ends early.",
+        ONCE,
+        "See that the clock is synchronised.",
+    ),
+}
