@@ -54,7 +54,7 @@ def apply_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Flag
     order = _order_of(account, fill)
     execution.moment = _moment(account, position, fill, order, stamp)
     execution.leg = fill.position_id or (order.check.position_id if order else None) or ""
-    execution.closes = order is not None and order.must_close()
+    execution.closes = order is not None and order.closes
     flags = _off_tick(fill, instrument) + _release_filled(account, fill, execution, facts)
     rules, settlement = account.rules(instrument), instrument.settlement
     realized_before = position.books.realized_money

@@ -59,10 +59,6 @@ class Order(Struct):
     amends: list[PendingAmend] = []  # In flight, oldest first.
     session: int = 0  # Of the gateway that sent it; 0: of none.
 
-    def must_close(self) -> bool:
-        """Return whether its fills close legs, in a hedging account; even if it was denied."""
-        return self.closes or self.check.reduce_only or self.check.close_position
-
     def is_brief(self) -> bool:
         """Return whether its end must follow at once: no other news of it is enough."""
         return self.check.time_in_force in (TimeInForce.IOC, TimeInForce.FOK)

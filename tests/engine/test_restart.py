@@ -1,4 +1,4 @@
-"""E4, E54: what a restart brings back, from a snapshot or from the journal alone."""
+"""E4, E51, E54: what a restart brings back, from a snapshot or from the journal alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from engine.core import Core
 from engine.digest import decode_state, encode_state
 from riskd.messages import (
+    DayBegan,
     Kill,
     LimitsSpec,
     RiskSettings,
@@ -167,3 +168,23 @@ def test_e54_tripped_breakers_come_back_the_timed_one_until_its_instant(restart)
     ]
     again.elapse(1)
     assert codes_of(again.send(an_order("after", explain=True), 0)) == ["KILLED"]
+
+
+@RESTARTS
+def test_e51_roll_that_was_missed_is_applied_once_with_the_recorded_baseline(restart):
+    """99 of 100 were lost when it stopped; the day begins before the first verdict afterwards."""
+    house = a_bad_day()
+    house.send(DayBegan(calendar="UTC", day="2026-11-20"))
+    house.send(a_fill("e-2", "buy", 10, 109.9))  # 99 lost since that day began.
+    again = restart(house)
+    again.send(DayBegan(calendar="UTC", day="2026-11-21"))
+    assert again.core.accounts["A1"].day_pnl_money() == 0
+    assert again.account().day_turnover == {}
+    assert "one" not in again.account().orders  # An order for the day that is over.
+    again.send(a_fill("e-3", "buy", 10, 109.9))  # 99 lost today.
+    again.send(DayBegan(calendar="UTC", day="2026-11-21"))  # Told again, it begins no second time.
+    again.send(Tick(symbol="X", bid=99.9, ask=99.9))  # Thirty held: three more are lost.
+    again.elapse(SECOND)
+    verdict = again.send(an_order("at"))
+    assert codes_of(verdict) == ["DAILY_LOSS"]
+    assert verdict.rejects[0].value == 102

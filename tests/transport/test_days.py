@@ -26,7 +26,7 @@ def instant_ns(text: str) -> int:
         ("2026-11-01T20:59:59", "2026-11-01T21:00:00", "2026-11-01"),  # Clocks went back at 2.
     ],
 )
-def test_day_begins_when_local_clocks_show_the_roll_time(before: str, at: str, day: str):
+def test_e49_day_begins_when_local_clocks_show_the_roll_time(before: str, at: str, day: str):
     days = Days((NEW_YORK,))
     assert [told.calendar for told in days.begun(instant_ns(before))] == ["XNYS"]  # The day before.
     assert list(days.begun(instant_ns(before))) == []
@@ -38,7 +38,7 @@ def test_day_begins_when_local_clocks_show_the_roll_time(before: str, at: str, d
 @pytest.mark.parametrize(
     "zone", ["America/New_York", "Europe/London", "Australia/Lord_Howe", "UTC"]
 )
-def test_day_is_told_once_each_in_order_over_a_year_of_hours(zone: str, roll: str):
+def test_e49_day_is_told_once_each_in_order_over_a_year_of_hours(zone: str, roll: str):
     days = Days((CalendarSpec(id="C", zone=zone, roll=roll),))
     begun_ns = instant_ns("2026-01-01T12:00:00")
     hours = (begun_ns + hour * HOUR_NS for hour in range(365 * 24))
@@ -47,7 +47,7 @@ def test_day_is_told_once_each_in_order_over_a_year_of_hours(zone: str, roll: st
     assert len(told) in (365, 366)
 
 
-def test_day_is_not_told_again_when_the_wall_clock_steps_back():
+def test_e52_day_is_not_told_again_when_the_wall_clock_steps_back():
     days = Days((NEW_YORK,))
     list(days.begun(instant_ns("2026-07-01T20:30:00")))
     assert list(days.begun(instant_ns("2026-07-01T19:30:00"))) == []
