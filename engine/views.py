@@ -42,6 +42,7 @@ def position_update(account: Account, position: Position, now_ns: int) -> Positi
         currency=instrument.settlement,
         open_buy_quantity=instrument.quantity(position.working_lots(buying=True)),
         open_sell_quantity=instrument.quantity(position.working_lots(buying=False)),
+        funding={key: number_from_money(x) for key, x in (position.funding or {}).items()},
         venue_quantity=None if doubt is None else instrument.quantity(doubt.venue_lots),
         ts_ns=now_ns,
         legs=tuple(_leg(account, position, name) for name in books.legs),

@@ -133,6 +133,7 @@ class PositionUpdate(Answer, frozen=True, kw_only=True, tag="position_update"):
     open_buy_quantity: float
     open_sell_quantity: float
     ts_ns: int
+    funding: dict[str, float] = {}  # Received for holding it, by currency; paid is negative.
     venue_quantity: float | None = None  # What the venue says is held, where that differs.
     legs: tuple[LegUpdate, ...] = ()  # Hedging accounts: what is open, oldest first.
     mfe: float | None = None  # Best profit that the open trade stood at; absent when flat.

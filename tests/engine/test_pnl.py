@@ -14,6 +14,7 @@ from engine.digest import decode_state, encode_state
 from engine.pnl import PARTS, PERIODS, Breakdown, Line
 from engine.pnl_view import pnl_view
 from engine.portfolio import accounts_in
+from engine.views import pnl_update, position_update
 from riskd.messages import (
     AccountSpec,
     Configure,
@@ -347,6 +348,10 @@ def test_funding_is_booked_once_to_cash_and_to_its_position():
     assert house.account().cash["BTC"] == 2 * MONEY // 1000
     assert lines(house, "symbol")["P"].funding == 100 * MONEY
     assert lines(house)["untagged"].funding == 100 * MONEY
+    house.send(Funding(account="A1", funding_id="f-2", symbol="P", amount=-3.0, currency="USD"))
+    shown = position_update(house.core.accounts["A1"], house.position("P"), 0)
+    assert shown.funding == {"BTC": 0.002, "USD": -3.0}
+    assert pnl_update(house.core.accounts["A1"], 0).funding == 97.0
 
 
 @pytest.mark.parametrize("amount", [0.0, float("nan"), float("inf")])
