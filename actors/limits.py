@@ -9,10 +9,9 @@ from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.account import Account
 from engine.boards import Boards
-from engine.core import limits_update
 from engine.facts import Facts, Moved, Stamp
 from engine.overrides import apply_override
-from engine.universe import account_conflict, apply_universe, instrument_conflict
+from engine.universe import account_conflict, apply_universe, instrument_conflict, limits_update
 from riskd.messages import (
     AccountAdd,
     AccountSpec,

@@ -8,8 +8,9 @@ from actors.runtime import LoopActor, RunQueue
 from engine.facts import Facts, Watched
 from engine.market import apply_ages, apply_market
 from engine.quotes import QuoteBoard
+from engine.sweep import Sweeper
 from engine.watch import Watch
-from riskd.messages import MarketState, Tick, Ticks
+from riskd.messages import Sweep
 
 
 class MarketDataActor(LoopActor):
@@ -24,12 +25,14 @@ class MarketDataActor(LoopActor):
         board: QuoteBoard,
         counts: dict[str, int],
         watch: Watch,
+        sweeper: Sweeper,
         *,
         mail: Mail,
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
         self._watch = watch
+        self._sweeper = sweeper
         self._counts = counts
         self._board = board
         self._mail = mail
@@ -41,12 +44,18 @@ class MarketDataActor(LoopActor):
             return
         stamp = message.stamp
         facts: Facts = []
-        if isinstance(message, WakeAccounts):
-            apply_ages(self._board, stamp, facts)
-        elif isinstance(message, MovedAt):
-            self._watch.take(message.moved, stamp, facts)
-        else:
-            asked = message.message
-            assert isinstance(asked, Tick | Ticks | MarketState)
-            apply_market(self._board, asked, stamp, self._counts, facts, watch=self._watch)
+        match message:
+            case MovedAt():
+                if message.moved.account is None:
+                    self._sweeper.configure(stamp)
+                self._watch.take(message.moved, stamp, facts)
+            case WakeAccounts():
+                apply_ages(self._board, stamp, facts)
+                self._sweeper.elapse(stamp, facts)
+            case Input(message=Sweep() as asked, reply=reply):
+                answered = self._sweeper.sweep_all(asked, stamp, facts)
+                if reply is not None:
+                    reply(answered)
+            case Input(message=asked):
+                apply_market(self._board, asked, stamp, self._counts, facts, watch=self._watch)
         self._mail.post(facts, stamp)

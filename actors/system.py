@@ -29,6 +29,7 @@ from engine.desk import (
 from engine.due import due_steady_ns
 from engine.facts import Recount, Stamp
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
+from engine.sweep import Sweeper
 from riskd.messages import (
     AccountAdd,
     AlertAck,
@@ -48,6 +49,7 @@ from riskd.messages import (
     Resynced,
     SessionLost,
     SessionRoll,
+    Sweep,
     Tick,
     Ticks,
     Trip,
@@ -79,6 +81,7 @@ class System:
         self.boards, self.accounts = core.boards, core.accounts
         self.alert_book, self.timers, self.watch = core.alerts, core.timers, core.watch
         self.tick_counts, self.last = core.tick_counts, core.stamp
+        self.sweeper: Sweeper = core.sweeper
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
@@ -98,7 +101,7 @@ class System:
         mail.breakers = CircuitBreakerActor.start(
             self.boards.breakers, mail=mail, publish=publish, run_queue=run_queue
         )
-        prices = (self.boards.quotes, self.tick_counts, self.watch)
+        prices = (self.boards.quotes, self.tick_counts, self.watch, self.sweeper)
         mail.market = MarketDataActor.start(*prices, mail=mail, run_queue=run_queue)
         self.sessions = core.sessions
         mail.sessions = SessionActor.start(self.sessions, mail=mail, run_queue=run_queue)
@@ -123,7 +126,7 @@ class System:
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-        return due_steady_ns(self.boards, self.timers, self.alert_book)
+        return due_steady_ns(self.boards, self.timers, self.alert_book, self.sweeper)
 
     def state(self) -> CoreState:
         """Return the state as one tree. Call between inputs."""
@@ -141,7 +144,7 @@ class System:
             publish=publish,
             run_queue=self.run_queue,
         )
-        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState), mail.market)
+        routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState, Sweep), mail.market)
         routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), mail.breakers)
         routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd, Override), limits)
         asked = (Hello, Resynced, InstructionReport, SessionLost)

@@ -85,6 +85,13 @@ class SweepSettings(Section, kw_only=True, frozen=True):
     every_s: Annotated[float, Meta(gt=0, le=SPAN_MS_MAX / 1000)] = 60.0
 
 
+class GuardsSettings(Section, kw_only=True, frozen=True):
+    """When a measure that crossed a threshold has recovered."""
+
+    recover_pct: Annotated[float, Meta(ge=0, le=100)] = 5.0
+    dwell_ms: Annotated[int, Meta(ge=0, le=SPAN_MS_MAX)] = 10_000
+
+
 class PricesSettings(Section, kw_only=True, frozen=True):
     """Which price counts, and for how long."""
 
@@ -182,6 +189,7 @@ class Settings(Section, kw_only=True, frozen=True):
     snapshot: SnapshotSettings = SnapshotSettings()
     publish: PublishSettings = PublishSettings()
     sweep: SweepSettings = SweepSettings()
+    guards: GuardsSettings = GuardsSettings()
     prices: PricesSettings = PricesSettings()
     correlation: CorrelationSettings = CorrelationSettings()
     orders: OrdersSettings = OrdersSettings()
@@ -211,6 +219,9 @@ def risk_settings(settings: Settings) -> RiskSettings:
         heartbeat_ms=settings.sessions.heartbeat_ms,
         instruction_ms=settings.sessions.instruction_ms,
         durability=2 if settings.journal.sync is JournalSync.ALWAYS else 1,
+        recover_pct=settings.guards.recover_pct,
+        dwell_ms=settings.guards.dwell_ms,
+        sweep_ms=round(settings.sweep.every_s * 1000),
         correlation=settings.correlation,
         alerts=settings.alerts,
     )

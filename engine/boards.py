@@ -7,6 +7,7 @@ from engine.breakers import BreakerBoard
 from engine.facts import GroupMoved, Missing
 from engine.gateways import SessionBook
 from engine.groups import GroupTotal, GroupWorth, turnover_of
+from engine.high_water import SweepState
 from engine.instruments import Instrument
 from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills
 from engine.margin import MarginTerms
@@ -65,6 +66,7 @@ class Boards:
         "group_limits",
         "group_totals",
         "groups",
+        "held",
         "instruments",
         "limits",
         "limits_fills",
@@ -77,6 +79,7 @@ class Boards:
         "responses",
         "sessions",
         "settings",
+        "sweep",
         "version",
         "windows",
     )
@@ -97,6 +100,8 @@ class Boards:
         self.permissions = Permissions()
         self.policies: tuple[ResponsePolicy, ...] = ()
         self.responses = ResponseBook()
+        self.held: dict[str, dict[str, tuple[int, int]]] = {}  # Lots long, short: group, symbol.
+        self.sweep = SweepState()  # Of the book; written by the market-data actor.
         self.overrides: Overrides = {}  # Used up in place by the one order that each is for.
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.

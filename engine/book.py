@@ -15,75 +15,18 @@ inverse contract, is rounded to the unit; the sweep measures what that comes to.
 
 from __future__ import annotations
 
-from array import array
 from math import inf, nan
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.holders import LOOP_MAX, Holders
+from engine.lines import Column, Exchange, Line, LineKey, Tally
 from engine.quote import Quote
 from engine.quotes import QuoteBoard
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
-_FIRST_ROOM = 64
-
-
-class Column:
-    """One number per row: an array for plain loops, and the same memory as numpy sees it."""
-
-    __slots__ = ("_blank", "many", "one")
-
-    def __init__(self, code: str, blank: float) -> None:
-        self._blank = blank
-        self.one: Any = array(code)
-        self.many: NDArray[Any] = np.zeros(0)
-        self.grow(_FIRST_ROOM)
-
-    def grow(self, count: int) -> None:
-        """Make room for `count` rows, the new ones blank."""
-        grown = self.one[:]  # A copy, for an array that numpy has seen cannot grow.
-        grown.extend([self._blank] * (count - len(grown)))
-        self.one = grown
-        self.many = np.frombuffer(grown, dtype=grown.typecode)
-
-
-class LineKey(NamedTuple):
-    """What the holders of a symbol have in common who move together."""
-
-    settlement: str
-    own: str  # The accounts' currency.
-    short: bool
-    inverse: bool
-    whole: bool  # Their coefficients are whole, so that no step is rounded.
-
-
-class Exchange:
-    """One currency for one account currency: its rate, and the pockets that it moves."""
-
-    __slots__ = ("own", "pockets", "rate", "source")
-
-    def __init__(self, source: str, own: str) -> None:
-        self.source = source
-        self.own = own
-        self.rate: float | None = None
-        self.pockets = Holders()
-
-
-class Line:
-    """Those who hold one side of one symbol in accounts of one currency."""
-
-    __slots__ = ("exchange", "holders", "inverse", "mark", "short", "whole")
-
-    def __init__(self, key: LineKey, exchange: Exchange | None) -> None:
-        self.short = key.short
-        self.inverse = key.inverse
-        self.whole = key.whole
-        self.exchange = exchange  # None: it settles in the accounts' own currency.
-        self.mark: int | None = None  # What the holders are valued at now.
-        self.holders = Holders()  # Rows, or pockets where there is an exchange.
 
 
 class Book:
@@ -103,6 +46,7 @@ class Book:
         self.worth = Column("d", 0.0)  # Of a pocket: cash and profit in a foreign currency.
         self.size = Column("d", 0.0)  # Of a pocket: what a rate of one more could move at most.
         self.row_of = Column("q", 0)  # Of a pocket.
+        self.tallies: dict[str, Tally] = {}  # By account currency.
         self._pockets: dict[tuple[int, str], int] = {}
         self._lines: dict[str, dict[LineKey, Line]] = {}
         self._exchanges: dict[tuple[str, str], Exchange] = {}
@@ -117,6 +61,10 @@ class Book:
                 column.grow(2 * row)
             self.peak_ns.grow(2 * row)
         return row
+
+    def equity_money(self, tally: Tally) -> int:
+        """Return what the accounts of a currency are worth together. O(accounts), in numpy."""
+        return tally.base_money + int(self.equity.many[tally.rows.rows()].sum())
 
     def hold(self, row: int, symbol: str, coefficient: float, key: LineKey) -> None:
         """Let a row hold a symbol: its money per thousandth of a tick, zero to hold no more.
@@ -156,7 +104,9 @@ class Book:
             if line.whole and line.exchange is None:  # The common case: one pass.
                 change = self._step(line, self._quotes.quotes[symbol])
                 if change:
-                    self._move(line.holders, change, now_ns)
+                    few = line.holders.count <= LOOP_MAX
+                    move = self.move_few if few else self.move_many
+                    move(line.holders, change, now_ns)
                 return woken
         quote = self._quotes.quotes[symbol]
         steps = tuple((line, self._step(line, quote)) for line in lines.values())
@@ -177,11 +127,9 @@ class Book:
         moved = [line for line, change in steps if self._shift(line, change)]
         exchanged = self._exchange_all()
         for line in moved:
-            members = line.holders.rows()
-            rows = members if line.exchange is None else self.row_of.many[members]
-            self._lift_many(rows, now_ns)
+            self._lift(line.holders, now_ns, pockets=line.exchange is not None)
         for exchange in exchanged:
-            self._lift_many(self.row_of.many[exchange.pockets.rows()], now_ns)
+            self._lift(exchange.pockets, now_ns, pockets=True)
 
     def _exchange_all(self) -> list[Exchange]:
         """Put the rates of now in force; return the exchanges whose pockets moved."""
@@ -192,6 +140,9 @@ class Book:
         for exchange in self._exchanges.values():
             before, now = exchange.rate, self._rate(exchange.source, exchange.own)
             exchange.rate = now
+            if exchange.is_old is not self._quotes.is_old(exchange.source, exchange.own):
+                exchange.is_old = not exchange.is_old
+                self._woken += self.row_of.many[exchange.pockets.rows()].tolist()
             if now is None or now == before or not exchange.pockets.count:
                 continue
             if before is None:
@@ -221,13 +172,14 @@ class Book:
             return (mark - before) / (mark * before)
         return float(mark - before)
 
-    def _move(self, holders: Holders, change: float, now_ns: int) -> None:
-        """Shift and lift in one pass, where nothing else moves the same rows."""
-        if holders.count > LOOP_MAX:
-            moved_many = holders.coefficients() * change
-            self._add(holders.rows(), moved_many, np.abs(moved_many))
-            self._lift_many(holders.rows(), now_ns)
-            return
+    def move_many(self, holders: Holders, change: float, now_ns: int) -> None:
+        """Shift and lift holders in numpy, where nothing else moves the same rows."""
+        moved = holders.coefficients() * change
+        self._add(holders.rows(), moved, np.abs(moved))
+        self._lift_many(holders.rows(), now_ns)
+
+    def move_few(self, holders: Holders, change: float, now_ns: int) -> None:
+        """Do the same in a plain loop, in one pass."""
         equity, slack = self.equity.one, self.slack.one
         peak, trough = self.peak.one, self.trough.one
         for row, coefficient in holders.few():
@@ -246,26 +198,52 @@ class Book:
         holders, exchange = line.holders, line.exchange
         if not change or not holders.count:
             return False
+        rate = None if exchange is None else exchange.rate
+        if exchange is not None and rate is None:
+            return False  # What they are worth is not known.
+        if holders.count <= LOOP_MAX:
+            self._shift_few(line, change, rate)
+            return True
         moved = holders.coefficients() * change
         if not line.whole:
             np.rint(moved, out=moved)
-        if exchange is None:
-            self._add(holders.rows(), moved, np.abs(moved))
-            return True
-        if exchange.rate is None:
-            return False  # What they are worth is not known.
-        pockets = holders.rows()
-        self.worth.many[pockets] += moved
-        self.size.many[pockets] += 2 * np.abs(moved)  # Both worth and exposure may have grown.
-        moved *= exchange.rate
-        np.rint(moved, out=moved)
-        self._add(self.row_of.many[pockets], moved, np.abs(moved))
+        rows = members = holders.rows()
+        if rate is not None:
+            self.worth.many[members] += moved
+            self.size.many[members] += 2 * np.abs(moved)  # Worth and exposure may both have grown.
+            moved *= rate
+            np.rint(moved, out=moved)
+            rows = self.row_of.many[members]
+        self._add(rows, moved, np.abs(moved))
         return True
 
+    def _shift_few(self, line: Line, change: float, rate: float | None) -> None:
+        """Do the same in a plain loop; `round` and `rint` both go to the even one."""
+        for member, coefficient in line.holders.few():
+            moved, row = coefficient * change, member
+            if not line.whole:
+                moved = float(round(moved))
+            if rate is not None:
+                self.worth.one[member] += moved
+                self.size.one[member] += 2 * abs(moved)
+                moved, row = float(round(moved * rate)), self.row_of.one[member]
+            self._add_one(row, moved, abs(moved))
+
     def _shift_rate(self, holders: Holders, change: float) -> None:
+        if holders.count <= LOOP_MAX:
+            for pocket, _ in holders.few():
+                moved = float(round(self.worth.one[pocket] * change))
+                self._add_one(self.row_of.one[pocket], moved, self.size.one[pocket] * abs(change))
+            return
         pockets = holders.rows()
-        moved = np.rint(self.worth.many[pockets] * change)
-        self._add(self.row_of.many[pockets], moved, self.size.many[pockets] * abs(change))
+        shifted = np.rint(self.worth.many[pockets] * change)
+        self._add(self.row_of.many[pockets], shifted, self.size.many[pockets] * abs(change))
+
+    def _add_one(self, row: int, moved: float, used: float) -> None:
+        self.equity.one[row] += moved
+        left = self.slack.one[row] = self.slack.one[row] - used
+        if left < 0:
+            self._woken.append(row)
 
     def _add(self, rows: Rows, moved: Floats, used: Floats) -> None:
         """Move equities and use slack up; a row occurs once."""
@@ -276,8 +254,21 @@ class Book:
         if left.min() < 0:
             self._woken += rows[left < 0].tolist()
 
-    def _lift_many(self, rows: Rows, now_ns: int) -> None:
+    def _lift(self, holders: Holders, now_ns: int, *, pockets: bool) -> None:
         """Take the equities of now into the extremes."""
+        if holders.count > LOOP_MAX:
+            members = holders.rows()
+            self._lift_many(self.row_of.many[members] if pockets else members, now_ns)
+            return
+        for member, _ in holders.few():
+            row = self.row_of.one[member] if pockets else member
+            worth = self.equity.one[row]
+            if worth >= self.peak.one[row]:
+                self._rise(row, worth, now_ns)
+            elif worth < self.trough.one[row]:
+                self._sink(row, worth)
+
+    def _lift_many(self, rows: Rows, now_ns: int) -> None:
         worth = self.equity.many[rows]
         risen = worth >= self.peak.many[rows]
         if risen.any():
@@ -313,6 +304,7 @@ class Book:
             line = lines[key] = Line(key, exchange)
             quote = self._quotes.quotes[symbol]
             line.mark = quote.mark_short if key.short else quote.mark_long
+            self._lines[symbol] = dict(sorted(lines.items()))
         return line
 
     def _exchange(self, source: str, own: str) -> Exchange:
@@ -320,6 +312,7 @@ class Book:
         if exchange is None:
             exchange = self._exchanges[source, own] = Exchange(source, own)
             exchange.rate = self._rate(source, own)
+            self._exchanges = dict(sorted(self._exchanges.items()))  # One order in every run.
         return exchange
 
     def _pocket(self, row: int, exchange: Exchange) -> int:

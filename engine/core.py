@@ -48,11 +48,13 @@ from engine.overrides import apply_override
 from engine.response_desk import ResponseCommand, ResponseDesk
 from engine.sessions import SessionDesk, SessionMessage
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
+from engine.sweep import Sweeper
 from engine.timers import Timers
 from engine.universe import (
     account_conflict,
     apply_universe,
     instrument_conflict,
+    limits_update,
 )
 from engine.watch import Watch
 from riskd.messages import (
@@ -71,7 +73,6 @@ from riskd.messages import (
     InstructionReport,
     InstrumentAdd,
     Kill,
-    LimitsUpdate,
     MarketState,
     Override,
     Published,
@@ -83,6 +84,7 @@ from riskd.messages import (
     SessionLost,
     SessionRoll,
     StateDigest,
+    Sweep,
     Tick,
     Ticks,
     TicksMessage,
@@ -107,6 +109,7 @@ Input = (
     | Checkpoint
     | StateDigest
     | AlertAck
+    | Sweep
 )
 
 
@@ -115,11 +118,6 @@ class Topical(NamedTuple):
 
     topic: str
     message: Published
-
-
-def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:
-    """Return what is published when another limit set is in force."""
-    return LimitsUpdate(limits_version=limits_version, seq=stamp.seq, at_ns=stamp.recv_ns)
 
 
 class Core:
@@ -134,6 +132,7 @@ class Core:
         self.timers = Timers()
         self.tick_counts: dict[str, int] = {}
         self.watch = Watch(self.boards, self.accounts)
+        self.sweeper = Sweeper(self.boards, self.accounts, self.watch)
         self.stamp = Stamp(0, 0, 0)
         self.published: list[Topical] = []
         self.said: list[Said] = []  # To gateways.
@@ -158,7 +157,7 @@ class Core:
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-        return due_steady_ns(self.boards, self.timers, self.alerts)
+        return due_steady_ns(self.boards, self.timers, self.alerts, self.sweeper)
 
     def state(self) -> CoreState:
         """Return the state as one tree that shares its leaves with the engine."""
@@ -201,6 +200,7 @@ class Core:
                     facts.append(LimitsChanged(self.boards.limits_version))
                 for spec in message.universe.accounts:
                     self._open(spec)
+                self.sweeper.configure(stamp)
                 facts.append(Moved())
                 self._recount(stamp, facts)
                 return None
@@ -208,6 +208,8 @@ class Core:
                 return self._add(message, stamp, facts)
             case Reduce() | ResponseStop():
                 return self.responses.command(message, stamp, facts)
+            case Sweep():
+                return self.sweeper.sweep_all(message, stamp, facts)
             case Override():
                 return apply_override(self.boards.overrides, message, stamp, facts)
             case AlertAck():
@@ -239,6 +241,7 @@ class Core:
         for alert in self.alerts.elapse(stamp, self.boards.settings.alerts):
             self._publish(topic_of(alert), alert)
         apply_ages(self.boards.quotes, stamp, facts)
+        self.sweeper.elapse(stamp, facts)
         for event in apply_expiry(self.boards.breakers, stamp, facts):
             self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
         self.sessions.elapse(stamp, facts)

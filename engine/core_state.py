@@ -12,6 +12,7 @@ from engine.breakers import BreakerBoard, BreakerBook
 from engine.correlation import CorrelationState
 from engine.facts import Stamp
 from engine.gateways import SessionBook
+from engine.high_water import SweepState
 from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quote import Quote
@@ -45,6 +46,7 @@ class CoreState(Struct):
     permissions: Permissions = Permissions()
     overrides: Overrides = {}
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
+    sweep: SweepState = field(default_factory=SweepState)
     sessions: SessionBook = field(default_factory=SessionBook)
     outbox: Outbox = field(default_factory=Outbox)
     policies: tuple[ResponsePolicy, ...] = ()
@@ -73,6 +75,7 @@ def state_of(
         permissions=boards.permissions,
         overrides=boards.overrides,
         windows=boards.windows,
+        sweep=boards.sweep,
         sessions=boards.sessions,
         outbox=boards.outbox,
         policies=boards.policies,
@@ -94,6 +97,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.limits_version = state.limits_version
     boards.breakers = BreakerBoard(state.breakers)
     boards.windows = state.windows
+    boards.sweep = state.sweep
     boards.put_permissions(state.permissions)
     boards.overrides = state.overrides
     boards.sessions, boards.outbox = state.sessions, state.outbox

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from engine.alerts import AlertBook
 from engine.boards import Boards
-from engine.timers import Timers
+from engine.sweep import Sweeper
+from engine.timers import Timers, earliest
 
 
-def due_steady_ns(boards: Boards, timers: Timers, alerts: AlertBook) -> int | None:
+def due_steady_ns(
+    boards: Boards, timers: Timers, alerts: AlertBook, sweeper: Sweeper
+) -> int | None:
     """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
-    instants = (
+    return earliest(
         timers.next_ns(),
         boards.breakers.due_steady_ns(),
         boards.outbox.due_steady_ns(),
         boards.quotes.due_steady_ns(),
         boards.responses.due_steady_ns(),
         alerts.due_steady_ns(),
+        sweeper.due_ns(),
     )
-    return min((ns for ns in instants if ns is not None), default=None)

@@ -13,6 +13,9 @@ from msgspec import Struct
 
 from engine.book import Book
 from engine.drawdown import Span, span_at, with_day
+from engine.history import History
+from engine.lines import Tally
+from engine.money import MONEY_SCALE
 
 
 class Standing(Struct):
@@ -37,15 +40,38 @@ class HighWaterState(Struct):
     standings: dict[str, Standing] = {}  # Of measures that are not safe, by limit key.
 
 
+class SweepState(Struct):
+    """Where the sweep stands and what it found."""
+
+    next_ns: int | None = None  # Steady; None while there is none.
+    cursor: int = 0  # Of the next account, in the order in which they were opened.
+    rounds: int = 0  # Completed.
+    drifted: int = 0  # Accounts found beyond the bound, ever.
+    drift_max_money: int = 0  # The largest drift ever, within the bound or not.
+
+
 class HighWater:
     """Reads and writes one row of the book in exact money."""
 
-    __slots__ = ("_book", "_own", "_peak", "_peaks_money", "row", "state")
+    __slots__ = (
+        "_book",
+        "_counted",
+        "_noted",
+        "_own",
+        "_peak",
+        "_peaks_money",
+        "history",
+        "row",
+        "state",
+    )
 
     def __init__(self, book: Book, own: str, state: HighWaterState) -> None:
         self._book = book
         self._own = own  # The account's currency.
         self.state = state
+        self.history: History | None = None  # For charts; begun anew by a start from a snapshot.
+        self._noted: tuple[int, int, int, int] | None = None  # As of the last note.
+        self._counted: tuple[int, int] | None = None  # In the tally: base, and what the day opened.
         self._peak = nan  # The row's peak that the exact ones were made from.
         self._peaks_money = (0, 0, 0)
         self.row = book.open_row()
@@ -107,6 +133,22 @@ class HighWater:
         for currency in state.pockets:
             state.pockets[currency] = int(book.pocket_worth(row, currency))
 
+    def note_history(self, now_ns: int) -> None:
+        """Take what equity did since the last note: also a peak or a low that came and went."""
+        state, day = self.state, self.day()
+        if state.equity_money is None or day is None:
+            return
+        seen = (day.peak_money, day.trough_money, state.low_money)
+        from_ns, moved = day.opened_ns, list(seen)
+        if self._noted is not None:
+            from_ns, *before = self._noted
+            moved = [now for now, then in zip(seen, before, strict=True) if now != then]
+        self._noted = (now_ns, *seen)
+        high, low = (best([state.equity_money, *moved]) / MONEY_SCALE for best in (max, min))
+        if self.history is None:
+            self.history = History()
+        self.history.note(from_ns, high, low, state.equity_money / MONEY_SCALE)
+
     def anchor(self, equity_money: int, now_ns: int, transferred_money: int = 0) -> None:
         """Take the exact equity of now, of which so much was put in since the last time."""
         state = self.state
@@ -119,6 +161,10 @@ class HighWater:
             state.low_money += transferred_money
             for span in (state.day, state.week, state.life):
                 span.shift(transferred_money)
+            if self._noted is not None:
+                at_ns, *noted = self._noted
+                peak, trough, low = (money + transferred_money for money in noted)
+                self._noted = (at_ns, peak, trough, low)
         state.day.note(equity_money, now_ns)
         state.low_money = min(state.low_money, equity_money)
         if state.awaited:
@@ -140,6 +186,7 @@ class HighWater:
         self.settle()
         self.state.equity_money = None
         self._book.set_unknown(self.row)
+        self._count(None)
 
     def set_pocket(self, currency: str, worth_money: int, *, size_money: int) -> None:
         """Put what the account has in a foreign currency, and how much of it a rate could move."""
@@ -176,6 +223,20 @@ class HighWater:
         book.low.one[row] = float(state.low_money - base)
         book.fall.one[row] = float(day.fall_money)
         book.slack.one[row] = 0.0
+        self._count((base, day.opened_money))
+
+    def _count(self, now: tuple[int, int] | None) -> None:
+        """Count the row in the tally of its currency with these figures, or not at all."""
+        tally = self._book.tallies.setdefault(self._own, Tally())
+        for sign, counted in ((-1, self._counted), (1, now)):
+            if counted is not None:
+                tally.base_money += sign * counted[0]
+                tally.opened_money += sign * counted[1]
+        self._counted = now
+        if now is None:
+            tally.rows.drop(self.row)
+        else:
+            tally.rows.put(self.row, 1.0)
 
     def _exact(self, known_money: int, now: float) -> int:
         """Return the exact figure of a float of the row; what was known, if it did not change."""

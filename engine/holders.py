@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-LOOP_MAX = 32  # Up to so many a plain loop beats numpy: they cross at 30 to 35, scripts/bench tick.
+LOOP_MAX = 40  # Up to so many a plain loop beats numpy: they cross at 41, `scripts/bench tick`.
 _FIRST_ROOM = 8
 
 

@@ -22,6 +22,9 @@ ENFORCED = (
     "drawdown_day_pct",
     "drawdown_week_pct",
     "drawdown_max_pct",
+    "margin_warning_pct",
+    "margin_critical_pct",
+    "margin_stopout_pct",
     "gross_exposure",
     "net_exposure",
     "currency_exposure",
@@ -143,6 +146,8 @@ def resolve(
         if found is None or value < found.value or (value == found.value and hard > found.hard):
             money = money_from_number(value)
             found = ResolvedLimit(key, float(value), money, scope, scope_id, hard)
+            if isinstance(limit, LimitValue):
+                found = found._replace(warning=limit.warning, critical=limit.critical)
     return found
 
 

@@ -38,3 +38,8 @@ class Timers:
                 del self._wanted[account]
                 due.append(account)
         return sorted(due)
+
+
+def earliest(*instants: int | None) -> int | None:
+    """Return the first of the instants there are, None if there is none."""
+    return min((ns for ns in instants if ns is not None), default=None)

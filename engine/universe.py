@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from engine.boards import Boards, value_changed
+from engine.facts import Stamp
 from engine.instruments import Instrument, InstrumentError
 from engine.limits import FIRM
 from engine.money import is_amount
-from riskd.messages import AccountSpec, InstrumentSpec, Universe
+from riskd.messages import AccountSpec, InstrumentSpec, LimitsUpdate, Universe
 
 
 def universe_conflicts(
@@ -95,3 +96,8 @@ def apply_universe(boards: Boards, universe: Universe) -> bool:
     boards.put_permissions(universe.permissions)
     boards.policies = universe.responses
     return boards.put_limits(universe.limits)
+
+
+def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:
+    """Return what is published when another limit set is in force."""
+    return LimitsUpdate(limits_version=limits_version, seq=stamp.seq, at_ns=stamp.recv_ns)

@@ -3,6 +3,8 @@
 Run by the market-data actor, between two ticks: what it reads of an account is what the last input
 made of it. An account is looked at exactly, from its ledger, whenever its ledger changed and
 whenever prices may have carried one of its measures over a threshold; in between nothing is asked.
+A look changes nothing but at a crossing, so it does not matter how often there is one: replays and
+restored runs find the same crossings at the same ticks.
 """
 
 from __future__ import annotations
@@ -11,73 +13,190 @@ from math import inf
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.book import LineKey
-from engine.facts import Facts, Moved, Stamp
-from engine.high_water import HighWater
-from engine.instruments import MILLI, Instrument
-from engine.ledger import Position
-from engine.valuation import unrealized_of
+from engine.exposure import exposure_of, margin_rate_max
+from engine.facts import Facts, Moved, Raised, Stamp
+from engine.guards import (
+    DAY_KEYS,
+    LEVELS,
+    MARGIN,
+    MARGIN_LEVELS,
+    WEEK_KEYS,
+    Figures,
+    Guard,
+    Reading,
+    guards_of,
+    read,
+)
+from engine.high_water import Standing
+from engine.holdings import Holdings
+from engine.limits import Owner
+from engine.money import MONEY_SCALE
+from engine.timers import Timers
+from riskd.messages import Severity
 
-Holding = dict[LineKey, float]
+GOLDEN = 0.6180339887498949  # Multiples of it spread evenly over a unit.
+ROUNDED_MONEY = 1000.0  # More than a step through rates can be off, in units of money.
+SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+MARGIN_SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.CRITICAL, Severity.EXTREME)
 
 
 class Watch:
-    """Keeps the rows of all accounts true."""
+    """Keeps the rows of all accounts true, and says when a measure crosses a threshold."""
 
     def __init__(self, boards: Boards, accounts: dict[str, Account]) -> None:
         self._boards = boards
         self._accounts = accounts
         self._owners: dict[int, Account] = {}  # By row.
-        self._waters: dict[str, HighWater] = {}  # By account: a rebuilt one gets another row.
-        self._held: dict[int, dict[str, Holding]] = {}  # What rows hold in the book.
+        self._holdings = Holdings(boards)
+        self._guards: dict[str, tuple[Guard, ...]] = {}  # By account with limits of its own.
+        self._guards_version = -1
+        self._rates: dict[int, float] = {}  # By row: by how much margin changes with exposure.
+        self._timers = Timers()  # Of recoveries.
+
+    def due_ns(self) -> int | None:
+        """Return the steady instant at which something has recovered, None if nothing may."""
+        return self._timers.next_ns()
 
     def take(self, moved: Moved, stamp: Stamp, facts: Facts) -> None:
         """Take a change of one account's ledger, or of what is declared for all."""
-        self._wake(self._boards.book.exchange(stamp.recv_ns), stamp)
+        self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
         if moved.account is None:
             for account in self._accounts.values():
-                self._follow(account, moved, stamp)
+                self._forget_standings(account)
+                self.follow(account, moved, stamp, facts)
         else:
-            self._follow(self._accounts[moved.account], moved, stamp)
+            self.follow(self._accounts[moved.account], moved, stamp, facts)
 
     def price(self, symbol: str, stamp: Stamp, facts: Facts) -> None:
         """Take the newest price of a symbol into every row that it moves."""
         woken = self._boards.book.moved(symbol, stamp.recv_ns)
         if woken:
-            self._wake(woken, stamp)
+            self._wake(woken, stamp, facts)
+
+    def elapse(self, stamp: Stamp, facts: Facts) -> None:
+        """Let measures fall back that have recovered for long enough; take in rates grown old."""
+        self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
+        for name in self._timers.take_due(stamp.steady_ns):
+            account = self._accounts[name]
+            standings = account.water.state.standings
+            if account.water.is_known() and account.valuation.refresh() is None:
+                figures = figures_of(account, self._rates[account.water.row])
+                for guard in self._guards_of(account):
+                    standing = standings.get(guard.kind.key)
+                    if standing is not None and _is_due(standing, stamp):
+                        standing.level, standing.until_ns = read(guard, figures).kept, None
+                        if not standing.level:
+                            del standings[guard.kind.key]
+            for standing in standings.values():
+                if standing.until_ns is not None:
+                    self._timers.ask(name, standing.until_ns)
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
         for account in self._accounts.values():
-            self._hold(account)
+            self._owners[account.water.row] = account
+            self._holdings.hold(account)
+            if account.water.is_known() and account.valuation.refresh() is None:
+                self._holdings.size_pockets(account)
+                self._rates[account.water.row] = margin_rate_max(account)
+            for standing in account.water.state.standings.values():
+                if standing.until_ns is not None:
+                    self._timers.ask(account.id, standing.until_ns)
 
-    def _wake(self, rows: list[int], stamp: Stamp) -> None:
-        """Look at accounts that prices may have carried over a threshold, or made known."""
-        for row in dict.fromkeys(rows):
-            account = self._owners[row]
+    def _wake(self, rows: list[int], stamp: Stamp, facts: Facts) -> None:
+        """Look at accounts that prices may have carried over a threshold, or made known.
+
+        In the order of their names: that of the book would tell a restored run from one that was
+        not.
+        """
+        # An account that was rebuilt has another row; its old one has no owner.
+        woken = {self._owners[row].id: self._owners[row] for row in rows if row in self._owners}
+        for _, account in sorted(woken.items()):
             if not account.water.is_known():
-                self._follow(account, Moved(account.id), stamp)
-            else:
-                account.water.arm(inf)
+                self.follow(account, Moved(account.id), stamp, facts)
+            elif account.valuation.refresh() is None:
+                self._look(account, stamp, facts)
 
-    def _follow(self, account: Account, moved: Moved, stamp: Stamp) -> None:
-        """Make an account's row what its ledger says now."""
+    def follow(self, account: Account, moved: Moved, stamp: Stamp, facts: Facts) -> None:
+        """Make an account's row what its ledger says now, and look at it."""
         water = account.water
-        self._hold(account)
+        released = self._holdings.hold(account)
+        if released is not None:
+            del self._owners[released]
+        self._owners[water.row] = account
         for currency, money in moved.transfers:
             water.state.unrated[currency] = water.state.unrated.get(currency, 0) + money
-        if account.valuation.refresh() is not None:
-            water.lose()
-            for currency in account.state.cash:
-                if currency != account.currency:  # Its rate will wake the account.
-                    water.set_pocket(currency, 0, size_money=0)
-        else:
-            self._pocket(account)
+        if moved.began:
+            for key in DAY_KEYS + (WEEK_KEYS if moved.began == "week" else ()):
+                water.state.standings.pop(key, None)
+        known = account.valuation.refresh() is None
+        if known:
+            self._holdings.pocket(account)
+            self._rates[water.row] = margin_rate_max(account)
             account.open_day()
-            equity_money = account.valuation.equity_money
-            water.anchor(equity_money, stamp.recv_ns, self._transferred_money(account))
+            transferred = self._transferred_money(account)
+            water.anchor(account.valuation.equity_money, stamp.recv_ns, transferred)
+        else:
+            water.lose()
+            self._holdings.await_rates(account)
         if moved.began:
             water.begin(week=moved.began == "week", now_ns=stamp.recv_ns)
+        if known:
+            self._look(account, stamp, facts)
+
+    def _look(self, account: Account, stamp: Stamp, facts: Facts) -> None:
+        """Find where an account's measures stand now, and how far prices may move until then."""
+        figures, slack = figures_of(account, self._rates[account.water.row]), inf
+        for guard in self._guards_of(account):
+            reading = read(guard, figures)
+            slack = min(slack, reading.slack)
+            self._stand(account, guard, reading, figures=figures, stamp=stamp, facts=facts)
+        # Accounts of one kind would all be looked at on one tick, were it not for their rows.
+        spread = 0.5 + 0.5 * (account.water.row * GOLDEN % 1.0)
+        account.water.arm(slack * spread - ROUNDED_MONEY)
+
+    def _stand(
+        self,
+        account: Account,
+        guard: Guard,
+        reading: Reading,
+        *,
+        figures: Figures,
+        stamp: Stamp,
+        facts: Facts,
+    ) -> None:
+        """Enter a worse standing at once; begin to leave one, or go on in it."""
+        key, standings = guard.kind.key, account.water.state.standings
+        standing = standings.get(key)
+        before = standing.level if standing is not None else 0
+        if reading.level > before:
+            standings[key] = Standing(reading.level)
+            facts.append(_crossed(account, guard, reading.level, before=before, figures=figures))
+        elif standing is not None and reading.kept < before:
+            if standing.until_ns is None:
+                dwell_ns = self._boards.settings.dwell_ms * 1_000_000
+                standing.until_ns = stamp.steady_ns + dwell_ns
+                self._timers.ask(account.id, standing.until_ns)
+        elif standing is not None:
+            standing.until_ns = None
+
+    def _guards_of(self, account: Account) -> tuple[Guard, ...]:
+        boards = self._boards
+        if self._guards_version != boards.version:
+            self._guards.clear()
+            self._guards_version = boards.version
+        name = account.id if account.id in boards.limits.account else ""
+        found = self._guards.get(name)
+        if found is None:
+            owner = Owner(name, (), "", "", "")
+            found = self._guards[name] = guards_of(boards.limits, owner, boards.settings)
+        return found
+
+    def _forget_standings(self, account: Account) -> None:
+        """Drop the standings of measures that no limit asks for any more."""
+        kept = [guard.kind.key for guard in self._guards_of(account)]
+        for key in [key for key in account.water.state.standings if key not in kept]:
+            del account.water.state.standings[key]
 
     def _transferred_money(self, account: Account) -> int:
         """Return what was transferred and no span knows of, at the rates of now."""
@@ -89,80 +208,46 @@ class Watch:
                 del waiting[currency]
         return total
 
-    def _hold(self, account: Account) -> None:
-        """Tell the book what an account holds, where that changed."""
-        row, book = account.water.row, self._boards.book
-        known = self._waters.get(account.id)
-        if known is not account.water:
-            self._waters[account.id] = account.water
-            if known is not None:
-                self._release(known)
-        self._owners[row] = account
-        held = self._held.setdefault(row, {})
-        for symbol, position in account.state.positions.items():
-            before, now = held.get(symbol, {}), self._holding(account, position)
-            if before == now:
-                continue
-            for key in before:
-                if key not in now:
-                    book.hold(row, symbol, 0.0, key)
-            for key, coefficient in now.items():
-                book.hold(row, symbol, coefficient, key)
-            held[symbol] = now
 
-    def _release(self, water: HighWater) -> None:
-        """Let nothing move the row of an account that was rebuilt."""
-        for symbol, holding in self._held.pop(water.row).items():
-            for key in holding:
-                self._boards.book.hold(water.row, symbol, 0.0, key)
-        for currency in water.state.pockets:
-            water.set_pocket(currency, 0, size_money=0)
-        water.lose()
-        del self._owners[water.row]
-
-    def _holding(self, account: Account, position: Position) -> Holding:
-        """Return what an account gains by a price, apart by side where sides have other marks."""
-        books, instrument = position.books, self._boards.instruments[position.symbol]
-        by_side = {False: books.lots}
-        if self._boards.settings.mark == "closing":
-            legs = [leg.lots for leg in books.legs.values()] or [books.lots]
-            by_side = {short: sum(x for x in legs if (x < 0) is short) for short in (False, True)}
-        return {
-            LineKey(
-                settlement=instrument.settlement,
-                own=account.currency,
-                short=short,
-                inverse=instrument.inverse,
-                whole=instrument.exact_milli_value() != 0,
-            ): _coefficient(instrument, lots)
-            for short, lots in by_side.items()
-            if lots
-        }
-
-    def _pocket(self, account: Account) -> None:
-        """Put what the account has in foreign currencies into the book. Everything is known."""
-        own, state, quotes = account.currency, account.state, self._boards.quotes.quotes
-        worth = {currency: money for currency, money in state.cash.items() if currency != own}
-        size = {currency: abs(money) for currency, money in worth.items()}
-        for symbol, position in state.positions.items():
-            instrument, quote = self._boards.instruments[symbol], quotes[symbol]
-            currency, books = instrument.settlement, position.books
-            lots = sum(abs(leg.lots) for leg in books.legs.values()) or abs(books.lots)
-            if currency == own or not lots:
-                continue
-            profit = unrealized_of(books, instrument, quote)
-            assert profit is not None  # The valuation found every mark.
-            assert quote.mark_long is not None
-            worth[currency] = worth.get(currency, 0) + profit
-            exposure = instrument.notional_money(lots, quote.mark_long)
-            size[currency] = size.get(currency, 0) + abs(profit) + exposure
-        for currency in worth | account.water.state.pockets:
-            money = worth.get(currency, 0)
-            account.water.set_pocket(currency, money, size_money=size.get(currency, 0))
+def figures_of(account: Account, margin_rate: float) -> Figures:
+    """Return what guards look at. Equity is known and its valuation was refreshed."""
+    valuation, exposure = account.valuation, exposure_of(account)
+    return Figures(
+        equity_money=valuation.equity_money,
+        loss_money=-account.day_pnl_money(),
+        peaks_money=account.water.peaks_money(),
+        gross_money=exposure.gross_money,
+        net_money=exposure.net_money,
+        top_money=exposure.top_money,
+        used_money=valuation.used_money(),
+        margin_rate=margin_rate,
+    )
 
 
-def _coefficient(instrument: Instrument, lots: int) -> float:
-    """Return the money that lots gain by a thousandth of a tick, of an inverse one per 1/price."""
-    if instrument.inverse:
-        return lots * instrument.inverse_numerator / instrument.inverse_denominator
-    return lots * instrument.tick_value_money / MILLI
+def _is_due(standing: Standing, stamp: Stamp) -> bool:
+    return standing.until_ns is not None and standing.until_ns <= stamp.steady_ns
+
+
+def _crossed(
+    account: Account, guard: Guard, level: int, *, before: int, figures: Figures
+) -> Raised:
+    """Return the one alert of a crossing: the worst level, and the others that it passed with."""
+    kind = guard.kind
+    margin = kind.key == MARGIN
+    names, severities = (MARGIN_LEVELS, MARGIN_SEVERITIES) if margin else (LEVELS, SEVERITIES)
+    threshold = next(step.enter for step in guard.steps if step.level == level) / MONEY_SCALE
+    value = kind.value(figures)
+    told = "all" if value is None else f"{value:,.10g}"
+    text = f"account {account.id} {names[level]}: {told} {kind.words}, threshold {threshold:,.10g}"
+    passed = [names[step.level] for step in guard.steps if before < step.level < level]
+    if passed:
+        text += f"; passed {' and '.join(passed)} with it"
+    return Raised(
+        severities[level],
+        kind.alert_type,
+        f"{kind.key}:{account.id}:{names[level]}",
+        text,
+        account.id,
+        value=value,
+        threshold=threshold,
+    )

@@ -13,9 +13,9 @@ from actors.runtime import ActorFault, RunQueue
 from actors.system import System
 from config.settings import Settings, risk_settings
 from engine.breakers import message_of
-from engine.core import limits_update
 from engine.desk import Answer
 from engine.facts import Raised, Resolved, Stamp
+from engine.universe import limits_update
 from riskd.messages import (
     Alert,
     AlertAck,
@@ -107,7 +107,7 @@ class House:
         )
         if self.audit is not None:
             self.audit.bind(self.system, self.door, self._say)
-        self.publisher = Publisher(self.system.accounts, self.door.now_ns)
+        self.publisher = Publisher(self.system.boards, self.system.accounts, self.door.now_ns)
         self.queries = Queries(
             self.system,
             now_ns=self.door.now_ns,

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.system import System
+from engine.account import Account
 from engine.advice import advice_view, size_view
 from engine.alert_views import alert_view, alerts_view
 from engine.alerts import AlertBook
 from engine.digest import books_digest, state_digest
+from engine.firm import firm_exposure
+from engine.limits import FIRM
+from engine.measures import check_view, drawdown_update, exposure_update, margin_update
 from engine.pnl_view import pnl_view
 from engine.portfolio import accounts_in, concentration_view, correlation_view
 from engine.responses import responses_view
+from engine.sweep import sweep_view
 from engine.trade_views import statistics_view, trades_view
 from engine.views import (
     account_line,
@@ -32,12 +37,17 @@ from riskd.messages import (
     AdviceRequest,
     Alerts,
     Breakers,
+    CheckState,
     ConcentrationRequest,
     ControlQuery,
     CorrelationRequest,
+    DrawdownRequest,
     Error,
+    ExposureRequest,
     Instruments,
     Limits,
+    MarginRequest,
+    MeasuresQuery,
     Metrics,
     NotifyTest,
     Orders,
@@ -85,7 +95,7 @@ class Queries:
         shown = self._shown(query)
         if shown is None:
             text = "nothing is remembered of this order"
-            if isinstance(query, ConcentrationRequest | Pnl):
+            if isinstance(query, ConcentrationRequest | ExposureRequest | Pnl):
                 text = f"no scope {query.scope}; firm, group:G or account:A1 are"
             return Error(code="not_found", text=text, request_id=query.request_id)
         return Result(ok=True, data=shown, request_id=query.request_id)
@@ -97,7 +107,7 @@ class Queries:
             case Status():
                 return self._with_digests(query)
             case Metrics():
-                return self._metrics()
+                return {**self._metrics(), "sweep": sweep_view(boards)}
             case NotifyTest():
                 return self._notify_test()
             case Accounts():
@@ -105,8 +115,7 @@ class Queries:
             case AccountRequest():
                 return account_view(accounts[query.account], now_ns)
             case Positions():
-                asked = accounts.values() if query.account is None else [accounts[query.account]]
-                return positions_view(list(asked), now_ns)
+                return positions_view(self._asked(query.account), now_ns)
             case Orders():
                 return orders_view(accounts[query.account])
             case Instruments():
@@ -137,9 +146,10 @@ class Queries:
                 return size_view(accounts[query.account], query)
             case CorrelationRequest():
                 return correlation_view(boards)
+            case ExposureRequest() | MarginRequest() | DrawdownRequest() | CheckState():
+                return self._measured(query)
             case ConcentrationRequest():
-                scope = accounts_in(query.scope, accounts, boards)
-                return None if scope is None else concentration_view(query.scope, scope, boards)
+                return self._concentration(query.scope)
 
     def _alerts(self, query: Alerts) -> Any:
         """Return the alerts that match, or the one that is asked for, with its life."""
@@ -147,6 +157,38 @@ class Queries:
             return alerts_view(self._alert_books, query)
         found = (alert_view(book, query.alert_id) for book in self._alert_books)
         return [shown for shown in found if shown is not None]
+
+    def _asked(self, account: str | None) -> list[Account]:
+        accounts = self._system.accounts
+        return list(accounts.values()) if account is None else [accounts[account]]
+
+    def _measured(self, query: MeasuresQuery) -> Any:
+        now_ns = self._now_ns()
+        match query:
+            case ExposureRequest():
+                return self._exposure(query.scope)
+            case MarginRequest():
+                return [margin_update(x, now_ns) for x in self._asked(query.account)]
+            case DrawdownRequest():
+                asked = self._asked(query.account)
+                return [drawdown_update(x, now_ns, history=query.history) for x in asked]
+            case CheckState():
+                return [check_view(x) for x in self._asked(query.account)]
+
+    def _concentration(self, scope: str) -> Any:
+        boards = self._system.boards
+        found = accounts_in(scope, self._system.accounts, boards)
+        return None if found is None else concentration_view(scope, found, boards)
+
+    def _exposure(self, scope: str) -> Any:
+        accounts, boards, now_ns = self._system.accounts, self._system.boards, self._now_ns()
+        kind, _, name = scope.partition(":")
+        if kind == "account" and name in accounts:
+            return exposure_update(accounts[name], now_ns)
+        if scope == FIRM:
+            return firm_exposure(boards, FIRM, now_ns)
+        known = kind == "group" and name in boards.groups
+        return firm_exposure(boards, name, now_ns) if known else None
 
     def _with_digests(self, query: Status) -> dict[str, Any]:
         shown = {**self._status(), "pid": os.getpid()}

@@ -54,9 +54,9 @@ def trades(
     if json:
         print_json(found)
         return DONE
-    _warn(found)
+    warn_incomplete(found)
     if len(found["totals"]) == 1 and by == "account":
-        _print_map(found["totals"][0])
+        print_map(found["totals"][0])
     else:
         _print_table(found["totals"], (by, *TOTALS))
     print()
@@ -81,9 +81,9 @@ def concentration(
     if json:
         print_json(found)
         return DONE
-    _warn(found)
+    warn_incomplete(found)
     weights = found["weights"]
-    _print_map({key: value for key, value in found.items() if key != "weights"})
+    print_map({key: value for key, value in found.items() if key != "weights"})
     print()
     _print_table([{"symbol": key, "weight": weight} for key, weight in weights.items()], WEIGHTS)
     return DONE
@@ -118,8 +118,8 @@ def advice(account: str, /, *, json: Json = False, connection: Connection = HERE
     if json:
         print_json(found)
         return DONE
-    _warn(found)
-    _print_map({key: value for key, value in found.items() if key != "positions"})
+    warn_incomplete(found)
+    print_map({key: value for key, value in found.items() if key != "positions"})
     print()
     legs = any(line["position_id"] for line in found["positions"])
     _print_table(found["positions"], (*("position_id",) * legs, *ADVICE, *STANDING))
@@ -159,7 +159,7 @@ def size(
     if json:
         print_json(found)
     else:
-        _print_map(found)
+        print_map(found)
     return DONE if found["missing"] is None else FAILED
 
 
@@ -176,16 +176,18 @@ def statistics(
     if json:
         print_json(found)
     else:
-        _print_map(found)
+        print_map(found)
     return DONE
 
 
-def _warn(found: Shown) -> None:
+def warn_incomplete(found: Shown) -> None:
+    """Say that figures are a part, if they are."""
     if not found["complete"]:
         print(coloured("INCOMPLETE", BOLD), "a mark or an exchange rate is missing")
 
 
-def _print_map(found: Shown) -> None:
+def print_map(found: Shown) -> None:
+    """Print a map, a line a field."""
     for line in tree(found, depth=0):
         print(line)
 

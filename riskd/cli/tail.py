@@ -27,23 +27,47 @@ from riskd.messages import (
     Alert,
     Breaker,
     Certificate,
+    DrawdownUpdate,
+    ExposureUpdate,
+    FirmExposure,
+    FirmPnl,
     Heartbeat,
     Instruction,
     LimitsUpdate,
+    MarginUpdate,
     PnlUpdate,
     PositionUpdate,
     Published,
     ResponseUpdate,
+    RiskUpdate,
     VerdictEvent,
 )
 from riskd.subscriber import Publication, Subscriber
 
-What = Literal["verdicts", "alerts", "pnl", "positions", "breakers", "heartbeat", "all"]
+What = Literal[
+    "verdicts",
+    "alerts",
+    "pnl",
+    "positions",
+    "exposure",
+    "margin",
+    "drawdown",
+    "risk",
+    "firm",
+    "breakers",
+    "heartbeat",
+    "all",
+]
 TOPICS: dict[str, str] = {
     "verdicts": "verdict.",
     "alerts": "alert.",
     "pnl": "pnl.",
     "positions": "position.",
+    "exposure": "exposure.",
+    "margin": "margin.",
+    "drawdown": "drawdown.",
+    "risk": "risk_update.",
+    "firm": "firm.",
     "breakers": "breaker.",
     "heartbeat": "heartbeat",
     "all": "",
@@ -169,6 +193,10 @@ def line_of(message: Published) -> str:
             return _order_line(message)
         case ResponseUpdate():
             return _response_line(message)
+        case ExposureUpdate() | MarginUpdate() | DrawdownUpdate() | RiskUpdate():
+            return _measure_line(message)
+        case FirmExposure() | FirmPnl():
+            return _firm_line(message)
         case LimitsUpdate():
             return f"LIMITS    v{message.limits_version}  seq {message.seq:,}"
         case Heartbeat():
@@ -179,6 +207,43 @@ def line_of(message: Published) -> str:
             )
         case unprinted:
             assert_never(unprinted)
+
+
+def _measure_line(
+    message: ExposureUpdate | MarginUpdate | DrawdownUpdate | RiskUpdate,
+) -> str:
+    match message:
+        case RiskUpdate():
+            value = number(message.current_value)
+            name = f"{message.account}  {message.update_type}"
+            return f"RISK      {name}  {value}  {message.threshold_status}"
+        case ExposureUpdate():
+            own = message.currency
+            return (
+                f"EXPOSURE  {message.account}  gross {money(message.gross, own)}  "
+                f"net {money(message.net, own)}  {message.status}"
+            )
+        case MarginUpdate():
+            own = message.currency
+            return (
+                f"MARGIN    {message.account}  level {number(message.level_pct)} %  "
+                f"used {money(message.used, own)}  free {money(message.free, own)}  {message.state}"
+            )
+        case DrawdownUpdate():
+            spans = (("day", message.day), ("week", message.week), ("max", message.max))
+            told = "  ".join(
+                f"{name} {number(span.drawdown_pct)} %" for name, span in spans if span is not None
+            )
+            return f"DRAWDOWN  {message.account}  {told}  {message.status}"
+
+
+def _firm_line(message: FirmExposure | FirmPnl) -> str:
+    own = message.currency
+    if isinstance(message, FirmPnl):
+        day, equity = money(message.day, own), money(message.equity, own)
+        return f"FIRM      day {day}  equity {equity}  {message.accounts:,} accounts"
+    gross, net = money(message.gross, own), money(message.net, own)
+    return f"FIRM      {message.scope}  gross {gross}  net {net}"
 
 
 def _order_line(message: Instruction | Certificate) -> str:

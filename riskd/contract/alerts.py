@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from riskd.contract.base import Answer, Part, Severity, Side
+from riskd.contract.measures import MeasuredUpdate
 from riskd.contract.orders import Reject
 from riskd.contract.responses import ResponseUpdate
 from riskd.contract.sessions import Certificate, Instruction
@@ -176,6 +177,7 @@ Published = (
     | VerdictEvent
     | PnlUpdate
     | PositionUpdate
+    | MeasuredUpdate
     | LimitsUpdate
     | Heartbeat
     | Instruction

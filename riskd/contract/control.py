@@ -22,6 +22,7 @@ from riskd.contract.base import (
     Text,
     UniqueId,
 )
+from riskd.contract.measures import MeasuresQuery
 from riskd.contract.orders import Error
 from riskd.contract.responses import Reduce, Responses, ResponseStop
 from riskd.contract.specs import AccountSpec, InstrumentSpec
@@ -184,6 +185,10 @@ class Rearm(ControlRequest, tag="rearm", frozen=True, kw_only=True):
     reason: Text = ""
 
 
+class Sweep(ControlRequest, frozen=True, kw_only=True, tag="sweep"):
+    """Make the valuation book of every account anew from its ledger, and say what had drifted."""
+
+
 class Override(ControlRequest, tag="override", frozen=True, kw_only=True):
     """Let one order pass limits once: two people say so, and both names are kept.
 
@@ -249,6 +254,7 @@ ControlQuery = (
     | Responses
     | NotifyTest
     | AnalysisQuery
+    | MeasuresQuery
 )
 ControlCommand = (
     Kill
@@ -264,6 +270,7 @@ ControlCommand = (
     | Override
     | Reduce
     | ResponseStop
+    | Sweep
     | SessionRoll
 )
 ControlWork = Snapshot | AccountRebuild  # Done beside the loop, answered when it is done.

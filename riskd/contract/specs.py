@@ -261,6 +261,9 @@ class RiskSettings(Part, frozen=True, kw_only=True):
     heartbeat_ms: int = 1000  # A gateway with a session sends something at least this often.
     instruction_ms: int = 5000  # A gateway that has not done an instruction by then is late.
     durability: int = 1  # What a verdict says it rests on: 1 written, 2 synced.
+    recover_pct: float = 5.0  # How far a measure comes back to recover: of its limit, or points.
+    dwell_ms: int = 10_000  # For how long it stays there until it has recovered.
+    sweep_ms: int = 0  # Between two recomputations of every account from its ledger; 0: none.
     correlation: CorrelationSettings = CorrelationSettings()
     alerts: AlertSettings = AlertSettings()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from riskd import messages as m
-from riskd.examples import sessions
+from riskd.examples import measured, sessions
 from riskd.examples.control import CONTROL, JOURNAL
 from riskd.examples.orders import ANSWERS, ORDERS, TICKS
 from riskd.examples.published import PUBLISHED
@@ -21,7 +21,9 @@ EXAMPLES: tuple[m.Message, ...] = (
     *sessions.UNASKED,
     *TICKS,
     *PUBLISHED,
+    *measured.MEASURED,
     *CONTROL,
+    *measured.REQUESTS,
     *JOURNAL,
     *sessions.JOURNAL,
 )

@@ -64,6 +64,7 @@ CONTROL = (
     m.SessionRoll(account="A1"),
     m.Snapshot(),
     m.AccountRebuild(account="A1", reason="fault at seq 48,113"),
+    m.Sweep(request_id="c-3"),
     m.Stop(drain=False),
     m.Result(ok=True, data={"account": "A1", "killed": True}, request_id="c-1"),
 )

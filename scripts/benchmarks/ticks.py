@@ -12,8 +12,12 @@ import numpy as np
 import uvloop
 from numpy.typing import NDArray
 
+from engine.book import Book
+from engine.holders import LOOP_MAX, Holders
+from engine.instruments import Instrument
+from engine.quotes import QuoteBoard
 from riskd.codec import encode_msgpack
-from riskd.messages import Tick, Ticks
+from riskd.messages import InstrumentSpec, RiskSettings, Tick, Ticks
 from scripts.benchmarks.bench import Bench, collector_off, median_of, percentiles
 from scripts.benchmarks.engines import CoreEngine, LiveEngine, settle_in
 from scripts.benchmarks.world import World
@@ -25,6 +29,7 @@ TICK_NS_MAX = 10_000  # Budget with ten holders.
 HOLDER_NS_MAX = 40  # Budget with ten thousand.
 BATCHED_PER_S_MIN = 150_000
 FEW_HOLDERS, MANY_HOLDERS = 10, 10_000
+CROSSOVER = (8, 16, 24, 32, 40, 64)
 HOLDERS = (1, FEW_HOLDERS, 100, 1000, MANY_HOLDERS)
 
 
@@ -61,7 +66,50 @@ def bench_tick(bench: Bench) -> None:
                     few = count if name == "riskd" else max(20, min(count, 200_000 // holders))
                     found[name].append(_percentiles(step, few))
         _report(bench, engine, holders, {name: median_of(ones) for name, ones in found.items()})
+    _many_accounts(bench)
+    _crossover(bench)
     _batches(bench)
+
+
+def _many_accounts(bench: Bench) -> None:
+    """A tick costs its holders, however many accounts there are beside them."""
+    accounts = bench.parameter("accounts", smoke=1_000, full=100_000)
+    count = bench.parameters["ticks"]
+    world, engine = World(accounts, 1, symbols=accounts // FEW_HOLDERS), CoreEngine()
+    settle_in(engine, world)
+    ticks = [world.tick(world.symbol(0, 0)) for _ in range(DIFFERENT_TICKS)]
+    step = partial(_apply_tick, engine, cycle(ticks))
+    with collector_off():
+        found = [_percentiles(step, count) for _ in range(bench.parameters["rounds"])]
+    case = f"{FEW_HOLDERS} holders of {accounts:,} accounts"
+    bench.report(case, median_of(found), digest=engine.books())
+
+
+def _crossover(bench: Bench) -> None:
+    """The same holders by a plain loop and by numpy: where they cross is `LOOP_MAX`."""
+    count = bench.parameters["ticks"]
+    for holders in CROSSOVER:
+        quotes = QuoteBoard(RiskSettings())
+        quotes.add(Instrument(InstrumentSpec(symbol="X", currency="USD"), 1))
+        book, held = Book(quotes), Holders()
+        for _ in range(holders):
+            row = book.open_row()
+            held.put(row, 1e9)
+            for column, worth in ((book.equity, 0.0), (book.peak, 1e18), (book.trough, -1e18)):
+                column.one[row] = worth
+        found: dict[str, list[dict[str, float]]] = {"loop": [], "numpy": []}
+        with collector_off():
+            for _ in range(bench.parameters["rounds"]):
+                found["loop"].append(_percentiles(partial(_move, book.move_few, held), count))
+                found["numpy"].append(_percentiles(partial(_move, book.move_many, held), count))
+        medians = {name: median_of(ones)["p50_ns"] for name, ones in found.items()}
+        figures = {f"{name}_ns": p50_ns for name, p50_ns in medians.items()}
+        figures |= {"of_numpy": medians["loop"] / medians["numpy"], "chosen_max": float(LOOP_MAX)}
+        bench.report(f"{holders} holders, both ways", figures)
+
+
+def _move(way: Callable[[Holders, float, int], None], held: Holders, change: float) -> None:
+    way(held, change, 0)
 
 
 def _report(

@@ -54,6 +54,7 @@ from riskd.messages import (
     SelfMatch,
     SessionLost,
     SessionRoll,
+    Sweep,
     Tick,
     Ticks,
     TimeInForce,
@@ -88,6 +89,10 @@ LIMITS = LimitSet(
         gross_exposure=2_000_000,
         currency_exposure={"EUR": 900_000.0},
         daily_loss=50_000,
+        drawdown_day_pct=4,
+        drawdown_max_pct=20,
+        margin_warning_pct=5e9,
+        margin_critical_pct=2e9,
         concentration_pct=90,
         leverage=50,
         open_orders=25,
@@ -118,7 +123,12 @@ def a_random_universe(random: Random) -> Universe:
     old_ms = random.choice([2000, 60_000])
     alerts = AlertSettings(escalate_medium_ms=50, escalate_high_ms=300, escalate_critical_ms=200)
     settings = RiskSettings(
-        reservation_ms=random.choice([500, 2000]), fx_stale_after_ms=old_ms, alerts=alerts
+        mark=random.choice(["mid", "closing"]),
+        reservation_ms=random.choice([500, 2000]),
+        fx_stale_after_ms=old_ms,
+        dwell_ms=random.choice([0, 400]),
+        sweep_ms=random.choice([0, 700]),
+        alerts=alerts,
     )
     groups = (GroupSpec(id="desk", parent="region"), GroupSpec(id="region"))
     return replace(universe, settings=settings, groups=groups)
@@ -364,6 +374,7 @@ class Inputs:
                 mute_ms=400 if self.number % 3 == 0 else None,
             ),
             SessionRoll(),
+            Sweep(),
             SessionRoll(account=account),
             DayBegan(calendar="UTC", day=a_day(self.number), week=a_day(self.number // 7 * 7)),
             InstrumentAdd(instrument=replace(STOCK, symbol="NEWSYM")),

@@ -119,3 +119,25 @@ def test_bust_and_correction_change_the_turnover_of_their_own_day_alone():
     assert house.account().day_turnover == {"USD": 200 * MONEY}
     house.send(FillBust(account="A1", exec_id="e-4"))
     assert house.account().day_turnover == {"USD": 0}
+
+
+def test_e51_week_begins_with_the_first_day_that_names_another_one():
+    """Also when riskd was down on the day that the week began with, and only once."""
+    house = a_house()
+    house.send(a_fill("e-1", quantity=10, price=100.0))
+
+    def peaks(price: float) -> tuple[int, int, int]:
+        house.send(Tick(symbol="X", bid=price, ask=price))
+        day, week, life = (money // 10**12 - 1_000_000 for money in water.peaks_money())
+        return day, week, life
+
+    water = house.core.accounts["A1"].water
+    house.send(DayBegan(calendar="XNYS", day="2026-11-20", week="2026-11-20"))
+    assert peaks(110.0) == (100, 100, 100)
+    assert peaks(105.0) == (100, 100, 100)
+    house.send(DayBegan(calendar="XNYS", day="2026-11-23", week="2026-11-20"))
+    assert peaks(104.0) == (50, 100, 100)
+    house.send(DayBegan(calendar="XNYS", day="2026-11-30", week="2026-11-27"))
+    assert peaks(103.0) == (40, 40, 100)
+    house.send(DayBegan(calendar="XNYS", day="2026-12-01", week="2026-11-27"))
+    assert peaks(102.0) == (30, 40, 100)

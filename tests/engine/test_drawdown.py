@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from random import Random
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
 from engine.drawdown import Span, drawdown_of, span_at, with_day
+from engine.sweep import drift_of
 from riskd.messages import LimitsSpec, SessionRoll, Tick, Transfer
 from tests.builders import (
     MONEY,
@@ -79,7 +81,7 @@ def test_days_taken_together_equal_one_look_at_every_equity(days):
         span = taken
 
 
-@pytest.mark.parametrize("holders", [1, 3, 40])
+@pytest.mark.parametrize("holders", [1, 3, 48])
 @given(prices=PRICES, lots=st.integers(-9, 9).filter(bool))
 def test_peaks_troughs_and_falls_are_exact_after_every_tick(holders, prices, lots):
     """Few holders go through a plain loop, many through numpy: the figures are the same."""
@@ -140,6 +142,7 @@ def test_e53_transfers_move_the_peaks_and_are_neither_profit_nor_drawdown():
     house.send(Transfer(account="A1", transfer_id="t1", amount=900.0))
     day = drawdown_of(day_of(house), account.valuation.equity_money, 0)
     assert (day.money, day.peak_money) == (50 * MONEY, 2000 * MONEY)
+    assert (day.trough_money, day.recovered_money) == (1950 * MONEY, 0)
     assert account.day_pnl_money() == 50 * MONEY
     house.send(Transfer(account="A1", transfer_id="t2", amount=-1500.0))
     life = drawdown_of(life_of(house), account.valuation.equity_money, 0)
@@ -239,3 +242,36 @@ def test_peak_remembers_when_it_was_last_touched():
     tick(house, 100.0)
     assert day_of(house).peak_ns == at_ns
     assert at_ns > WALL_NS
+
+
+def test_e48_late_and_repeated_ticks_move_no_equity_and_no_peak():
+    house = a_core()
+    house.send(a_fill("e", "buy", 10, 100.0))
+    for seq, price in ((1, 101.0), (3, 105.0), (4, 103.0)):
+        house.send(Tick(symbol="X", bid=price, ask=price, seq=seq, feed="f"))
+    before = day_of(house), house.account().water.equity_money
+    for seq, price in ((2, 999.0), (4, 1.0), (3, 50.0)):
+        house.send(Tick(symbol="X", bid=price, ask=price, seq=seq, feed="f"))
+    assert (day_of(house), house.account().water.equity_money) == before
+    assert told(day_of(house))[0] == 1_000_050 * MONEY
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR", "JPY"])
+def test_drift_of_the_book_over_a_long_random_run_stays_far_within_its_bound(currency):
+    """Twenty thousand steps through rates, through an inverse contract, without one sweep."""
+    random = Random(currency)
+    house = a_core(accounts=(an_account(currency=currency, balance=100_000.0),))
+    prices = {"X": 100.0, "EURUSD": 1.25, "USDJPY": 100.0, "P": 50_000.0, "BTCUSD": 50_000.0}
+    for number, symbol in enumerate(prices):
+        side = "buy" if number % 2 else "sell"
+        fill = a_fill(f"e{number}", side, 100 + number, prices[symbol], symbol=symbol)
+        house.send(fill)
+    account = house.core.accounts["A1"]
+    for _ in range(20_000):
+        symbol = random.choice(list(prices))
+        prices[symbol] = round(prices[symbol] * random.choice((0.9997, 1.0003)), 3)
+        tick(house, prices[symbol], symbol)
+    drift = drift_of(account)
+    assert drift is not None
+    assert drift.money * 10 <= drift.bound_money
+    assert house.core.boards.sweep.rounds == 0

@@ -87,7 +87,7 @@ def test_rebuilt_account_leaves_no_row_of_the_book_behind():
     rows = len(core.watch._owners)
     for number, part in enumerate(parts_of(core, "A1"), 301):
         core.apply(part, core.stamp._replace(seq=number, session=0))
-    assert len(core.watch._owners) == len(core.watch._held) == rows
+    assert len(core.watch._owners) == len(core.watch._holdings._told) == rows
 
 
 def test_rebuilt_state_of_which_a_part_is_missing_changes_nothing():

@@ -110,7 +110,7 @@ def test_sender_is_told_what_where_and_what_was_expected(
 
 
 def test_message_of_another_port_is_an_unknown_type_here():
-    error = told(CHECK, control_codec)
+    error = told({"type": "ping"}, control_codec)
     assert error.code == "unknown_type"
     assert "expected one of" in error.text
     assert "status" in error.text

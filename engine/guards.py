@@ -1,0 +1,285 @@
+"""Guards: thresholds of an account's measures that prices alone may carry it over.
+
+Each measure has a room to a threshold: how much is left, below zero when it is passed. Rooms are
+whole numbers, so exactly at a limit is exact, and the same as the check of an order finds. A room
+changes by at most `weight` for every unit that prices move the account's positions; the least room
+over its weight is therefore how far prices may move before anything needs to be looked at.
+
+A standing is left as it was entered, at once, but for recovery: then the measure must have come
+back by a step (`[guards] recover_pct`) and stay there for a dwell (`dwell_ms`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import NamedTuple
+
+from engine.limits import Owner, resolve, scopes_of
+from engine.money import MONEY_SCALE, money_from_number
+from riskd.messages import LimitSet, RiskSettings, Scope
+
+HUNDRED = 100 * MONEY_SCALE
+WARNING, CRITICAL, LIMIT = 1, 2, 3
+LEVELS = ("safe", "warning", "critical", "breached")
+MARGIN_LEVELS = ("ok", "warning", "critical", "stopout")
+MARGIN_KEYS = ("margin_warning_pct", "margin_critical_pct", "margin_stopout_pct")
+DAY_KEYS, WEEK_KEYS = ("daily_loss", "drawdown_day_pct"), ("drawdown_week_pct",)
+MARGIN = "margin"
+
+
+class Figures(NamedTuple):
+    """What guards look at: an account's measures of now, exactly, in account money."""
+
+    equity_money: int
+    loss_money: int  # Of the day; a gain is negative.
+    peaks_money: tuple[int, int, int]  # The highest equity of the day, the week and ever.
+    gross_money: int
+    net_money: int
+    top_money: int  # The largest position.
+    used_money: int  # Margin of what is held.
+    margin_rate: float  # By how much `used_money` can change for one of exposure.
+
+
+class Step(NamedTuple):
+    """One threshold of a guard: entered at one value, left again at a better one."""
+
+    level: int
+    enter: int  # In money, or percent and multiples as money counts them.
+    leave: int
+
+
+class Kind(NamedTuple):
+    """How a measure is held against a threshold."""
+
+    key: str  # Of the limit.
+    alert_type: str
+    update_type: str  # Of `risk_update`.
+    words: str
+    room: Callable[[Figures, int, int], int | None]  # None: there is nothing to measure.
+    weight: Callable[[Figures, int], float]
+    scale: int  # Room is in so many units of money.
+    value: Callable[[Figures], float | None]
+
+
+class Guard(NamedTuple):
+    """A measure of one account with its thresholds, the mildest first."""
+
+    kind: Kind
+    steps: tuple[Step, ...]
+    floor_money: int = 0  # Of concentration: what is below it is not judged.
+
+
+class Reading(NamedTuple):
+    """Where a measure stands now."""
+
+    level: int  # The worst threshold that is passed.
+    kept: int  # The worst that is not recovered from.
+    slack: float  # How far prices may move before either could be another.
+
+
+NOTHING = Reading(0, 0, inf)
+
+
+def read(guard: Guard, figures: Figures) -> Reading:
+    """Return where a measure stands."""
+    kind, floor = guard.kind, guard.floor_money
+    mildest = guard.steps[0].leave  # Every other threshold is farther, its slack larger.
+    room = kind.room(figures, mildest, floor)
+    if room is None:
+        return NOTHING
+    if room >= 0:
+        return Reading(0, 0, room / kind.scale / kind.weight(figures, mildest))
+    level = kept = 0
+    slack = inf
+    for step in guard.steps:
+        for threshold in (step.enter, step.leave):
+            room = kind.room(figures, threshold, floor)
+            if room is None:
+                continue
+            slack = min(slack, abs(room) / kind.scale / kind.weight(figures, threshold))
+            if room < 0 and threshold == step.enter:
+                level = max(level, step.level)
+            if room < 0:
+                kept = max(kept, step.level)
+    return Reading(level, kept, slack)
+
+
+def guards_of(limits: LimitSet, owner: Owner, settings: RiskSettings) -> tuple[Guard, ...]:
+    """Return every guard that limits ask for, of an account whatever it trades."""
+    found = []
+    recover = money_from_number(settings.recover_pct)
+    for kind in KINDS:
+        limit = resolve(limits, owner, kind.key)
+        if limit is None:
+            continue
+        enters = (
+            limit.money * money_from_number(limit.warning) // HUNDRED,
+            limit.money * money_from_number(limit.critical) // HUNDRED,
+            limit.money,
+        )
+        back = limit.money * recover // HUNDRED
+        steps = tuple(Step(n + 1, at, at - back) for n, at in enumerate(enters))
+        floor = resolve(limits, owner, "concentration_floor")
+        is_floored = kind.key == "concentration_pct" and floor is not None
+        found.append(Guard(kind, steps, floor.money if is_floored and floor is not None else 0))
+    steps = _margin_steps(limits, owner, recover)
+    return (*found, Guard(MARGIN_KIND, steps)) if steps else tuple(found)
+
+
+def _margin_steps(limits: LimitSet, owner: Owner, recover: int) -> tuple[Step, ...]:
+    """Return the margin levels at which something happens; the highest of all scopes decides."""
+    steps = []
+    for number, key in enumerate(MARGIN_KEYS):
+        told = [
+            getattr(table, key)
+            for scope, _, table in scopes_of(limits, owner)
+            if scope not in (Scope.FIRM, Scope.GROUP) and getattr(table, key) is not None
+        ]
+        if told:
+            at = money_from_number(max(told))
+            steps.append(Step(number + 1, at, at + recover))
+    return tuple(steps)
+
+
+def _room_of_loss(figures: Figures, threshold: int, _: int) -> int:
+    return threshold - figures.loss_money - 1  # At its limit, as the check of an order has it.
+
+
+def _drawdown_kind(key: str, words: str, span: int) -> Kind:
+    def room(figures: Figures, threshold: int, _: int) -> int:
+        peak, equity = max(figures.peaks_money[span], figures.equity_money), figures.equity_money
+        if peak <= 0:
+            return (equity - peak) * HUNDRED  # Of nothing: any fall is all of it.
+        return threshold * peak - (peak - equity) * HUNDRED - 1
+
+    def value(figures: Figures) -> float | None:
+        peak, equity = max(figures.peaks_money[span], figures.equity_money), figures.equity_money
+        return (peak - equity) * 100 / peak if peak > 0 else None
+
+    return Kind(key, "drawdown", "drawdown", words, room, _one, HUNDRED, value)
+
+
+def _room_of_gross(figures: Figures, threshold: int, _: int) -> int:
+    return threshold - figures.gross_money
+
+
+def _room_of_net(figures: Figures, threshold: int, _: int) -> int:
+    return threshold - abs(figures.net_money)
+
+
+def _room_of_leverage(figures: Figures, threshold: int, _: int) -> int | None:
+    if not figures.gross_money:
+        return None
+    return threshold * figures.equity_money - figures.gross_money * MONEY_SCALE
+
+
+def _room_of_top(figures: Figures, threshold: int, floor_money: int) -> int:
+    whole = max(figures.gross_money, figures.equity_money)
+    return max(threshold * whole, floor_money * HUNDRED) - figures.top_money * HUNDRED
+
+
+def _room_of_margin(figures: Figures, threshold: int, _: int) -> int | None:
+    if not figures.used_money:
+        return None
+    return figures.equity_money * HUNDRED - threshold * figures.used_money - 1
+
+
+def _leverage(figures: Figures) -> float | None:
+    equity = figures.equity_money
+    return figures.gross_money / equity if equity > 0 else None
+
+
+def _top_pct(figures: Figures) -> float | None:
+    whole = max(figures.gross_money, figures.equity_money)
+    return figures.top_money * 100 / whole if whole > 0 else None
+
+
+def margin_level_pct(figures: Figures) -> float | None:
+    """Return equity in percent of used margin; None, not zero, where none is used."""
+    used = figures.used_money
+    return figures.equity_money * 100 / used if used else None
+
+
+def _one(figures: Figures, threshold: int) -> float:
+    return 1.0
+
+
+def _of_multiple(figures: Figures, threshold: int) -> float:
+    return 1.0 + threshold / MONEY_SCALE
+
+
+def _of_percent(figures: Figures, threshold: int) -> float:
+    return 1.0 + threshold / HUNDRED
+
+
+def _of_margin(figures: Figures, threshold: int) -> float:
+    return 1.0 + threshold / HUNDRED * figures.margin_rate
+
+
+KINDS = (
+    Kind(
+        "daily_loss",
+        "daily_loss",
+        "pnl",
+        "lost today",
+        _room_of_loss,
+        _one,
+        1,
+        lambda figures: figures.loss_money / MONEY_SCALE,
+    ),
+    _drawdown_kind("drawdown_day_pct", "% below the day's highest equity", 0),
+    _drawdown_kind("drawdown_week_pct", "% below the week's highest equity", 1),
+    _drawdown_kind("drawdown_max_pct", "% below the highest equity ever", 2),
+    Kind(
+        "gross_exposure",
+        "exposure",
+        "exposure",
+        "of gross exposure",
+        _room_of_gross,
+        _one,
+        1,
+        lambda figures: figures.gross_money / MONEY_SCALE,
+    ),
+    Kind(
+        "net_exposure",
+        "exposure",
+        "exposure",
+        "of net exposure",
+        _room_of_net,
+        _one,
+        1,
+        lambda figures: abs(figures.net_money) / MONEY_SCALE,
+    ),
+    Kind(
+        "concentration_pct",
+        "concentration",
+        "exposure",
+        "% of exposure or equity in one name",
+        _room_of_top,
+        _of_percent,
+        HUNDRED,
+        _top_pct,
+    ),
+    Kind(
+        "leverage",
+        "leverage",
+        "exposure",
+        "times the equity",
+        _room_of_leverage,
+        _of_multiple,
+        MONEY_SCALE,
+        _leverage,
+    ),
+)
+MARGIN_KIND = Kind(
+    MARGIN,
+    "margin_state",
+    "margin",
+    "% margin level",
+    _room_of_margin,
+    _of_margin,
+    HUNDRED,
+    margin_level_pct,
+)
+GUARD_TYPES = {kind.key: kind.update_type for kind in (*KINDS, MARGIN_KIND)}
