@@ -51,7 +51,11 @@ class Aside:
         """Begin `work` in a child; `done` gets its bytes, or why there are none, on the loop."""
         assert self._child is None, "one child at a time"
         begun_ns = time.perf_counter_ns()
-        child = self._child = Child(work)
+        try:
+            child = self._child = Child(work)
+        except OSError as error:  # No memory or no process for it now: the house goes on without.
+            done(AsideError(f"no child could be made: {error}"))
+            return
         self.pause_ns = time.perf_counter_ns() - begun_ns
 
         def read() -> None:
@@ -93,9 +97,12 @@ class Child:
                 self.pid = os.fork()
             if self.pid == 0:
                 _be_child(work, writing, before)
+        except OSError:
+            os.close(self.reading)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(writing)
+            os.close(writing)
 
     def read(self) -> bool:
         """Take what has come; return whether that is all."""
