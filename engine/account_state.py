@@ -36,6 +36,14 @@ class PeriodOpening(Struct):
     timeframe: dict[str, int] = {}
 
 
+class Judged(Struct):
+    """How many orders of an account were judged in a window, and how many refused."""
+
+    begun_steady_ns: int = 0
+    orders: int = 0
+    rejects: int = 0
+
+
 class ClosedDay(Struct):
     """What a day came to when the next one began."""
 
@@ -85,6 +93,7 @@ class AccountState(Struct):
     day_turnover: dict[str, int] = {}  # Notional filled since then, by settlement currency.
     working_turnover: dict[str, int] = {}  # Notional of the leaves of working orders.
     conduct: Conduct = field(default_factory=Conduct)
+    judged: Judged = field(default_factory=Judged)
     contents: dict[str, list[int]] = {}  # When orders of the same content were sent.
     water: HighWaterState = field(default_factory=HighWaterState)  # Of the market-data actor.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from engine.account import Account
-from engine.charges import SECOND_NS, charge_rates
+from engine.charges import MS_NS, SECOND_NS, charge_rates
 from engine.facts import Facts, Raised, Stamp
 from engine.limits import ResolvedLimit
 from engine.orders import Order
 from engine.throttle import Window
-from riskd.messages import Fill, Rearm, Severity
+from riskd.messages import AlertSettings, Fill, Rearm, Severity, Verdict
 
 STRATEGIES_MAX = 10_000  # Counted per account; those of one more are not.
 
@@ -50,6 +50,27 @@ def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
     first = order is not None and order.filled_lots == plan.instrument.lots(fill.quantity)
     if repeated is not None and first:
         _note_execution(account, strategy, repeated, facts)
+
+
+def note_verdict(
+    account: Account, verdict: Verdict, settings: AlertSettings, stamp: Stamp, facts: Facts
+) -> None:
+    """Count a first verdict; say when too large a share of a window's orders was refused."""
+    judged, window_ns = account.state.judged, settings.reject_window_ms * MS_NS
+    if stamp.steady_ns - judged.begun_steady_ns >= window_ns:
+        judged.begun_steady_ns, judged.orders, judged.rejects = stamp.steady_ns, 0, 0
+    judged.orders += 1
+    if verdict.approved:
+        return
+    judged.rejects += 1
+    pct, most = judged.rejects * 100 / judged.orders, settings.reject_ratio_pct
+    if judged.orders < settings.reject_orders_min or judged.rejects * 100 <= most * judged.orders:
+        return
+    text = f"{judged.rejects} of {judged.orders} orders of account {account.id} were refused"
+    text += f" within {settings.reject_window_ms / 1000:g} s, {pct:.3g} % > {most:g} %"
+    cause = f"reject_ratio:{account.id}"
+    told = (Severity.HIGH, "reject_ratio", cause, text, account.id, None, pct, most)
+    facts.append(Raised(*told))
 
 
 def apply_rearm(account: Account, rearm: Rearm) -> int:

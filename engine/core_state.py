@@ -43,6 +43,7 @@ class CoreState(Struct):
     breakers: BreakerBook
     accounts: dict[str, AccountState]
     alerts: AlertBook = field(default_factory=AlertBook)
+    silent: dict[str, None] = {}  # Feeds that are, in the order in which it was said.
     permissions: Permissions = Permissions()
     overrides: Overrides = {}
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
@@ -72,6 +73,7 @@ def state_of(
         breakers=boards.breakers.book,
         accounts={key: account.state for key, account in accounts.items()},
         alerts=alerts,
+        silent=boards.quotes.silence.silent,
         permissions=boards.permissions,
         overrides=boards.overrides,
         windows=boards.windows,
@@ -92,6 +94,8 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
         boards.quotes.quotes[symbol] = quote
     boards.quotes.expect_old()
     boards.quotes.correlations.restore(state.correlations)
+    boards.quotes.silence.silent = state.silent
+    boards.quotes.silence.expect()
     boards.put_groups(tuple(state.groups.values()))
     boards.put_limits(state.limits)
     boards.limits_version = state.limits_version

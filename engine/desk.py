@@ -12,7 +12,7 @@ from engine.basket import answer_unknown_basket, decide_basket
 from engine.boards import Boards
 from engine.booking import acked, answer_booking, book_waiting, freeze, malformed
 from engine.certificates import recertify
-from engine.conduct import apply_rearm
+from engine.conduct import apply_rearm, note_verdict
 from engine.facts import (
     CancelAsked,
     Distrusted,
@@ -106,7 +106,11 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
 def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
     match message:
         case Check():
-            return decide_order(account, message, stamp, facts)
+            verdict = decide_order(account, message, stamp, facts)
+            alerts = account.boards.settings.alerts
+            if alerts.reject_ratio_pct and not (verdict.duplicate or message.dry_run):
+                note_verdict(account, verdict, alerts, stamp, facts)
+            return verdict
         case Amend():
             return decide_amend(account, message, stamp, facts)
         case Basket():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts, Raised, Resolved, Stamp
 from engine.quotes import QuoteBoard, TickOutcome
 from engine.watch import Watch
 from riskd.messages import MarketState, Severity, Tick, Ticks, TicksMessage
@@ -29,29 +29,39 @@ def apply_market(
         outcome = board.apply_tick(message, stamp)
         _count(message, outcome, counts, facts)
         if outcome is TickOutcome.APPLIED:
-            watch.price(message.symbol, stamp, facts)
+            _take(board, message.symbol, watch, stamp, facts)
     elif isinstance(message, Ticks):
         for tick in message.ticks:
             outcome = board.apply_tick(tick, stamp)
             _count(tick, outcome, counts, facts)
             if outcome is TickOutcome.APPLIED:
-                watch.price(tick.symbol, stamp, facts)
+                _take(board, tick.symbol, watch, stamp, facts)
     else:
         outcome = board.apply_state(message, stamp)
         _count(message, outcome, counts, facts)
         if outcome is TickOutcome.APPLIED:
-            watch.price(message.symbol, stamp, facts)
+            _take(board, message.symbol, watch, stamp, facts)
+            board.silence.expect()  # A market that opens may be silent.
 
 
 def apply_ages(board: QuoteBoard, stamp: Stamp, facts: Facts) -> None:
-    """Let exchange rates grow old that nobody renewed, and say so."""
+    """Let exchange rates grow old that nobody renewed, and feeds be silent; and say so."""
+    board.look_for_silence(stamp, facts)
     due_ns = board.due_steady_ns()
     if due_ns is None or due_ns > stamp.steady_ns:
         return
     for symbol in board.grow_old(stamp.steady_ns):
         text = f"no price of {symbol} for too long: what it converts is incomplete, exposure wider"
         cause = f"rate_old:{symbol}"
-        facts.append(Raised(Severity.MEDIUM, "rate_old", cause, text, None, symbol))
+        facts.append(Raised(Severity.MEDIUM, "rate_old", cause, text, None, symbol, lasting=True))
+
+
+def _take(board: QuoteBoard, symbol: str, watch: Watch, stamp: Stamp, facts: Facts) -> None:
+    watch.price(symbol, stamp, facts)
+    if board.silence.silent:
+        board.silence.heard(symbol, facts)
+    while board.renewed:
+        facts.append(Resolved(f"rate_old:{board.renewed.pop()}"))
 
 
 def _count(

@@ -10,11 +10,12 @@ from math import isfinite
 
 from engine.correlation import Correlations, Mark
 from engine.excursion import Ladder
-from engine.facts import Stamp, Watched
+from engine.facts import Facts, Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick
 from engine.money import is_in_range
 from engine.quote import Quote
 from engine.rates import ExchangeRates
+from engine.silence import Silence
 from riskd.messages import MarketState, RiskSettings, Tick
 
 FEEDS_MAX = 64  # Feeds whose sequence is kept per symbol; a tick of one more feed is refused.
@@ -40,6 +41,7 @@ class QuoteBoard(ExchangeRates):
         "_mark",
         "changes",
         "correlations",
+        "silence",
     )
 
     def __init__(self, settings: RiskSettings) -> None:
@@ -47,11 +49,14 @@ class QuoteBoard(ExchangeRates):
         self.changes = 0  # Of marks, of any symbol.
         self._mark = settings.mark
         self.correlations = Correlations(settings.correlation)
+        self.silence = Silence()
 
     def configure(self, settings: RiskSettings) -> None:
         """Put other settings in force; marks follow with the next tick of each symbol."""
         self._mark = settings.mark
         self.correlations.configure(settings.correlation)
+        self.silence.is_asked = settings.alerts.feed_silence
+        self.silence.expect()
         self._put_settings(settings)
 
     def add(self, instrument: Instrument) -> Quote:
@@ -136,7 +141,13 @@ class QuoteBoard(ExchangeRates):
         if ladder is None:
             ladder = quote.ladder = Ladder()
             self._climb(quote)
+        if not ladder.starts:
+            self.silence.expect()
         ladder.move(watched.before, watched.after)
+
+    def look_for_silence(self, stamp: Stamp, facts: Facts) -> None:
+        """Say which feeds of what somebody holds are silent."""
+        self.silence.look(self.quotes, self._instruments, stamp, facts)
 
     def _set_mark(self, quote: Quote) -> None:
         quote.version += 1

@@ -46,11 +46,13 @@ class ExchangeRates:
         "_stale_after_ns",
         "quotes",
         "rates_version",
+        "renewed",
     )
 
     def __init__(self, settings: RiskSettings) -> None:
         self.quotes: dict[str, Quote] = {}
         self.rates_version = 0
+        self.renewed: list[str] = []  # Pairs whose rate was old until this input.
         self._instruments: dict[str, Instrument] = {}
         self._pairs: dict[tuple[str, str], str] = {}  # (base, quote currency) to symbol.
         self._rates: dict[tuple[str, str], Rate | None] = {}
@@ -127,6 +129,8 @@ class ExchangeRates:
         self._forget_rates()
 
     def _refresh_rate(self, quote: Quote, steady_ns: int) -> None:
+        if quote.rate_is_old:
+            self.renewed.append(quote.symbol)
         quote.rate_is_old = False
         if self._due_ns is None:  # Later prices of others only make it later: it is looked again.
             self._due_ns = steady_ns + self._stale_after_ns + 1

@@ -139,6 +139,12 @@ ALERT_TYPES: dict[str, AlertText] = {
         ONCE,
         "Compare with the venue.",
     ),
+    "reject_ratio": AlertText(
+        "high",
+        "Too large a share of an account's orders was refused in the window.",
+        ONCE,
+        "Look at what the strategy does: riskd tail verdicts.",
+    ),
     "cancel_rate": AlertText(
         "medium",
         "More cancels in a second than cancels_per_second. None is refused.",
@@ -220,6 +226,12 @@ ALERT_TYPES: dict[str, AlertText] = {
         "An exchange rate was not renewed for too long.",
         "When the pair has a price again.",
         "Check the feed of the pair: what it converts is incomplete.",
+    ),
+    "feed_silent": AlertText(
+        "high",
+        "Nothing was heard of an instrument that is held, though its market is open.",
+        "When its feed speaks, or its market closes.",
+        "Check the feed: the position is valued at its last price, new risk in it is refused.",
     ),
     "tick_crossed": AlertText(
         "low", "A tick's bid was above its ask; it was refused.", ONCE, "Check the feed."

@@ -236,12 +236,16 @@ EscalationMs = Annotated[int, Meta(ge=0, le=604_800_000)]
 
 
 class AlertSettings(Part, frozen=True, kw_only=True):
-    """After how long without an acknowledgement an alert becomes one of the next severity."""
+    """What is alerted of beside limits, and how long until nobody's alert gets worse."""
 
     escalate_low_ms: EscalationMs = 0  # 0: never.
     escalate_medium_ms: EscalationMs = 0
     escalate_high_ms: EscalationMs = 900_000
     escalate_critical_ms: EscalationMs = 300_000
+    feed_silence: bool = False  # Of what is held, past stale_after_ms in an open market.
+    reject_ratio_pct: Annotated[float, Meta(ge=0, le=100)] = 0.0  # Of an account's orders.
+    reject_orders_min: Annotated[int, Meta(ge=1)] = 20  # In the window, for a ratio to count.
+    reject_window_ms: Annotated[int, Meta(gt=0, le=86_400_000)] = 60_000  # Then both begin anew.
 
 
 class RiskSettings(Part, frozen=True, kw_only=True):

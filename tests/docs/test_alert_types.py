@@ -26,7 +26,7 @@ COMPUTED = {  # What expressions in the place of a type can come to.
     "kind.alert_type": {
         *("daily_loss", "drawdown", "exposure", "concentration", "leverage", "margin_state")
     },
-    "*told": {"journal_failed"},
+    "*told": {"journal_failed", "feed_silent", "reject_ratio"},
 }
 
 

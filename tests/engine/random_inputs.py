@@ -121,7 +121,14 @@ def a_random_universe(random: Random) -> Universe:
     )
     universe = a_universe(replace(LIMITS, firm=tight), accounts=accounts)
     old_ms = random.choice([2000, 60_000])
-    alerts = AlertSettings(escalate_medium_ms=50, escalate_high_ms=300, escalate_critical_ms=200)
+    alerts = AlertSettings(
+        escalate_medium_ms=50,
+        escalate_high_ms=300,
+        escalate_critical_ms=200,
+        feed_silence=True,
+        reject_ratio_pct=40.0,
+        reject_orders_min=5,
+    )
     settings = RiskSettings(
         mark=random.choice(["mid", "closing"]),
         reservation_ms=random.choice([500, 2000]),
