@@ -30,6 +30,9 @@ remembered, the audit database keeps all. Alerts about the process itself are in
 are numbered from 10^12. The time from the input that caused an alert to its publication is in the
 metrics: `alert_p99_ns`.
 
+Two types are off unless `[alerts]` asks for them: `feed_silence = true` for feeds of what is held,
+`reject_ratio_pct` with `reject_orders_min` and `reject_window_ms` for accounts with many rejects.
+
 ## The audit database
 
 `[audit]`: SQLite in `data_dir`, written by a thread of its own, many rows a commit. Tables:
