@@ -14,7 +14,7 @@ from math import inf
 from engine.account import Account
 from engine.boards import Boards
 from engine.exposure import exposure_of, margin_rate_max
-from engine.facts import Facts, Moved, Raised, Stamp
+from engine.facts import Facts, Moved, Raised, Resolved, Stamp
 from engine.guards import (
     DAY_KEYS,
     LEVELS,
@@ -62,7 +62,7 @@ class Watch:
         self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
         if moved.account is None:
             for account in self._accounts.values():
-                self._forget_standings(account)
+                self._forget_standings(account, facts)
                 self.follow(account, moved, stamp, facts)
         else:
             self.follow(self._accounts[moved.account], moved, stamp, facts)
@@ -84,12 +84,21 @@ class Watch:
                 for guard in self._guards_of(account):
                     standing = standings.get(guard.kind.key)
                     if standing is not None and _is_due(standing, stamp):
-                        standing.level, standing.until_ns = read(guard, figures).kept, None
-                        if not standing.level:
-                            del standings[guard.kind.key]
+                        self._recover(account, guard, figures, facts)
             for standing in standings.values():
                 if standing.until_ns is not None:
                     self._timers.ask(name, standing.until_ns)
+
+    def _recover(self, account: Account, guard: Guard, figures: Figures, facts: Facts) -> None:
+        """Let a measure fall back to where it is, and say so: its alert is milder, or ends."""
+        key, standings = guard.kind.key, account.water.state.standings
+        level = read(guard, figures).kept
+        if level:
+            standings[key] = Standing(level)
+            facts.append(_crossed(account, guard, level, before=level, figures=figures))
+        else:
+            del standings[key]
+            facts.append(Resolved(_cause(account, key)))
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
@@ -128,7 +137,8 @@ class Watch:
             water.state.unrated[currency] = water.state.unrated.get(currency, 0) + money
         if moved.began:
             for key in DAY_KEYS + (WEEK_KEYS if moved.began == "week" else ()):
-                water.state.standings.pop(key, None)
+                if water.state.standings.pop(key, None) is not None:
+                    facts.append(Resolved(_cause(account, key)))
         known = account.valuation.refresh() is None
         if known:
             self._holdings.pocket(account)
@@ -192,11 +202,12 @@ class Watch:
             found = self._guards[name] = guards_of(boards.limits, owner, boards.settings)
         return found
 
-    def _forget_standings(self, account: Account) -> None:
+    def _forget_standings(self, account: Account, facts: Facts) -> None:
         """Drop the standings of measures that no limit asks for any more."""
         kept = [guard.kind.key for guard in self._guards_of(account)]
         for key in [key for key in account.water.state.standings if key not in kept]:
             del account.water.state.standings[key]
+            facts.append(Resolved(_cause(account, key)))
 
     def _transferred_money(self, account: Account) -> int:
         """Return what was transferred and no span knows of, at the rates of now."""
@@ -245,9 +256,15 @@ def _crossed(
     return Raised(
         severities[level],
         kind.alert_type,
-        f"{kind.key}:{account.id}:{names[level]}",
+        _cause(account, kind.key),
         text,
         account.id,
         value=value,
         threshold=threshold,
+        lasting=True,
     )
+
+
+def _cause(account: Account, key: str) -> str:
+    """Return what all crossings of one measure are one alert by, until it has recovered."""
+    return f"{key}:{account.id}"

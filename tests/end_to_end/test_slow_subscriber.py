@@ -11,7 +11,7 @@ from tests.end_to_end.process import RiskdProcess
 pytestmark = pytest.mark.end_to_end
 ORDERS = 30_000
 BATCH = 500
-SLOW = {zmq.RCVHWM: 1, zmq.RCVBUF: 4096}
+SLOW: dict[int, int] = {zmq.RCVHWM: 1, zmq.RCVBUF: 4096}
 
 
 def test_subscriber_that_never_reads_delays_no_verdict_and_sees_its_gap(tmp_path):

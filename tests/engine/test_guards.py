@@ -141,7 +141,8 @@ def test_e68_level_that_oscillates_is_one_alert_until_it_has_recovered_and_staye
     house.elapse(2 * SECOND)
     assert house.account().water.standings == {}
     tick(house, under)
-    assert [alert.status for alert in house.alerts("margin_state")] == ["raised", "repeated"]
+    told = [alert.status for alert in house.alerts("margin_state")]
+    assert told == ["raised", "resolved", "raised"]
 
 
 def test_standing_falls_back_to_where_the_measure_is_and_no_further():
@@ -150,6 +151,8 @@ def test_standing_falls_back_to_where_the_measure_is_and_no_further():
     tick(house, 91.6)  # 84 lost: still a warning.
     house.elapse(11 * SECOND)
     assert house.account().water.standings["daily_loss"].level == 1
+    told = [(alert.status, str(alert.severity)) for alert in house.alerts("daily_loss")]
+    assert told == [("raised", "critical"), ("repeated", "medium")]
 
 
 def test_day_that_begins_forgets_the_losses_of_the_day_before():
@@ -161,8 +164,9 @@ def test_day_that_begins_forgets_the_losses_of_the_day_before():
     assert list(house.account().water.standings) == ["drawdown_max_pct"]
     tick(house, 71.0)
     tick(house, 70.0)
-    told = [str(alert.severity) for alert in house.alerts("daily_loss")]
-    assert told == ["critical", "high", "critical"]
+    told = [(alert.status, str(alert.severity)) for alert in house.alerts("daily_loss")]
+    first, ended = ("raised", "critical"), ("resolved", "critical")
+    assert told == [first, ended, ("raised", "high"), ("raised", "critical")]
 
 
 @settings(deadline=None)
