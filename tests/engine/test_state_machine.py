@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from riskd.messages import (
     Amend,
+    Check,
     DuplicateOrders,
     Error,
     FillBust,
@@ -42,7 +43,6 @@ from tests.engine.gate_inputs import (
     RATES,
     RESERVED_NS,
     SCOPES,
-    SELDOM,
     SHAPES,
     STALE_NS,
     TRADED,
@@ -95,23 +95,42 @@ class Gate(Sides):
                 self.witness.check(order, self.send(order))
         self.configure(standing)
 
-    @rule(shape=SHAPES, units=st.integers(-1, 1), poor=SELDOM)
-    def order_at_the_equity(self, shape: Shape, units: int, poor: bool) -> None:
-        """The order's margin, or its price, is all the money there is; or there is none at all."""
+    @rule(shape=SHAPES, units=st.integers(-1, 1))
+    def order_at_the_equity(self, shape: Shape, units: int) -> None:
+        """The order's margin, or its price, is all the money there is; then that comes back."""
         self.start_again()
         order = self.made(shape)
         case = Case(self.world, order)
         full = case.spec.margin_model is MarginModel.NONE
-        wanted = case.paid() if full else case.margin()
-        if poor:
-            wanted = Fraction(0)
-            limits = LimitsSpec(leverage=3.0, risk_per_trade_pct=50.0, concentration_pct=90.0)
-            self.configure(LimitSet(default=limits))
-        amount = round(wanted - case.books.equity(), 9) + units * unit_of("margin")
-        self.pay(shape.account, amount)
+        self.ask_with(order, (case.paid() if full else case.margin()) + units * unit_of("margin"))
+
+    @rule(shape=SHAPES, units=st.integers(-1, 1))
+    def order_without_money(self, shape: Shape, units: int) -> None:
+        """What is a share of the equity is infinite when there is none."""
+        self.start_again()
+        limits = LimitsSpec(leverage=3.0, risk_per_trade_pct=50.0, concentration_pct=90.0)
+        self.configure(LimitSet(default=limits))
+        self.ask_with(self.made(replace_flags(shape, explain=True)), units * unit_of("margin"))
+
+    def ask_with(self, order: Check, equity: Fraction) -> None:
+        """Ask with so much equity, and give back what was taken."""
+        amount = round(equity - self.world.books[order.account].equity(), 9)
+        self.pay(order.account, Fraction(amount))
         self.ask(order)
         self.everything_agrees()
-        self.pay(shape.account, -amount)
+        self.pay(order.account, -Fraction(amount))
+
+    @rule(shape=SHAPES, ticks=st.integers(-1, 1))
+    def orders_that_meet(self, shape: Shape, ticks: int) -> None:
+        """An order rests, and one of the other side comes at its price or a tick beside it."""
+        self.start_again()
+        self.configure(LimitSet(default=LimitsSpec(self_match=SelfMatch.REJECT)))
+        shape = replace_flags(shape, dry_run=False, reduce_only=False, close_position=False)
+        shape = shape._replace(kind=OrderType.LIMIT)
+        self.ask(self.made(shape))
+        other = {"buy": "sell", "sell": "buy"}[shape.side]
+        met = shape._replace(side=other, ticks=shape.ticks + ticks)
+        self.ask(self.made(replace_flags(met, explain=True, dry_run=True)))
 
     @rule(shape=SHAPES, fault=st.sampled_from(("tick", "lot", "type", "symbol", "zero", "late")))
     def order_that_is_wrong(self, shape: Shape, fault: str) -> None:
