@@ -14,7 +14,7 @@ from math import inf
 from engine.account import Account
 from engine.boards import Boards
 from engine.exposure import exposure_of, margin_rate_max
-from engine.facts import Facts, Moved, Raised, Resolved, Stamp
+from engine.facts import Facts, Moved, Raised, Resolved, Stamp, Stood
 from engine.guards import (
     DAY_KEYS,
     LEVELS,
@@ -32,11 +32,22 @@ from engine.holdings import Holdings
 from engine.limits import Owner
 from engine.money import MONEY_SCALE
 from engine.timers import Timers
-from riskd.messages import Severity
+from riskd.messages import ResponseEvent, Severity
 
 GOLDEN = 0.6180339887498949  # Multiples of it spread evenly over a unit.
 ROUNDED_MONEY = 1000.0  # More than a step through rates can be off, in units of money.
 SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+RESPONSE_EVENTS = {
+    "daily_loss": ResponseEvent.DAILY_LOSS,
+    "drawdown_day_pct": ResponseEvent.DRAWDOWN,
+    "drawdown_week_pct": ResponseEvent.DRAWDOWN,
+    "drawdown_max_pct": ResponseEvent.DRAWDOWN,
+    "gross_exposure": ResponseEvent.EXPOSURE,
+    "net_exposure": ResponseEvent.EXPOSURE,
+    "concentration_pct": ResponseEvent.CONCENTRATION,
+    "leverage": ResponseEvent.LEVERAGE,
+    MARGIN: ResponseEvent.MARGIN,
+}
 MARGIN_SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.CRITICAL, Severity.EXTREME)
 
 
@@ -98,7 +109,7 @@ class Watch:
             facts.append(_crossed(account, guard, level, before=level, figures=figures))
         else:
             del standings[key]
-            facts.append(Resolved(_cause(account, key)))
+            facts += _recovered(account, key)
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
@@ -138,7 +149,7 @@ class Watch:
         if moved.began:
             for key in DAY_KEYS + (WEEK_KEYS if moved.began == "week" else ()):
                 if water.state.standings.pop(key, None) is not None:
-                    facts.append(Resolved(_cause(account, key)))
+                    facts += _recovered(account, key)
         known = account.valuation.refresh() is None
         if known:
             self._holdings.pocket(account)
@@ -181,7 +192,8 @@ class Watch:
         before = standing.level if standing is not None else 0
         if reading.level > before:
             standings[key] = Standing(reading.level)
-            facts.append(_crossed(account, guard, reading.level, before=before, figures=figures))
+            crossed = _crossed(account, guard, reading.level, before=before, figures=figures)
+            facts += [crossed, _stood(account, key, crossed.severity, crossed.message)]
         elif standing is not None and reading.kept < before:
             if standing.until_ns is None:
                 dwell_ns = self._boards.settings.dwell_ms * 1_000_000
@@ -207,7 +219,7 @@ class Watch:
         kept = [guard.kind.key for guard in self._guards_of(account)]
         for key in [key for key in account.water.state.standings if key not in kept]:
             del account.water.state.standings[key]
-            facts.append(Resolved(_cause(account, key)))
+            facts += _recovered(account, key)
 
     def _transferred_money(self, account: Account) -> int:
         """Return what was transferred and no span knows of, at the rates of now."""
@@ -233,6 +245,16 @@ def figures_of(account: Account, margin_rate: float) -> Figures:
         used_money=valuation.used_money(),
         margin_rate=margin_rate,
     )
+
+
+def _stood(account: Account, key: str, severity: Severity | None, reason: str) -> Stood:
+    """Return what responses are told: a measure got worse, or has recovered."""
+    return Stood(account.id, key, RESPONSE_EVENTS[key], severity, reason)
+
+
+def _recovered(account: Account, key: str) -> Facts:
+    """Return what is said when a measure is safe again."""
+    return [Resolved(_cause(account, key)), _stood(account, key, None, "recovered")]
 
 
 def _is_due(standing: Standing, stamp: Stamp) -> bool:

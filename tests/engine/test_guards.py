@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
 from engine.exposure import margin_rate_max
+from engine.facts import Stood
 from engine.guards import guards_of, margin_level_pct, read
 from engine.limits import Owner
 from engine.suspense import SUSPENSE
@@ -334,3 +335,19 @@ def test_book_is_true_and_no_guard_is_passed_unnoticed_after_inputs_of_every_kin
                 now = read(guard, figures_of(account, margin_rate_max(account))).level
                 assert now <= (standing.level if standing is not None else 0)
     assert followed > 1000
+
+
+def test_responses_are_told_of_a_crossing_and_of_its_recovery():
+    house = a_house({"daily_loss": 100})
+    facts: list[Any] = []
+    core, stamp = house.core, house.stamp
+    core.boards.quotes.apply_tick(Tick(symbol="X", bid=90.0, ask=90.0), stamp)
+    core.watch.price("X", stamp, facts)
+    (stood,) = (fact for fact in facts if isinstance(fact, Stood))
+    assert (stood.measure, stood.event, stood.severity) == ("daily_loss", "daily_loss", "critical")
+    facts.clear()
+    core.boards.quotes.apply_tick(Tick(symbol="X", bid=99.0, ask=99.0), stamp)
+    core.watch.price("X", stamp, facts)
+    core.watch.elapse(stamp._replace(steady_ns=stamp.steady_ns + 10 * SECOND), facts)
+    (stood,) = (fact for fact in facts if isinstance(fact, Stood))
+    assert (stood.measure, stood.severity) == ("daily_loss", None)
