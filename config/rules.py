@@ -236,6 +236,10 @@ def check_thresholds(limits: dict[str, Any]) -> Iterator[Finding]:
                     "warning <= critical",
                     "Swap them, or give both.",
                 )
+    move = limits.get("price_move")
+    if isinstance(move, dict) and "window_ms" in move and not {"pct", "ticks"} & set(move):
+        found, expected = "neither pct nor ticks", "how far the price may move"
+        yield Finding(("price_move",), found, expected, "Add pct = 5, or ticks.")
     for higher, lower in pairwise(_MARGIN_LEVELS):
         above, below = limits.get(higher), limits.get(lower)
         if _is_number(above) and _is_number(below) and above < below:

@@ -9,7 +9,7 @@ from engine.gateways import SessionBook
 from engine.groups import GroupTotal, GroupWorth, turnover_of
 from engine.high_water import SweepState
 from engine.instruments import Instrument
-from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills
+from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills, move_windows_ms
 from engine.margin import MarginTerms
 from engine.outbox import Outbox
 from engine.overrides import Overrides
@@ -61,6 +61,7 @@ class Boards:
     __slots__ = (
         "_group_worths",
         "_margin_terms",
+        "_move_windows_ms",
         "book",
         "breakers",
         "group_limits",
@@ -103,6 +104,7 @@ class Boards:
         self.held: dict[str, dict[str, tuple[int, int]]] = {}  # Lots long, short: group, symbol.
         self.sweep = SweepState()  # Of the book; written by the market-data actor.
         self.overrides: Overrides = {}  # Used up in place by the one order that each is for.
+        self._move_windows_ms: tuple[int, dict[str, int]] = (0, {})  # Of all symbols, and by each.
         self.version = 0
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}
@@ -121,6 +123,7 @@ class Boards:
         self.instruments[spec.symbol] = instrument
         self._margin_terms.clear()
         self.quotes.add(instrument)
+        self._watch_moves(spec.symbol)
         self.version += 1
         return instrument
 
@@ -146,6 +149,9 @@ class Boards:
         self.limits = limits
         self.limits_version += 1
         self.limits_fills = limits_fills(limits)
+        self._move_windows_ms = move_windows_ms(limits)
+        for symbol in self.instruments:
+            self._watch_moves(symbol)
         self._limit_groups()
         return True
 
@@ -176,6 +182,10 @@ class Boards:
             worth = self._group_worths[group] = GroupWorth(self.group_totals[group])
         missing = worth.refresh(self.quotes, self.instruments, self.settings.fx_pivot)
         return worth if missing is None else missing
+
+    def _watch_moves(self, symbol: str) -> None:
+        of_all, by_symbol = self._move_windows_ms
+        self.quotes.watch_moves(symbol, max(of_all, by_symbol.get(symbol, 0)) * 1_000_000)
 
     def _limit_groups(self) -> None:
         found = {group: group_limits(self.limits, group) for group in (FIRM, *self.groups)}

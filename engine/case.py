@@ -11,7 +11,7 @@ from engine.breakers import BreakerBoard, ScopeKey
 from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import Owner, RateLimit, ResolvedLimit
+from engine.limits import MoveLimit, Owner, RateLimit, ResolvedLimit
 from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
@@ -54,6 +54,7 @@ class Plan:
         "limits",
         "margin_terms",
         "milli_value",
+        "moves",
         "needs_peaks",
         "needs_valuation",
         "owner",
@@ -92,6 +93,7 @@ class Plan:
         self.cancel_rates: tuple[RateLimit, ...] = ()
         self.fill_rates: tuple[RateLimit, ...] = ()
         self.self_match: SelfMatch | None = None
+        self.moves: tuple[MoveLimit, ...] = ()
         self.bans: tuple[Ban, ...] = ()
         self.permits: tuple[Permit, ...] | None = None  # None: none is needed.
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.

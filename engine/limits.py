@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from engine.money import money_from_number
-from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, Scope, SelfMatch
+from riskd.messages import (
+    DuplicateOrders,
+    LimitSet,
+    LimitsSpec,
+    LimitValue,
+    PriceMove,
+    Scope,
+    SelfMatch,
+)
 
 FIRM = "firm"
 ORDER_RATE = "orders_per_second"
@@ -38,6 +46,7 @@ ENFORCED = (
     "price_collar_ticks",
     "price_collar_money",
     "auction_collar_factor",
+    "price_move",
     "orders_per_second",
     "cancels_per_second",
     "order_to_trade",
@@ -70,7 +79,14 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
 )
 
 
-ANY_SCOPE_KEYS = (ORDER_RATE, CANCEL_RATE, FILL_RATE, "duplicate_orders", "self_match")
+ANY_SCOPE_KEYS = (
+    ORDER_RATE,
+    CANCEL_RATE,
+    FILL_RATE,
+    "duplicate_orders",
+    "self_match",
+    "price_move",
+)
 
 
 class ResolvedLimit(NamedTuple):
@@ -92,6 +108,14 @@ class RateLimit(NamedTuple):
     window: str
     limit: ResolvedLimit
     is_shared: bool  # By all accounts: the window of a trader, strategy, symbol, group, the firm.
+
+
+class MoveLimit(NamedTuple):
+    """A limit on how far a price may move, and where it was set."""
+
+    move: PriceMove
+    scope: Scope
+    scope_id: str
 
 
 class Owner(NamedTuple):
@@ -221,6 +245,33 @@ def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders,
     """Return every limit on repeats of the same content once: none need be tighter than another."""
     found = (table.duplicate_orders for _, _, table in scopes_of(limits, owner))
     return tuple(dict.fromkeys(duplicates for duplicates in found if duplicates is not None))
+
+
+def resolve_moves(limits: LimitSet, owner: Owner) -> tuple[MoveLimit, ...]:
+    """Return every limit on moves of the price once: none need be tighter than another."""
+    found: dict[PriceMove, MoveLimit] = {}
+    for scope, scope_id, table in scopes_of(limits, owner):
+        if table.price_move is not None:
+            found.setdefault(table.price_move, MoveLimit(table.price_move, scope, scope_id))
+    return tuple(found.values())
+
+
+def move_windows_ms(limits: LimitSet) -> tuple[int, dict[str, int]]:
+    """Return the longest window in which moves are limited: of all symbols, and by symbol."""
+
+    def longest(tables: Iterable[LimitsSpec]) -> int:
+        moves = (table.price_move for table in tables)
+        return max((move.window_ms for move in moves if move is not None), default=0)
+
+    wide = [limits.default, limits.firm]
+    for tables in (limits.group, limits.account, limits.strategy, limits.trader):
+        wide += tables.values()
+    narrow = [limits.symbol, *limits.account_symbol.values()]
+    symbols = dict.fromkeys(symbol for tables in narrow for symbol in tables)
+    return longest(wide), {
+        symbol: longest(tables[symbol] for tables in narrow if symbol in tables)
+        for symbol in symbols
+    }
 
 
 def unenforced(limits: LimitSet) -> list[str]:

@@ -16,6 +16,7 @@ from engine.limits import (
     resolve,
     resolve_currency,
     resolve_duplicates,
+    resolve_moves,
     resolve_rates,
     self_match_rule,
     session_rate,
@@ -53,6 +54,7 @@ def build_plan(
     plan.bans = bans_of(boards.permissions, owner)
     plan.permits = permits_of(boards.permissions, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)
+    plan.moves = resolve_moves(boards.limits, owner)
     plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
     plan.session_rate = session_rate(boards.limits)
     plan.fill_rates = resolve_rates(boards.limits, owner, FILL_RATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from engine.excursion import Ladder, Seen
+from engine.moves import Moves
 from riskd.messages import MarketPhase
 
 
@@ -35,6 +36,7 @@ class Quote(Struct):
     phase: MarketPhase = MarketPhase.OPEN
     rate_is_old: bool = False  # Of a pair: no price came for longer than a rate stands.
     version: int = 0  # Changes with every mark.
+    moves: Moves | None = None  # Of the mark, where a limit asks how far it moved.
     ladder: Ladder | None = None  # Once somebody was filled in it.
 
     def seen(self, since: int) -> Seen | None:

@@ -13,6 +13,7 @@ from engine.excursion import Ladder
 from engine.facts import Facts, Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick
 from engine.money import is_in_range
+from engine.moves import Moves
 from engine.quote import Quote
 from engine.rates import ExchangeRates
 from engine.silence import Silence
@@ -100,7 +101,7 @@ class QuoteBoard(ExchangeRates):
         if last is not None:
             quote.last, quote.last_steady_ns = instrument.milliticks(last), stamp.steady_ns
         quote.recv_ns, quote.venue_ns = stamp.recv_ns, tick.venue_ns
-        self._set_mark(quote)
+        self._set_mark(quote, stamp.steady_ns)
         if instrument.is_pair:
             self._refresh_rate(quote, stamp.steady_ns)
         return TickOutcome.APPLIED
@@ -121,7 +122,7 @@ class QuoteBoard(ExchangeRates):
         if message.settlement is not None:
             quote.settlement = instrument.milliticks(message.settlement)
             quote.settlement_steady_ns = stamp.steady_ns
-        self._set_mark(quote)
+        self._set_mark(quote, stamp.steady_ns)
         return TickOutcome.APPLIED
 
     def sample(self, steady_ns: int) -> None:
@@ -149,7 +150,19 @@ class QuoteBoard(ExchangeRates):
         """Say which feeds of what somebody holds are silent."""
         self.silence.look(self.quotes, self._instruments, stamp, facts)
 
-    def _set_mark(self, quote: Quote) -> None:
+    def watch_moves(self, symbol: str, window_ns: int) -> None:
+        """Keep how far a symbol's mark moves within a window, from now on; of zero, not at all."""
+        quote = self.quotes[symbol]
+        if not window_ns:
+            quote.moves = None
+        elif quote.moves is not None:
+            quote.moves.window_ns = window_ns
+        else:
+            quote.moves = Moves(window_ns)
+            if quote.mark_long is not None:
+                quote.moves.tell(quote.mark_long, quote.touch_steady_ns)
+
+    def _set_mark(self, quote: Quote, steady_ns: int) -> None:
         quote.version += 1
         self.changes += 1
         bid, ask, last = quote.bid, quote.ask, quote.last
@@ -165,6 +178,8 @@ class QuoteBoard(ExchangeRates):
             quote.mark_long = quote.mark_short = mark
         if quote.ladder is not None:
             self._climb(quote)
+        if quote.moves is not None and quote.mark_long is not None:
+            quote.moves.tell(quote.mark_long, steady_ns)
 
     def _climb(self, quote: Quote) -> None:
         ladder, mark_long, mark_short = quote.ladder, quote.mark_long, quote.mark_short

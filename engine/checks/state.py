@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from msgspec.structs import replace
 
 from engine.breakers import BreakerState
-from engine.case import Case
-from engine.findings import reject_case
+from engine.case import Case, Plan
+from engine.findings import reject_case, shown
+from engine.instruments import MILLI
+from engine.money import MONEY_SCALE, money_from_number
 from riskd.codes import CODES, RejectCode
-from riskd.messages import MarketPhase, Reject
+from riskd.messages import AccountSpec, MarketPhase, PriceMove, Reject
 
 
 def check_killed(case: Case) -> Reject | None:
@@ -27,6 +31,43 @@ def check_breaker_open(case: Case) -> Reject | None:
         return None
     state = case.breakers.blocking(case.plan.breaker_keys, case.now_steady_ns)
     return None if state is None else _stopped(RejectCode.BREAKER_OPEN, state)
+
+
+def has_price_move(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether it matters how far the price moves."""
+    return bool(plan.moves)
+
+
+def check_price_move(case: Case) -> Reject | None:
+    """While the mark moved too far within a window, only what reduces passes.
+
+    Formula: (highest - lowest) / lowest <= price_move.pct / 100, highest - lowest <=
+    price_move.ticks; of the marks that stood in the last window_ms
+    """
+    for limit in case.plan.moves:
+        moved = _moved(case, limit.move)
+        if moved is not None and moved.is_past:
+            return Reject(
+                code=RejectCode.BREAKER_OPEN,
+                fix_code=CODES[RejectCode.BREAKER_OPEN].fix_code,
+                scope=limit.scope,
+                scope_id=limit.scope_id,
+                limit_type="price_move",
+                value=moved.value,
+                limit=moved.limit,
+                text=f"{moved.text}, price_move {moved.limit:g} {moved.unit}",
+            )
+    return None
+
+
+def price_move_numbers(case: Case) -> tuple[float, float] | None:
+    """Return how far the mark moved and how far it may, of the limit with the least room."""
+    moves = [_moved(case, limit.move) for limit in case.plan.moves]
+    known = [moved for moved in moves if moved is not None]
+    if not known:
+        return None
+    least = max(known, key=lambda moved: moved.value / moved.limit)
+    return least.value, least.limit
 
 
 def check_account_frozen(case: Case) -> Reject | None:
@@ -104,6 +145,39 @@ def check_deadline(case: Case) -> Reject | None:
         return None
     late_ns = case.stamp.recv_ns - deadline_ns
     return reject_case(case, RejectCode.DEADLINE, f"judged {late_ns} ns after the deadline")
+
+
+class _Moved(NamedTuple):
+    """How far a price moved, in the unit of the limit that it comes nearest to."""
+
+    value: float
+    limit: float
+    unit: str
+    is_past: bool
+    text: str
+
+
+def _moved(case: Case, move: PriceMove) -> _Moved | None:
+    moves, instrument = case.plan.quote.moves, case.plan.instrument
+    if moves is None:
+        return None
+    extremes = moves.extremes(move.window_ms * 1_000_000, case.now_steady_ns)
+    if extremes is None:
+        return None
+    low, high = extremes
+    text = (
+        f"{instrument.symbol} was at {shown(instrument.price(low))} and at "
+        f"{shown(instrument.price(high))} within {move.window_ms / 1000:g} s"
+    )
+    found = []
+    if move.pct is not None and not instrument.spec.allow_negative:
+        pct_money = money_from_number(move.pct)
+        is_past = (high - low) * 100 * MONEY_SCALE > low * pct_money
+        found.append(_Moved((high - low) * 100 / low, move.pct, "%", is_past, text))
+    if move.ticks is not None:
+        is_past = (high - low) * MONEY_SCALE > money_from_number(move.ticks) * MILLI
+        found.append(_Moved((high - low) / MILLI, move.ticks, "ticks", is_past, text))
+    return max(found, key=lambda moved: (moved.is_past, moved.value / moved.limit), default=None)
 
 
 def _stopped(code: RejectCode, state: BreakerState) -> Reject:

@@ -155,6 +155,14 @@ class DuplicateOrders(Part, frozen=True, kw_only=True):
     window_ms: Annotated[int, Meta(gt=0, le=3_600_000)]
 
 
+class PriceMove(Part, frozen=True, kw_only=True):
+    """How far the mark of a symbol may move within any window before only exits pass."""
+
+    window_ms: Annotated[int, Meta(gt=0, le=86_400_000)]
+    pct: Positive | None = None  # From the lowest to the highest, in percent of the lowest.
+    ticks: Positive | None = None  # The same in ticks: for what may be negative, too.
+
+
 Limit = Annotated[float, Meta(ge=0)] | LimitValue
 CountLimit = Annotated[int, Meta(ge=0)] | LimitValue
 
@@ -198,6 +206,7 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     price_collar_ticks: Limit | None = None
     price_collar_money: Limit | None = None
     auction_collar_factor: Annotated[float, Meta(ge=1)] | None = None
+    price_move: PriceMove | None = None
     orders_per_second: CountLimit | None = None
     cancels_per_second: CountLimit | None = None
     order_to_trade: Limit | None = None

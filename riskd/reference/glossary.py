@@ -189,6 +189,7 @@ GLOSSARY: dict[str, str] = {
     "ratio_floor": "Messages of the day up to which no ratio is judged.",
     "fills_per_second": "Fills in any second; past it only reducing orders pass.",
     "repeated_executions": "Orders of a strategy that were filled since a person looked.",
+    "price_move": "How far the mark may move within a window; past it only exits pass.",
     "duplicate_orders": "Orders of the same content in a window.",
 }
 

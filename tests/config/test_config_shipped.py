@@ -40,6 +40,7 @@ def test_shipped_limits_are_those_of_the_risk_page() -> None:
         "price_collar_ticks",  # Of each instrument its own; all of them have one in percent.
         "price_collar_money",
         "auction_collar_factor",
+        "price_move",  # What is much differs by instrument.
         "order_to_trade",  # No limits of risk but rules of conduct, which a firm may want or not.
         "cancel_ratio_pct",
         "ratio_floor",
