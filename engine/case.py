@@ -16,7 +16,7 @@ from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
-from engine.quote import Quote
+from engine.quotes import QuoteBoard
 from engine.rates import Rate, converted_away
 from engine.valuation import Valuation
 from riskd.codes import RejectCode
@@ -44,6 +44,7 @@ class Plan:
         "breaker_keys",
         "cancel_rates",
         "checks",
+        "correlations",
         "currency_limits",
         "duplicates",
         "fill_rates",
@@ -71,13 +72,14 @@ class Plan:
         owner: Owner,
         instrument: Instrument,
         position: Position,
-        quote: Quote,
+        quotes: QuoteBoard,
         margin_terms: MarginTerms,
     ) -> None:
         self.owner = owner
         self.instrument = instrument
         self.position = position
-        self.quote = quote
+        self.quote = quotes.quotes[instrument.symbol]
+        self.correlations = quotes.correlations
         self.milli_value = instrument.exact_milli_value()
         self.limits: dict[str, ResolvedLimit] = {}
         self.breaker_keys: tuple[ScopeKey, ...] = ()

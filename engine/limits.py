@@ -38,6 +38,8 @@ ENFORCED = (
     "currency_exposure",
     "concentration_pct",
     "concentration_floor",
+    "correlated_exposure_pct",
+    "correlated_exposure",
     "turnover",
     "leverage",
     "risk_per_trade_pct",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from engine.boards import Boards, GroupPlan
-from engine.case import Plan
-from engine.checks import rows_of
+from engine.case import Case, CheckRow, Plan
+from engine.checks import CHECKS
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import (
@@ -13,6 +16,7 @@ from engine.limits import (
     FIRM,
     ORDER_RATE,
     Owner,
+    ResolvedLimit,
     resolve,
     resolve_currency,
     resolve_duplicates,
@@ -23,7 +27,9 @@ from engine.limits import (
 )
 from engine.permissions import bans_of, permits_of
 from riskd.codes import RejectCode
-from riskd.messages import AccountSpec, Scope
+from riskd.messages import AccountSpec, LimitSet, Scope
+
+Found = TypeVar("Found")
 
 BESIDE = ("concentration_floor", "ratio_floor", "auction_collar_factor")  # Read by other checks.
 
@@ -37,7 +43,7 @@ def build_plan(
     groups = boards.ancestry(spec.group)
     owner = Owner(spec.id, groups, symbol, strategy, trader)
     terms = boards.margin_terms(spec, instrument)
-    plan = Plan(owner, instrument, position, boards.quotes.quotes[symbol], terms)
+    plan = Plan(owner, instrument, position, boards.quotes, terms)
     currencies = _currencies(instrument)
     limited = (
         (currency, resolve_currency(boards.limits, owner, currency))
@@ -63,7 +69,7 @@ def build_plan(
         limit = resolve(boards.limits, owner, key)
         if limit is not None:
             plan.limits[key] = limit
-    rows = plan.checks = rows_of(plan, spec, boards.limits)
+    rows = plan.checks = _rows_of(plan, spec, boards.limits)
     plan.limit_checks = tuple(row.check for row in rows if row.ordinary)
     plan.needs_valuation = any(row.valued for row in rows)
     plan.needs_peaks = any(row.code is RejectCode.DRAWDOWN for row in rows)
@@ -83,3 +89,53 @@ def _currencies(instrument: Instrument) -> tuple[str, ...]:
     """Return every currency of an instrument once, in a stated order."""
     named = (instrument.spec.currency, instrument.settlement, instrument.base)
     return tuple(dict.fromkeys(currency for currency in named if currency is not None))
+
+
+def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, ...]:
+    """Return the rows that apply to a plan, and note in it the limits that decide.
+
+    Where the tightest limit only warns and a hard one is wider, both are checked: a soft limit
+    never loosens a hard one.
+    """
+    rows: list[CheckRow] = []
+    for row in CHECKS:
+        limit = None if row.key is None else resolve(limits, plan.owner, row.key)
+        hard = limit
+        if limit is not None and not limit.hard:
+            hard = resolve(limits, plan.owner, limit.key, hard_only=True)
+        if limit is not None:
+            plan.limits[limit.key] = limit
+        if row.key is not None and limit is None:
+            continue
+        if row.applies is not None and not row.applies(spec, plan):
+            continue
+        rows.append(row)
+        if hard is not None and hard is not limit:
+            rows.append(_held_to(row, hard))
+    return tuple(rows)
+
+
+def _held_to(row: CheckRow, limit: ResolvedLimit) -> CheckRow:
+    """Return the row held to a hard limit that is wider than the plan's."""
+    return row._replace(
+        check=_under(limit, row.check),
+        numbers=None if row.numbers is None else _under(limit, row.numbers),
+        fits_lots=None if row.fits_lots is None else _under(limit, row.fits_lots),
+        edge=None if row.edge is None else _under(limit, row.edge),
+        hard_beyond=True,
+    )
+
+
+def _under(limit: ResolvedLimit, function: Callable[[Case], Found]) -> Callable[[Case], Found]:
+    """Return a function of a case that finds `limit` in the plan instead of the tightest."""
+
+    def found(case: Case) -> Found:
+        limits = case.plan.limits
+        tightest = limits[limit.key]
+        limits[limit.key] = limit
+        try:
+            return function(case)
+        finally:
+            limits[limit.key] = tightest
+
+    return found

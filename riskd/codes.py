@@ -39,6 +39,7 @@ class RejectCode(StrEnum):
     OPEN_ORDERS = "OPEN_ORDERS"
     TURNOVER = "TURNOVER"
     CONCENTRATION = "CONCENTRATION"
+    CORRELATED_EXPOSURE = "CORRELATED_EXPOSURE"
     LEVERAGE = "LEVERAGE"
     MARGIN = "MARGIN"
     BUYING_POWER = "BUYING_POWER"
@@ -189,6 +190,11 @@ CODES: dict[RejectCode, CodeText] = {
         3,
         "The name would be too large a share of gross exposure or equity.",
         "Send a smaller order. Exposure below concentration_floor is not judged.",
+    ),
+    RejectCode.CORRELATED_EXPOSURE: CodeText(
+        3,
+        "The account would hold too much in symbols that move together.",
+        "Reduce one of the symbols that the text names, or trade another.",
     ),
     RejectCode.LEVERAGE: CodeText(
         25,

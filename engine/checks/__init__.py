@@ -8,11 +8,9 @@ makes the common verdict fast. `docs/architecture.md` tells how to add one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from engine.case import Case, CheckRow, Plan
+from engine.case import CheckRow
 from engine.checks import (
+    cluster,
     conduct,
     credit,
     drawdown,
@@ -23,11 +21,7 @@ from engine.checks import (
     size,
     state,
 )
-from engine.limits import ResolvedLimit, resolve
 from riskd.codes import RejectCode
-from riskd.messages import AccountSpec, LimitSet
-
-Found = TypeVar("Found")
 
 CHECKS: tuple[CheckRow, ...] = (
     CheckRow(
@@ -181,6 +175,26 @@ CHECKS: tuple[CheckRow, ...] = (
         ordinary=True,
     ),
     CheckRow(
+        RejectCode.CORRELATED_EXPOSURE,
+        cluster.check_correlated_exposure_pct,
+        key="correlated_exposure_pct",
+        numbers=cluster.correlated_exposure_pct_numbers,
+        fits_lots=cluster.correlated_exposure_pct_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
+        RejectCode.CORRELATED_EXPOSURE,
+        cluster.check_correlated_exposure,
+        key="correlated_exposure",
+        numbers=cluster.correlated_exposure_numbers,
+        fits_lots=cluster.correlated_exposure_fits,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+    ),
+    CheckRow(
         RejectCode.LEVERAGE,
         credit.check_leverage,
         key="leverage",
@@ -288,53 +302,3 @@ CHECKS: tuple[CheckRow, ...] = (
     CheckRow(RejectCode.UNRECONCILED, state.check_unreconciled, reducing_passes=True),
     CheckRow(RejectCode.DEADLINE, state.check_deadline),
 )
-
-
-def rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, ...]:
-    """Return the rows that apply to a plan, and note in it the limits that decide.
-
-    Where the tightest limit only warns and a hard one is wider, both are checked: a soft limit
-    never loosens a hard one.
-    """
-    rows: list[CheckRow] = []
-    for row in CHECKS:
-        limit = None if row.key is None else resolve(limits, plan.owner, row.key)
-        hard = limit
-        if limit is not None and not limit.hard:
-            hard = resolve(limits, plan.owner, limit.key, hard_only=True)
-        if limit is not None:
-            plan.limits[limit.key] = limit
-        if row.key is not None and limit is None:
-            continue
-        if row.applies is not None and not row.applies(spec, plan):
-            continue
-        rows.append(row)
-        if hard is not None and hard is not limit:
-            rows.append(_held_to(row, hard))
-    return tuple(rows)
-
-
-def _held_to(row: CheckRow, limit: ResolvedLimit) -> CheckRow:
-    """Return the row held to a hard limit that is wider than the plan's."""
-    return row._replace(
-        check=_under(limit, row.check),
-        numbers=None if row.numbers is None else _under(limit, row.numbers),
-        fits_lots=None if row.fits_lots is None else _under(limit, row.fits_lots),
-        edge=None if row.edge is None else _under(limit, row.edge),
-        hard_beyond=True,
-    )
-
-
-def _under(limit: ResolvedLimit, function: Callable[[Case], Found]) -> Callable[[Case], Found]:
-    """Return a function of a case that finds `limit` in the plan instead of the tightest."""
-
-    def found(case: Case) -> Found:
-        limits = case.plan.limits
-        tightest = limits[limit.key]
-        limits[limit.key] = limit
-        try:
-            return function(case)
-        finally:
-            limits[limit.key] = tightest
-
-    return found

@@ -10,6 +10,7 @@ from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Reject
 
 Numbers = tuple[float, float] | None
+_WHOLE = 100 * MONEY_SCALE
 
 
 def check_gross_exposure(case: Case) -> Reject | None:
@@ -171,13 +172,12 @@ def concentration_fits(case: Case) -> int | None:
     if case.symbol_money is None:
         return None
     part = case.plan.limits["concentration_pct"].money
-    whole = 100 * MONEY_SCALE
-    if part >= whole:
+    if part >= _WHOLE:
         return None
     others = case.gross_money - case.symbol_money
-    by_equity = case.equity_money * part // whole
-    by_gross = others * part // (whole - part)
-    return fitting_lots(case, max(by_equity, by_gross, _floor_money(case)) + others)
+    by_equity = case.equity_money * part // _WHOLE
+    by_gross = others * part // (_WHOLE - part)
+    return fitting_lots(case, max(by_equity, by_gross, floor_money(case)) + others)
 
 
 def fitting_lots(case: Case, gross_max: int) -> int | None:
@@ -198,6 +198,12 @@ def one_lot_money(case: Case) -> tuple[int, int] | None:
         return None
     one = case.plan.instrument.notional_money(1, reference) * rate.numerator
     return (one, rate.denominator) if one else None
+
+
+def floor_money(case: Case) -> int:
+    """Return the exposure up to which a share of the account does not matter."""
+    floor = case.plan.limits.get("concentration_floor")
+    return floor.money if floor is not None else 0
 
 
 def _currency_money(case: Case, currency: str) -> int | None:
@@ -236,14 +242,9 @@ def _net_money(case: Case) -> int:
     return case.upper_money if case.buying else -case.lower_money
 
 
-def _floor_money(case: Case) -> int:
-    floor = case.plan.limits.get("concentration_floor")
-    return floor.money if floor is not None else 0
-
-
 def _share_is_within(case: Case) -> bool:
     symbol = case.symbol_money or 0
-    if symbol <= _floor_money(case):
+    if symbol <= floor_money(case):
         return True
     base = max(case.gross_money, case.equity_money)
     return symbol * 100 * MONEY_SCALE <= case.plan.limits["concentration_pct"].money * base

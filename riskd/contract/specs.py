@@ -195,6 +195,8 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     drawdown_max_pct: Limit | None = None
     concentration_pct: Limit | None = None
     concentration_floor: NotNegative | None = None
+    correlated_exposure_pct: Limit | None = None
+    correlated_exposure: Limit | None = None
     leverage: Limit | None = None
     margin_warning_pct: NotNegative | None = None
     margin_critical_pct: NotNegative | None = None

@@ -171,7 +171,10 @@ GLOSSARY: dict[str, str] = {
     "drawdown_week_pct": "Fall from the week's peak of equity, in percent. Not enforced yet.",
     "drawdown_max_pct": "Fall from the peak of equity, in percent. Not enforced yet.",
     "concentration_pct": "Share of one symbol in the larger of gross and equity, in percent.",
-    "concentration_floor": "Value of a symbol up to which its share does not matter.",
+    "concentration_floor": "Value of a symbol, or of all that moves with it, up to which its share "
+    "does not matter.",
+    "correlated_exposure_pct": "Share of a symbol and all that moves with it, in percent.",
+    "correlated_exposure": "Value of a symbol and of all that moves with it.",
     "margin_warning_pct": "Equity in percent of margin that warns. Not enforced yet.",
     "margin_critical_pct": "Equity in percent of margin that is critical. Not enforced yet.",
     "margin_stopout_pct": "Equity in percent of margin that stops out. Not enforced yet.",

@@ -152,6 +152,8 @@ EXAMPLES: dict[str, Example] = {
     "check_open_orders": Example({"price": 99.0}, {"open_orders": 1}, BEFORE),
     "check_turnover": Example({"quantity": 2.0}, {"turnover": 1100}, (_bought(10, 100.0),)),
     "check_concentration": Example({"quantity": 3.0}, {"concentration_pct": 25}),
+    "check_correlated_exposure_pct": Example({"quantity": 3.0}, {"correlated_exposure_pct": 25}),
+    "check_correlated_exposure": Example({"quantity": 3.0}, {"correlated_exposure": 250}),
     "check_leverage": Example({"quantity": 21.0}, {"leverage": 2}),
     "check_margin": Example({"quantity": 11.0}, account=RATED),
     "check_buying_power": Example({"quantity": 11.0}, account=CASH),

@@ -37,6 +37,8 @@ def test_shipped_limits_are_those_of_the_risk_page() -> None:
         key for key, value in msgspec.structs.asdict(limits.default).items() if value is None
     ]
     assert open_left == [
+        "correlated_exposure_pct",  # How much moves together differs by market.
+        "correlated_exposure",
         "price_collar_ticks",  # Of each instrument its own; all of them have one in percent.
         "price_collar_money",
         "auction_collar_factor",
