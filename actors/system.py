@@ -18,12 +18,13 @@ from actors.runtime import ActorFault, RunQueue
 from actors.sessions import SessionActor
 from actors.supervisor import Supervisor
 from engine.account import Account
+from engine.basket import judge_basket
 from engine.core import Core
 from engine.core_state import CoreState, state_of
 from engine.desk import (
+    AccountMessage,
     AddressedMessage,
     Answer,
-    account_of,
     answer_unknown,
 )
 from engine.due import due_steady_ns
@@ -33,6 +34,7 @@ from engine.sweep import Sweeper
 from riskd.messages import (
     AccountAdd,
     AlertAck,
+    Basket,
     Configure,
     DayBegan,
     Elapse,
@@ -117,7 +119,7 @@ class System:
         asked = message.message
         ref = None
         if isinstance(asked, AddressedMessage):
-            ref = self._refs.get(asked.account or account_of(asked))
+            ref = self._refs.get(asked.account or "")
         if ref is not None:
             ref.tell(message)
         else:
@@ -171,10 +173,25 @@ class System:
             roll = RollCall(message, len(self._refs))
             for account, account_ref in self._refs.items():
                 account_ref.tell(roll.input_for(account))
+        elif isinstance(asked, Basket):
+            self._dispatch_basket(message, asked)
         elif isinstance(asked, Fill):
             self._dispatch_suspense(message, asked)
         elif message.reply is not None:
             message.reply(answer_unknown(asked, message.stamp, self.boards))
+
+    def _dispatch_basket(self, message: Input, basket: Basket) -> None:
+        """Judge a basket; all that each of its legs causes is done before the next one."""
+
+        def ask(account: str, asked: AccountMessage) -> Answer:
+            answers: list[Answer] = []
+            self._refs[account].tell(Input(asked, message.stamp, answers.append))
+            self.run_queue.drain()
+            return answers[0]
+
+        verdict = judge_basket(self.boards, self.accounts, basket, message.stamp, ask)
+        if message.reply is not None:
+            message.reply(verdict)
 
     def _dispatch_suspense(self, message: Input, fill: Fill) -> None:
         """Book the fill of an account that does not exist where it is counted and seen."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.alerts import AlertBook, topic_of
+from engine.basket import judge_basket
 from engine.boards import Boards
 from engine.core_state import CoreState, restore_boards, state_of
 from engine.desk import (
@@ -62,6 +63,7 @@ from riskd.messages import (
     AccountSpec,
     ActorFailed,
     AlertAck,
+    Basket,
     Check,
     Checkpoint,
     Configure,
@@ -96,6 +98,7 @@ BY_LOCAL = "local operator"
 BY_RESPONSE = "a response"
 Input = (
     AddressedMessage
+    | Basket
     | SessionMessage
     | TicksMessage
     | BreakerCommand
@@ -190,6 +193,8 @@ class Core:
                 quotes, counts = self.boards.quotes, self.tick_counts
                 apply_market(quotes, message, stamp, counts, facts, watch=self.watch)
                 return None
+            case Basket():
+                return self._of_basket(message, stamp)
             case Kill() | Unkill() | Trip() | Reset():
                 reply, event = apply_command(self.boards.breakers, message, stamp, by, facts)
                 if event is not None:
@@ -258,6 +263,19 @@ class Core:
             reply = self._at_desk(self.accounts[SUSPENSE], suspense_fill(message), stamp, facts)
             return as_unknown_account(reply, message)
         return answer_unknown(message, stamp, self.boards)
+
+    def _of_basket(self, basket: Basket, stamp: Stamp) -> Answer:
+        """Judge a basket; all that each of its legs causes is done before the next one."""
+
+        def ask(account: str, message: AccountMessage) -> Answer:
+            facts: Facts = []
+            reply = self._at_desk(self.accounts[account], message, stamp, facts)
+            self._settle(facts, stamp)
+            faults, self._fault_facts = self._fault_facts, []
+            self._settle(faults, stamp)
+            return reply
+
+        return judge_basket(self.boards, self.accounts, basket, stamp, ask)
 
     def _at_desk(
         self, account: Account, message: AccountMessage, stamp: Stamp, facts: Facts

@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.amend import decide_amend
-from engine.basket import answer_unknown_basket, decide_basket
 from engine.boards import Boards
 from engine.booking import acked, answer_booking, book_waiting, freeze, malformed
 from engine.certificates import recertify
@@ -26,6 +25,7 @@ from engine.facts import (
     ToldMessage,
 )
 from engine.findings import reject
+from engine.legs import TakeBack, take_back
 from engine.lookup import is_finite
 from engine.orders import Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied, wrong_in_itself
@@ -39,7 +39,6 @@ from riskd.messages import (
     Ack,
     ActorFailed,
     Amend,
-    Basket,
     BasketVerdict,
     Check,
     DayBegan,
@@ -66,7 +65,6 @@ from riskd.messages import (
 AddressedMessage = (
     Check
     | Amend
-    | Basket
     | OrderReport
     | Fill
     | FillBust
@@ -82,7 +80,7 @@ AddressedMessage = (
     | ActorFailed
     | AccountRebuilt
 )
-AccountMessage = AddressedMessage | Elapse | DayBegan | Recount | ToldMessage
+AccountMessage = AddressedMessage | TakeBack | Elapse | DayBegan | Recount | ToldMessage
 Answer = Verdict | BasketVerdict | Ack | Error | Result | Welcome | None
 
 
@@ -113,8 +111,8 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             return verdict
         case Amend():
             return decide_amend(account, message, stamp, facts)
-        case Basket():
-            return decide_basket(account, message, stamp, facts)
+        case TakeBack():
+            return take_back(account, message)
         case OrderReport():
             wrong = report_invalid(account, message)
             if wrong is not None:
@@ -205,9 +203,7 @@ def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts:
 
 
 def account_of(message: AddressedMessage) -> str:
-    """Return the account that a message is for; a basket need not say it beside its orders."""
-    if isinstance(message, Basket):
-        return message.account or message.orders[0].account
+    """Return the account that a message is for."""
     return message.account or ""
 
 
@@ -220,8 +216,6 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, boards: Boards) -> A
         if isinstance(message, Check):
             wrong = wrong_in_itself(message, boards.instruments.get(message.symbol), stamp)
         return denied(message, stamp, wrong or (unknown,), boards.limits_version)
-    if isinstance(message, Basket):
-        return answer_unknown_basket(message, stamp, boards.limits_version)
     if isinstance(message, OrderReport):
         return acked(("unknown_account",), message.report_id, stamp)
     if isinstance(message, FillBust | FillCorrect):

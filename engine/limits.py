@@ -163,30 +163,32 @@ def resolve(
     for scope, scope_id, table in scopes_of(limits, owner):
         if scope in (Scope.FIRM, Scope.GROUP) and key not in ORDER_KEYS:
             continue  # On the group's total, see `group_limits`.
-        limit: float | LimitValue | None = getattr(table, key)
-        if limit is None:
+        limit = limit_of(table, key, scope, scope_id)
+        if limit is None or (hard_only and not limit.hard):
             continue
-        value, hard = _value_of(limit)
-        if hard_only and not hard:
-            continue
-        if found is None or value < found.value or (value == found.value and hard > found.hard):
-            money = money_from_number(value)
-            found = ResolvedLimit(key, float(value), money, scope, scope_id, hard)
-            if isinstance(limit, LimitValue):
-                found = found._replace(warning=limit.warning, critical=limit.critical)
+        if found is None or (limit.value, not limit.hard) < (found.value, not found.hard):
+            found = limit
     return found
+
+
+def limit_of(table: LimitsSpec, key: str, scope: Scope, scope_id: str) -> ResolvedLimit | None:
+    """Return the limit of type `key` that one table sets, None if it sets none."""
+    limit: float | LimitValue | None = getattr(table, key)
+    if limit is None:
+        return None
+    value, hard = _value_of(limit)
+    return ResolvedLimit(key, float(value), money_from_number(value), scope, scope_id, hard)
 
 
 def group_limits(limits: LimitSet, group: str) -> dict[str, ResolvedLimit]:
     """Return the limits on the totals of a group, or of the firm, by key; empty if it has none."""
-    table = limits.firm if group == FIRM else limits.group.get(group)
+    table = limits.firm if group == FIRM else limits.group.get(group, LimitsSpec())
     found: dict[str, ResolvedLimit] = {}
-    for key in GROUP_ENFORCED if table is not None else ():
-        limit: float | LimitValue | None = getattr(table, key)
+    scope = Scope.FIRM if group == FIRM else Scope.GROUP
+    for key in GROUP_ENFORCED:
+        limit = limit_of(table, key, scope, group)
         if limit is not None:
-            value, hard = _value_of(limit)
-            scope = Scope.FIRM if group == FIRM else Scope.GROUP
-            found[key] = ResolvedLimit(key, value, money_from_number(value), scope, group, hard)
+            found[key] = limit
     return found
 
 

@@ -80,15 +80,17 @@ class Amend(Message, tag="amend", frozen=True, kw_only=True):
 
 
 class Basket(Message, tag="basket", frozen=True, kw_only=True):
-    """Ask for several orders of one account together; answered by exactly one `basket_verdict`.
+    """Ask for several orders together, of one account or of many; one `basket_verdict` answers.
 
     They are judged one after the other against one state, each seeing what those before it
-    reserved. With `all_or_none` either all are approved or none is, and none is reserved.
+    reserved, in its account and in the groups above. With `all_or_none` either all are approved or
+    none is, and none is reserved. Each order is charged to the throttles as it is alone; if they do
+    not all fit, the basket is refused and what was charged stays charged.
     """
 
     basket_id: UniqueId
     orders: Annotated[list[Check], Meta(min_length=1, max_length=BASKET_ORDERS_MAX)]
-    account: AccountId | None = None  # Of every order in it; absent: that of the first.
+    account: AccountId | None = None  # Of every order in it; absent: each names its own.
     all_or_none: bool = True
     request_id: OrderId | None = None
 
@@ -286,11 +288,11 @@ class BasketVerdict(Answer, tag="basket_verdict", frozen=True, kw_only=True):
     """The one answer to a `basket`: the verdict of each order, in the basket's order.
 
     Of a basket that is refused whole, an order that would have passed alone is rejected with the
-    code of the one that did not, which its text names.
+    code of the first that did not; its text names all that did not.
     """
 
     basket_id: str
-    account: str
+    account: str  # Of every order; empty when they are of several.
     approved: bool  # Every order is.
     seq: int
     verdicts: tuple[Verdict, ...]

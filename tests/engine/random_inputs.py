@@ -25,6 +25,7 @@ from riskd.messages import (
     AlertAck,
     AlertSettings,
     Amend,
+    Basket,
     Check,
     Configure,
     CostMethod,
@@ -196,6 +197,7 @@ class Inputs:
         kinds = {
             self._check: 38,
             self._amend: 6,
+            self._basket: 3,
             self._report: 12,
             self._fill: 12,
             self._change: 5,
@@ -242,6 +244,24 @@ class Inputs:
             order = replace(order, time_in_force=TimeInForce.GTD, expire_ns=expire_ns)
         self.orders.append(order)
         return order
+
+    def _basket(self) -> Input:
+        random = self.random
+        legs = [self._check() for _ in range(random.randint(1, 4))]
+        orders = [
+            replace(
+                leg, client_order_id=f"{leg.client_order_id}-{n}", dry_run=random.random() < 0.02
+            )
+            for n, leg in enumerate(legs)
+            if isinstance(leg, Check)
+        ]
+        self.orders += orders
+        return Basket(
+            basket_id=f"b-{self.number}",
+            orders=orders,
+            account=orders[0].account if random.random() < 0.2 else None,
+            all_or_none=random.random() < 0.5,
+        )
 
     def _amend(self) -> Input:
         order, random = self._order(), self.random

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from riskd.messages import Basket, Check, LimitsSpec
-from tests.builders import StampedCore, a_core, a_report, an_order
+import pytest
+from msgspec.structs import replace
+
+from riskd.messages import (
+    Basket,
+    Check,
+    Configure,
+    GroupSpec,
+    LimitSet,
+    LimitsSpec,
+    LimitValue,
+)
+from tests.builders import StampedCore, a_core, a_report, a_universe, an_account, an_order
 
 
 def a_basket(*orders: Check, basket_id: str = "b-1", **fields: Any) -> Basket:
@@ -37,7 +48,7 @@ def test_basket_with_one_order_that_fails_reserves_nothing_and_names_it():
     answer = house.send(basket)
     assert not answer.approved
     assert codes(answer) == [["ORDER_QUANTITY"]] * 3
-    assert "o-2" in answer.verdicts[0].rejects[0].text
+    assert "A1 o-2:" in answer.verdicts[0].rejects[0].text
     assert (reserved(house), house.account().working_turnover) == ((0, 0), {"USD": 0})
     assert house.send(an_order("o-1", quantity=3)).duplicate  # Refused, and stays refused.
     assert not house.send(an_order("o-1", quantity=3)).approved
@@ -84,15 +95,137 @@ def test_e60_basket_costs_what_its_orders_cost_and_is_refused_whole_if_they_do_n
     assert not house.send(an_order("p-4")).approved  # Three were charged.
 
 
-def test_basket_of_two_accounts_or_with_an_id_twice_is_refused_whole():
+def test_basket_with_an_id_twice_or_of_another_account_than_it_says_is_refused_whole():
     house = a_core()
-    two = a_basket(an_order("o-1"), an_order("o-2", account="A2"))
+    other = a_basket(an_order("o-1"), an_order("o-2", account="A2"), account="A1")
     twice = a_basket(an_order("o-1"), an_order("o-1", quantity=2))
-    for basket in (two, twice):
+    dry = a_basket(an_order("o-1"), an_order("o-2", dry_run=True))
+    for basket in (other, twice, dry):
         assert codes(house.send(basket)) == [["MALFORMED"]] * 2
     assert house.send(an_order("o-1")).approved
     unknown = house.send(a_basket(an_order("o-9", account="NO")))
     assert codes(unknown) == [["UNKNOWN_ACCOUNT"]]
+
+
+def test_basket_of_several_accounts_reserves_in_each_and_repeats_its_first_verdicts():
+    house = a_core()
+    basket = a_basket(
+        an_order("o-1", quantity=3),
+        an_order("o-1", "sell", 4, account="A2"),
+        an_order("o-2", quantity=2),
+    )
+    first = house.send(basket)
+    assert (first.approved, first.account, reserved(house)) == (True, "", (5, 0))
+    assert house.position(account="A2").open_sell_lots == 4
+    again = house.send(basket)
+    assert ([v.duplicate for v in again.verdicts], again.approved) == ([True] * 3, True)
+    assert reserved(house) == (5, 0)
+
+
+def test_basket_of_several_accounts_with_legs_that_fail_is_taken_back_in_all_and_names_them():
+    """The third leg is of an account that may trade less, the last of one that does not exist."""
+    limits = LimitSet(account={"A2": LimitsSpec(order_quantity=5.0)})
+    house = a_core(limits)
+    legs = (
+        an_order("o-1", quantity=6),
+        an_order("o-2", "sell", 4, account="A2"),
+        an_order("o-3", quantity=6, account="A2"),
+        an_order("o-4", account="NO"),
+    )
+    before = house.books()
+    answer = house.send(a_basket(*legs))
+    assert codes(answer) == [["ORDER_QUANTITY"]] * 3 + [["UNKNOWN_ACCOUNT"]]
+    for verdict in answer.verdicts[:2]:
+        assert "A2 o-3, NO o-4" in verdict.rejects[0].text
+    for name in ("A1", "A2"):
+        held = house.position(account=name)
+        assert (held.open_buy_lots, held.open_sell_lots) == (0, 0)
+        assert not house.account(name).orders
+    assert house.books() != before  # The refusals are remembered, as of single orders.
+    assert not house.send(legs[0]).approved
+    part = house.send(
+        a_basket(
+            *(replace(leg, client_order_id=f"p-{n}") for n, leg in enumerate(legs)),
+            basket_id="b-2",
+            all_or_none=False,
+        )
+    )
+    assert [verdict.approved for verdict in part.verdicts] == [True, True, False, False]
+
+
+GROUPED = (an_account("A1", group="desk"), an_account("A2", group="desk"))
+
+
+def a_desk(limit: LimitsSpec, default: LimitsSpec | None = None) -> StampedCore:
+    limits = LimitSet(default=default or LimitsSpec(), group={"desk": limit})
+    universe = a_universe(limits, accounts=GROUPED)
+    house = a_core()
+    house.send(Configure(universe=replace(universe, groups=(GroupSpec(id="desk"),))))
+    return house
+
+
+@pytest.mark.parametrize("accounts", [("A1", "A1"), ("A1", "A2"), ("A2", "A1")])
+@pytest.mark.parametrize(("quantity", "passes"), [(3, True), (4, True), (5, False)])
+def test_group_total_holds_over_the_legs_of_one_basket(accounts, quantity, passes):
+    """Six and so many more of at most ten: no leg would fail alone."""
+    house = a_desk(LimitsSpec(position_quantity=10))
+    first, second = accounts
+    answer = house.send(
+        a_basket(
+            an_order("o-1", quantity=6, account=first),
+            an_order("o-2", quantity=quantity, account=second),
+        )
+    )
+    assert codes(answer) == ([[], []] if passes else [["GROUP_LIMIT"]] * 2)
+    room = 4 - quantity if passes else 10  # What was taken back is free again.
+    assert not house.send(an_order("over", quantity=room + 1, dry_run=True)).approved
+    assert not room or house.send(an_order("at", quantity=room)).approved
+
+
+@pytest.mark.parametrize(("quantity", "passes"), [(4, True), (5, True), (6, False)])
+def test_basket_notional_of_a_group_holds_what_its_accounts_have_in_the_basket(quantity, passes):
+    house = a_desk(LimitsSpec(basket_notional=1000.0))
+    legs = (an_order("o-1", quantity=5), an_order("o-2", "sell", quantity, account="A2"))
+    answer = house.send(a_basket(*legs))
+    assert codes(answer) == ([[], []] if passes else [["BASKET_NOTIONAL"]] * 2)
+    if not passes:
+        found = answer.verdicts[0].rejects[0]
+        assert (found.scope, found.scope_id, found.value, found.limit) == (
+            "group",
+            "desk",
+            1100,
+            1000,
+        )
+        assert reserved(house) == (0, 0)
+
+
+def test_basket_notional_of_each_account_is_judged_by_its_own_limit():
+    limits = LimitSet(account={"A2": LimitsSpec(basket_notional=300.0)})
+    house = a_core(limits)
+
+    def answer(number: int, quantity: int) -> Any:
+        legs = (
+            an_order(f"o-{number}", quantity=50),
+            an_order(f"o-{number}", quantity=quantity, account="A2"),
+        )
+        return house.send(a_basket(*legs, basket_id=f"b-{number}"))
+
+    assert answer(1, 3).approved
+    assert codes(answer(2, 4)) == [["BASKET_NOTIONAL"]] * 2
+
+
+def test_e78_soft_basket_notional_warns_and_a_hard_one_beyond_it_refuses():
+    soft = LimitValue(value=1000.0, hard=False)
+    limits = LimitSet(
+        default=LimitsSpec(basket_notional=soft), symbol={"X": LimitsSpec(basket_notional=2000.0)}
+    )
+    house = a_core(limits)
+    at = house.send(a_basket(an_order("o-1", quantity=10)))
+    assert (at.approved, at.verdicts[0].warnings) == (True, ())
+    over = house.send(a_basket(an_order("o-2", quantity=11), basket_id="b-2"))
+    assert [found.code for found in over.verdicts[0].warnings] == ["BASKET_NOTIONAL"]
+    hard = house.send(a_basket(an_order("o-3", quantity=21), basket_id="b-3"))
+    assert codes(hard) == [["BASKET_NOTIONAL"]]
 
 
 def test_basket_order_that_was_known_before_keeps_its_verdict_and_reservation():

@@ -11,6 +11,7 @@ from engine.digest import state_digest
 from engine.facts import Stamp
 from riskd.codec import encode_msgpack
 from riskd.messages import (
+    Basket,
     Configure,
     Elapse,
     Error,
@@ -207,4 +208,17 @@ def test_fault_at_a_lost_session_freezes_one_account_and_cancels_the_orders_of_o
     assert [bool(x.state.frozen) for x in both.accounts()] == [True, True]
     ((number, instruction),) = both.live.said
     assert (number, instruction.account) == (session, "A2")
+    assert both.live.fatal == []
+
+
+def test_fault_in_a_leg_refuses_the_basket_and_takes_the_others_back(both):
+    """A2 fails on its leg: it is frozen, A1 is free again and goes on."""
+    for account in both.accounts("A2"):
+        account.state.unbooked = [None]
+    legs = [an_order("o-1", quantity=3), an_order("o-2", account="A2")]
+    answer = both.send(Basket(basket_id="b-1", orders=legs))
+    assert [codes_of(verdict) for verdict in answer.verdicts] == [["INTERNAL_FAULT"]] * 2
+    assert [account.state.frozen != "" for account in both.accounts("A2")] == [True, True]
+    assert [account.position("X").open_buy_lots for account in both.accounts()] == [0, 0]
+    assert codes_of(both.send(an_order("o-3"))) == []
     assert both.live.fatal == []

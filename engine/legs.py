@@ -1,0 +1,31 @@
+"""Legs of baskets at their accounts: judged like any order, and taken back with their basket."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine.account import Account
+from engine.facts import Stamp
+from engine.orders import OrderState
+from engine.pretrade import denied
+from riskd.messages import Check, Reject, Verdict
+
+
+class TakeBack(Struct, frozen=True):
+    """Ask an account to release an order of a basket that is refused, and to remember it so."""
+
+    check: Check
+    reason: Reject
+
+
+def take_back(account: Account, message: TakeBack) -> Verdict:
+    """Release an order that was approved in this input; return the refusal it has now."""
+    order_id = message.check.client_order_id
+    first = account.state.orders[order_id].verdict
+    stamp = Stamp(first.seq, first.checked_ns, 0)
+    refused = denied(message.check, stamp, (message.reason,), first.limits_version)
+    refused = replace(refused, durability=first.durability)
+    account.end(order_id, OrderState.DENIED)
+    account.state.finished[order_id].verdict = refused
+    return refused
