@@ -240,6 +240,13 @@ def check_thresholds(limits: dict[str, Any]) -> Iterator[Finding]:
     if isinstance(move, dict) and "window_ms" in move and not {"pct", "ticks"} & set(move):
         found, expected = "neither pct nor ticks", "how far the price may move"
         yield Finding(("price_move",), found, expected, "Add pct = 5, or ticks.")
+    if "risk_per_trade_drawdown" in limits and "risk_per_trade_pct" not in limits:
+        yield Finding(
+            ("risk_per_trade_drawdown",),
+            "no risk_per_trade_pct beside it",
+            "the share that shrinks in drawdown",
+            "Add risk_per_trade_pct = 2, or what one trade may risk.",
+        )
     for higher, lower in pairwise(_MARGIN_LEVELS):
         above, below = limits.get(higher), limits.get(lower)
         if _is_number(above) and _is_number(below) and above < below:

@@ -11,7 +11,7 @@ from engine.breakers import BreakerBoard, ScopeKey
 from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import MoveLimit, Owner, RateLimit, ResolvedLimit
+from engine.limits import MoveLimit, Owner, RateLimit, ResolvedLimit, RiskStep
 from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
@@ -63,6 +63,7 @@ class Plan:
         "position",
         "quote",
         "rates",
+        "risk_steps",
         "self_match",
         "session_rate",
     )
@@ -96,6 +97,7 @@ class Plan:
         self.fill_rates: tuple[RateLimit, ...] = ()
         self.self_match: SelfMatch | None = None
         self.moves: tuple[MoveLimit, ...] = ()
+        self.risk_steps: tuple[RiskStep, ...] = ()  # The tightest first.
         self.bans: tuple[Ban, ...] = ()
         self.permits: tuple[Permit, ...] | None = None  # None: none is needed.
         self.groups: tuple[GroupPlan, ...] = ()  # Those with limits on totals, own group first.
@@ -114,6 +116,7 @@ class Case:
         "conduct",
         "currency_missing",
         "day_pnl_money",
+        "drawdown_pct",
         "equity_money",
         "fill_overrun",
         "filled_lots",
@@ -199,6 +202,7 @@ class Case:
     missing: Missing | None  # Why the valuation is not of now.
     day_pnl_money: int
     equity_money: int  # What limits count with: the venue's balance, if that is lower.
+    drawdown_pct: float | None  # From the highest equity, where a limit asks and it is known.
     # What the account would be at its worst with this order, see `place`.
     notional_money: int | None  # Of the order itself, in settlement money; None without a value.
     added_lots: int  # What it would reserve beyond what it reserves already.

@@ -43,6 +43,7 @@ ENFORCED = (
     "turnover",
     "leverage",
     "risk_per_trade_pct",
+    "risk_per_trade_drawdown",
     "open_orders",
     "price_collar_pct",
     "price_collar_ticks",
@@ -78,6 +79,7 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
     "price_collar_money",
     "auction_collar_factor",
     "risk_per_trade_pct",
+    "risk_per_trade_drawdown",
 )
 
 
@@ -118,6 +120,13 @@ class MoveLimit(NamedTuple):
     move: PriceMove
     scope: Scope
     scope_id: str
+
+
+class RiskStep(NamedTuple):
+    """What one trade may risk from some drawdown on."""
+
+    drawdown_pct: float
+    limit: ResolvedLimit
 
 
 class Owner(NamedTuple):
@@ -249,6 +258,22 @@ def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders,
     """Return every limit on repeats of the same content once: none need be tighter than another."""
     found = (table.duplicate_orders for _, _, table in scopes_of(limits, owner))
     return tuple(dict.fromkeys(duplicates for duplicates in found if duplicates is not None))
+
+
+def resolve_risk_steps(limits: LimitSet, owner: Owner) -> tuple[RiskStep, ...]:
+    """Return every step by which the risk of a trade shrinks in drawdown, the tightest first."""
+    key = "risk_per_trade_drawdown"
+    found = [
+        RiskStep(
+            step.drawdown_pct,
+            ResolvedLimit(
+                key, step.risk_pct, money_from_number(step.risk_pct), scope, scope_id, hard=True
+            ),
+        )
+        for scope, scope_id, table in scopes_of(limits, owner)
+        for step in table.risk_per_trade_drawdown or ()
+    ]
+    return tuple(sorted(found, key=lambda step: step.limit.value))
 
 
 def resolve_moves(limits: LimitSet, owner: Owner) -> tuple[MoveLimit, ...]:

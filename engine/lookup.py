@@ -63,6 +63,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.equity_money = account.valuation.equity_money - state.shortfall_money
         if case.missing is None and plan.needs_peaks:
             case.peaks_money = account.water.peaks_money()
+        case.drawdown_pct = account.drawdown_pct() if plan.risk_steps else None
     place_order(case, lots)
     return _is_unusual(case)
 

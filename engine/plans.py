@@ -22,6 +22,7 @@ from engine.limits import (
     resolve_duplicates,
     resolve_moves,
     resolve_rates,
+    resolve_risk_steps,
     self_match_rule,
     session_rate,
 )
@@ -60,6 +61,7 @@ def build_plan(
     plan.bans = bans_of(boards.permissions, owner)
     plan.permits = permits_of(boards.permissions, owner)
     plan.duplicates = resolve_duplicates(boards.limits, owner)
+    plan.risk_steps = resolve_risk_steps(boards.limits, owner)
     plan.moves = resolve_moves(boards.limits, owner)
     plan.rates = resolve_rates(boards.limits, owner, ORDER_RATE)
     plan.session_rate = session_rate(boards.limits)

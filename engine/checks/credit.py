@@ -144,7 +144,9 @@ def buying_power_fits(case: Case) -> int | None:
 def check_risk_per_trade(case: Case) -> Reject | None:
     """The loss from entry to the order's stop is at most `risk_per_trade_pct` of the equity.
 
-    Formula: quantity * |entry - stop_loss| * multiplier * rate <= risk_per_trade_pct / 100 * equity
+    Formula: quantity * |entry - stop_loss| * multiplier * rate <= risk_per_trade_pct / 100 *
+    equity; in drawdown the smallest risk_pct of risk_per_trade_drawdown whose drawdown_pct is
+    reached
     """
     risk = _risk_money(case, case.lots or 0)
     if risk is None:
@@ -161,8 +163,7 @@ def risk_per_trade_numbers(case: Case) -> Numbers:
     risk = _risk_money(case, case.lots or 0)
     if risk is None or case.equity_money <= 0:
         return None
-    limit = _risk_limit(case).value
-    return risk * 100 / case.equity_money, limit
+    return risk * 100 / case.equity_money, _risk_limit(case).value
 
 
 def risk_per_trade_fits(case: Case) -> int | None:
@@ -175,11 +176,16 @@ def risk_per_trade_fits(case: Case) -> int | None:
 
 
 def _risk_limit(case: Case) -> ResolvedLimit:
-    """Return what one trade may risk: less while a response has shrunk it."""
+    """Return what one trade may risk: less in drawdown, and while a response has shrunk it."""
     limit, shrunk = case.plan.limits["risk_per_trade_pct"], case.conduct.risk_shrunk_pct
-    if shrunk is None or shrunk >= limit.value:
+    if shrunk is not None and shrunk < limit.value:
+        limit = limit._replace(value=shrunk, money=money_from_number(shrunk))
+    drawdown_pct = case.drawdown_pct
+    if drawdown_pct is None:
         return limit
-    return limit._replace(value=shrunk, money=money_from_number(shrunk))
+    reached = (step for step in case.plan.risk_steps if drawdown_pct >= step.drawdown_pct)
+    tightest = next(reached, None)
+    return limit if tightest is None or tightest.limit.money >= limit.money else tightest.limit
 
 
 def _risk_money(case: Case, lots: int) -> int | None:

@@ -155,6 +155,13 @@ class DuplicateOrders(Part, frozen=True, kw_only=True):
     window_ms: Annotated[int, Meta(gt=0, le=3_600_000)]
 
 
+class DrawdownStep(Part, frozen=True, kw_only=True):
+    """What one trade may risk from some drawdown on."""
+
+    drawdown_pct: Percent  # Of equity below its highest ever, in percent: from here on.
+    risk_pct: NotNegative  # Loss from entry to stop_loss, in percent of equity.
+
+
 class PriceMove(Part, frozen=True, kw_only=True):
     """How far the mark of a symbol may move within any window before only exits pass."""
 
@@ -202,6 +209,7 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     margin_critical_pct: NotNegative | None = None
     margin_stopout_pct: NotNegative | None = None
     risk_per_trade_pct: Limit | None = None
+    risk_per_trade_drawdown: tuple[DrawdownStep, ...] | None = None
     open_orders: CountLimit | None = None
     turnover: Limit | None = None
     price_collar_pct: Limit | None = None

@@ -179,6 +179,8 @@ GLOSSARY: dict[str, str] = {
     "margin_critical_pct": "Equity in percent of margin that is critical. Not enforced yet.",
     "margin_stopout_pct": "Equity in percent of margin that stops out. Not enforced yet.",
     "risk_per_trade_pct": "Loss from entry to stop_loss, in percent of equity.",
+    "risk_per_trade_drawdown": "How risk_per_trade_pct shrinks in drawdown; steps may come in any "
+    "order, the tightest that is reached decides.",
     "open_orders": "Working orders.",
     "turnover": "Value traded today, with what works.",
     "price_collar_pct": "How far a price may be worse than the reference, in percent.",

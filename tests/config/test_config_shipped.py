@@ -39,6 +39,7 @@ def test_shipped_limits_are_those_of_the_risk_page() -> None:
     assert open_left == [
         "correlated_exposure_pct",  # How much moves together differs by market.
         "correlated_exposure",
+        "risk_per_trade_drawdown",  # Nothing shrinks by itself.
         "price_collar_ticks",  # Of each instrument its own; all of them have one in percent.
         "price_collar_money",
         "auction_collar_factor",
