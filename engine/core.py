@@ -206,8 +206,7 @@ class Core:
                 for spec in message.universe.accounts:
                     self._open(spec)
                 self.sweeper.configure(stamp)
-                facts.append(Moved())
-                self._recount(stamp, facts)
+                self._recount(stamp, facts, Moved())
                 return None
             case InstrumentAdd() | AccountAdd():
                 return self._add(message, stamp, facts)
@@ -300,12 +299,17 @@ class Core:
             self.boards.put_instrument(message.instrument)
         else:
             self._open(message.account)
-            facts.append(Moved(message.account.id))
-            self._recount(stamp, facts)
+            self._recount(stamp, facts, Moved(message.account.id))
         return Result(ok=True, data={"seq": stamp.seq}, request_id=message.request_id)
 
-    def _recount(self, stamp: Stamp, facts: Facts) -> None:
-        """Make the totals of groups anew, where any has limits."""
+    def _recount(self, stamp: Stamp, facts: Facts, moved: Moved | None = None) -> None:
+        """Make the totals of groups anew, where any has limits; before that, tell what moved.
+
+        The watch looks at accounts as they are before the recount books what waited.
+        """
+        if moved is not None:
+            self._settle([*facts, moved], stamp)
+            facts.clear()
         self.boards.clear_groups()
         if self.boards.group_limits:
             for account in self.accounts.values():
