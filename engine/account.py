@@ -39,6 +39,7 @@ class Account:
         "_transferred",
         "boards",
         "case",
+        "crossed",
         "currency",
         "hedging",
         "membership",
@@ -56,6 +57,7 @@ class Account:
         self.currency = self.state.spec.currency  # It never changes; the mode does not either.
         self.hedging = self.state.spec.position_mode is PositionMode.HEDGING
         self.case = HedgedCase() if self.hedging else Case()
+        self.crossed: Facts = []  # By legs of the basket under judgement: said once it stands.
         self.valuation = self._value()
         self.membership = Membership()
         self.water = HighWater(boards.book, self.currency, self.state.water)

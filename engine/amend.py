@@ -20,6 +20,7 @@ from engine.findings import reject
 from engine.lookup import is_finite, place_order, prepare
 from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
 from engine.pretrade import denied, explained, judge, wrong_in_itself
+from engine.thresholds import judge_thresholds
 from riskd.codes import RejectCode
 from riskd.messages import Amend, Check, OrderReport, OrderStatus, Reject, Scope, Verdict
 
@@ -56,6 +57,8 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     if failed:
         cancel_crossed(account, case, failed, order, facts)
         return _refuse(account, amend, stamp, failed, check, **explained(case))
+    if plan.watches:
+        warnings += judge_thresholds(case, facts)
     return _accept(account, amend, order, case, warnings)
 
 

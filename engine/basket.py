@@ -17,7 +17,7 @@ from engine.boards import Boards
 from engine.desk import AccountMessage, Answer, answer_unknown
 from engine.facts import Stamp
 from engine.findings import exceeded, reject
-from engine.legs import TakeBack
+from engine.legs import Leg, Stands, TakeBack
 from engine.limits import FIRM, Owner, ResolvedLimit, limit_of, resolve
 from engine.money import MONEY_SCALE
 from engine.pretrade import denied
@@ -28,7 +28,7 @@ CAP = "basket_notional"
 Ask = Callable[[str, AccountMessage], Answer]  # An account; returns once all is done it causes.
 
 
-class _Leg(NamedTuple):
+class _Judged(NamedTuple):
     """One order of a basket with its verdict."""
 
     order: Check
@@ -53,9 +53,9 @@ def judge_basket(
     for order in basket.orders:
         account = accounts.get(order.account)
         fresh = account is None or not _is_known(account, order)
-        found = ask(order.account, order) if account else answer_unknown(order, stamp, boards)
-        assert isinstance(found, Verdict)  # A fault answers an order with one as well.
-        legs.append(_Leg(order, found, fresh))
+        found = ask(order.account, Leg(order)) if account else answer_unknown(order, stamp, boards)
+        assert isinstance(found, Verdict)  # A fault answers a leg with one as well.
+        legs.append(_Judged(order, found, fresh))
     refusal, warnings = _judge_whole(boards, accounts, basket, legs)
     verdicts = [leg.verdict for leg in legs]
     for index, leg in enumerate(legs):
@@ -64,6 +64,8 @@ def judge_basket(
         if refusal is None:
             told = leg.verdict.warnings + warnings
             verdicts[index] = replace(leg.verdict, warnings=told) if warnings else leg.verdict
+            if accounts[leg.order.account].crossed:
+                ask(leg.order.account, Stands())
             continue
         taken = ask(leg.order.account, TakeBack(leg.order, refusal))
         if not isinstance(taken, Verdict):  # A fault: what it reserved stays until it is looked at.
@@ -92,7 +94,7 @@ def _is_known(account: Account, order: Check) -> bool:
 
 
 def _judge_whole(
-    boards: Boards, accounts: Mapping[str, Account], basket: Basket, legs: list[_Leg]
+    boards: Boards, accounts: Mapping[str, Account], basket: Basket, legs: list[_Judged]
 ) -> tuple[Reject | None, tuple[Reject, ...]]:
     """Return why what was approved must be taken back, None if it stands, and the warnings."""
     if not any(leg.fresh for leg in legs):

@@ -18,18 +18,10 @@ from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
 from engine.quotes import QuoteBoard
 from engine.rates import Rate, converted_away
+from engine.reference import Reference
 from engine.valuation import Valuation
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject, SelfMatch
-
-
-class Reference(NamedTuple):
-    """The price an order is judged by, where it came from and how old it is."""
-
-    milliticks: int
-    source: str  # touch, last, mark, previous_close, settlement, locked.
-    age_ns: int
-    age_max_ns: int  # Older is stale.
 
 
 class Plan:
@@ -66,6 +58,7 @@ class Plan:
         "risk_steps",
         "self_match",
         "session_rate",
+        "watches",
     )
 
     def __init__(
@@ -97,6 +90,7 @@ class Plan:
         self.fill_rates: tuple[RateLimit, ...] = ()
         self.self_match: SelfMatch | None = None
         self.moves: tuple[MoveLimit, ...] = ()
+        self.watches: tuple[CheckRow, ...] = ()  # Of limits with thresholds of their own.
         self.risk_steps: tuple[RiskStep, ...] = ()  # The tightest first.
         self.bans: tuple[Ban, ...] = ()
         self.permits: tuple[Permit, ...] | None = None  # None: none is needed.
@@ -122,6 +116,7 @@ class Case:
         "filled_lots",
         "frozen",
         "gross_money",
+        "group_past",
         "grown_lots",
         "grows",
         "is_dearer",
@@ -194,6 +189,7 @@ class Case:
     repeat_after_ns: int  # 0: the same content was not sent too often.
     repeated: DuplicateOrders | None  # The limit that says so.
     turnover_money: int | None  # Traded today and working, without this order; None: not known.
+    group_past: tuple[GroupPlan, ResolvedLimit] | None  # Set by the check of groups: what refused.
     currency_missing: Missing | None  # Set by the check of currency exposure.
     frozen: str  # Why the account is frozen; empty if it is not.
     unreconciled: str  # Why what the venue holds is unknown; empty if it is not.
@@ -349,6 +345,7 @@ class CheckRow(NamedTuple):
     valued: bool = False  # Looks at the whole account's money.
     warns: bool = False  # What it finds is a warning, not a reject.
     ordinary: bool = False  # Must be run even when nothing about order or market is unusual.
+    limit: ResolvedLimit | None = None  # In a plan's watches: whose thresholds are looked at.
     hard_beyond: bool = False  # Holds to the hard limit beyond a tighter one that only warns.
 
     def refuses(self, plan: Plan) -> bool:

@@ -25,7 +25,7 @@ from engine.facts import (
     ToldMessage,
 )
 from engine.findings import reject
-from engine.legs import TakeBack, take_back
+from engine.legs import Leg, Stands, TakeBack, judge_leg, say_crossed, take_back
 from engine.lookup import is_finite
 from engine.orders import Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied, wrong_in_itself
@@ -80,7 +80,9 @@ AddressedMessage = (
     | ActorFailed
     | AccountRebuilt
 )
-AccountMessage = AddressedMessage | TakeBack | Elapse | DayBegan | Recount | ToldMessage
+AccountMessage = (
+    AddressedMessage | Leg | Stands | TakeBack | Elapse | DayBegan | Recount | ToldMessage
+)
 Answer = Verdict | BasketVerdict | Ack | Error | Result | Welcome | None
 
 
@@ -111,6 +113,11 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             return verdict
         case Amend():
             return decide_amend(account, message, stamp, facts)
+        case Leg():
+            return judge_leg(account, message, stamp, facts)
+        case Stands():
+            say_crossed(account, facts)
+            return None
         case TakeBack():
             return take_back(account, message)
         case OrderReport():
@@ -182,6 +189,8 @@ def _answer_operator(
 def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
     """Freeze an account that failed on a message and answer the message all the same."""
     freeze(account, f"fault at seq {stamp.seq}", facts)
+    if isinstance(message, Leg):
+        message = message.check
     if not isinstance(message, Check):
         text = "riskd had a fault; the account is frozen; nothing is known of this message"
         return Error(code="internal", text=text)

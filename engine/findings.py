@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 
 from engine.case import Case
 from engine.limits import ResolvedLimit
@@ -39,6 +39,13 @@ def exceeded(code: RejectCode, limit: ResolvedLimit, value: float, unit: str) ->
 def tellable(value: float) -> float | None:
     """Return a number as a verdict tells it: infinity has none, and none would survive JSON."""
     return value if isfinite(value) else None
+
+
+def used_pct(value: float, limit: float) -> float:
+    """Return how much of a limit is used, in percent; of a limit of zero all or nothing."""
+    if limit:
+        return value * 100 / limit
+    return inf if value > 0 else 0.0
 
 
 def shown(number: float) -> str:

@@ -6,10 +6,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.account import Account
-from engine.facts import Stamp
+from engine.facts import Facts, Stamp
 from engine.orders import OrderState
-from engine.pretrade import denied
+from engine.pretrade import decide_order, denied
 from riskd.messages import Check, Reject, Verdict
+
+
+class Leg(Struct, frozen=True):
+    """Ask an account to judge an order of a basket; what it crosses is said once that stands."""
+
+    check: Check
+
+
+class Stands(Struct, frozen=True):
+    """Tell an account that the basket stands: what its legs crossed is said."""
 
 
 class TakeBack(Struct, frozen=True):
@@ -19,8 +29,20 @@ class TakeBack(Struct, frozen=True):
     reason: Reject
 
 
+def judge_leg(account: Account, leg: Leg, stamp: Stamp, facts: Facts) -> Verdict:
+    """Return a leg's verdict; an approval has reserved its leaves when this returns."""
+    return decide_order(account, leg.check, stamp, facts, account.crossed)
+
+
+def say_crossed(account: Account, facts: Facts) -> None:
+    """Say what the legs of a basket crossed that stands."""
+    facts += account.crossed
+    account.crossed.clear()
+
+
 def take_back(account: Account, message: TakeBack) -> Verdict:
     """Release an order that was approved in this input; return the refusal it has now."""
+    account.crossed.clear()
     order_id = message.check.client_order_id
     first = account.state.orders[order_id].verdict
     stamp = Stamp(first.seq, first.checked_ns, 0)

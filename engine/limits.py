@@ -104,6 +104,7 @@ class ResolvedLimit(NamedTuple):
     hard: bool
     warning: float = 80.0  # Percent of the value.
     critical: float = 90.0
+    is_table: bool = False  # Given as a table: every order looks at its thresholds.
 
 
 class RateLimit(NamedTuple):
@@ -186,7 +187,10 @@ def limit_of(table: LimitsSpec, key: str, scope: Scope, scope_id: str) -> Resolv
     if limit is None:
         return None
     value, hard = _value_of(limit)
-    return ResolvedLimit(key, float(value), money_from_number(value), scope, scope_id, hard)
+    found = ResolvedLimit(key, float(value), money_from_number(value), scope, scope_id, hard)
+    if not isinstance(limit, LimitValue):
+        return found  # To look at its thresholds with every order would cost every verdict.
+    return found._replace(warning=limit.warning, critical=limit.critical, is_table=True)
 
 
 def group_limits(limits: LimitSet, group: str) -> dict[str, ResolvedLimit]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from math import isfinite
 
 from engine.account import Account
-from engine.case import Case, Plan, Reference
+from engine.case import Case, Plan
 from engine.charges import charge
 from engine.facts import Stamp
 from engine.instruments import Instrument
-from engine.quote import Quote
 from engine.rates import ONE
+from engine.reference import Reference, judged_by
 from riskd.messages import Check, MarketPhase, RiskSettings, Side
-
-MS = 1_000_000  # Nanoseconds.
 
 
 def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp) -> bool:
@@ -135,40 +133,9 @@ def _price_must(instrument: Instrument) -> str:
 
 
 def _reference(case: Case, settings: RiskSettings) -> Reference | None:
-    """Return what the order is judged by: touch, last, mark, previous close, settlement.
-
-    The first that is young enough; if none is, the first there is, for the check of its age. A book
-    that is locked, one-sided or empty on a side is no touch; its mark is that of the last sound
-    one. Where nothing else is young enough, the price of a locked book is better than none.
-    """
-    quote, now_ns = case.plan.quote, case.now_steady_ns
-    stale_ms = case.plan.instrument.stale_after_ns // MS
-    touch = (quote.ask if case.buying else quote.bid) if quote.is_sound else None
-    locked = quote.bid if quote.bid == quote.ask and not _is_empty(quote) else None
-    candidates = (
-        (touch, "touch", quote.touch_steady_ns, stale_ms),
-        (quote.last, "last", quote.last_steady_ns, settings.last_after_ms),
-        (quote.sound_mark, "mark", quote.sound_steady_ns, settings.mark_after_ms),
-        (quote.previous_close, "previous_close", quote.close_steady_ns, settings.close_after_ms),
-        (
-            quote.settlement,
-            "settlement",
-            quote.settlement_steady_ns,
-            settings.settlement_after_ms,
-        ),
-        (locked, "locked", quote.touch_steady_ns, stale_ms),
-    )
-    known = [
-        Reference(price, source, now_ns - told_ns, age_max_ms * MS)
-        for price, source, told_ns, age_max_ms in candidates
-        if price is not None
-    ]
-    young = (reference for reference in known if reference.age_ns <= reference.age_max_ns)
-    return next(young, known[0] if known else None)
-
-
-def _is_empty(quote: Quote) -> bool:
-    return quote.bid_is_empty or quote.ask_is_empty
+    plan, now_ns = case.plan, case.now_steady_ns
+    stale_ns = plan.instrument.stale_after_ns
+    return judged_by(plan.quote, settings, stale_ns, now_ns, buying=case.buying)
 
 
 def _market_value(case: Case, slippage_bps: float) -> int | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from engine.boards import Boards, GroupPlan
 from engine.case import Case, CheckRow, Plan
 from engine.checks import CHECKS
+from engine.checks.group import total_numbers
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import (
@@ -94,12 +96,13 @@ def _currencies(instrument: Instrument) -> tuple[str, ...]:
 
 
 def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, ...]:
-    """Return the rows that apply to a plan, and note in it the limits that decide.
+    """Return the rows that apply to a plan; note in it the limits that decide, and thresholds.
 
     Where the tightest limit only warns and a hard one is wider, both are checked: a soft limit
     never loosens a hard one.
     """
     rows: list[CheckRow] = []
+    watches: list[CheckRow] = []
     for row in CHECKS:
         limit = None if row.key is None else resolve(limits, plan.owner, row.key)
         hard = limit
@@ -112,9 +115,29 @@ def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow,
         if row.applies is not None and not row.applies(spec, plan):
             continue
         rows.append(row)
+        watches += _watches(row, limit)
         if hard is not None and hard is not limit:
             rows.append(_held_to(row, hard))
+            watches += _watches(rows[-1], hard)
+        if row.code is RejectCode.GROUP_LIMIT and not row.warns:
+            watches += _group_watches(plan, row)
+    plan.watches = tuple(watches)
     return tuple(rows)
+
+
+def _watches(row: CheckRow, limit: ResolvedLimit | None) -> list[CheckRow]:
+    if limit is None or not limit.is_table or row.numbers is None:
+        return []
+    return [row._replace(limit=limit)]
+
+
+def _group_watches(plan: Plan, row: CheckRow) -> list[CheckRow]:
+    return [
+        row._replace(limit=limit, numbers=partial(total_numbers, group=group, limit=limit))
+        for group in plan.groups
+        for limit in group.limits.values()
+        if limit.is_table
+    ]
 
 
 def _held_to(row: CheckRow, limit: ResolvedLimit) -> CheckRow:

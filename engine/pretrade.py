@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.cancels import cancel_crossed
-from engine.case import Case, CheckRow, Reference
+from engine.case import Case, CheckRow
 from engine.certificates import certified_lots, certify
 from engine.charges import charge_slow
 from engine.checks.price import reference_of
@@ -17,6 +17,8 @@ from engine.instruments import Instrument
 from engine.lookup import is_finite, prepare, value_invalid
 from engine.orders import Order, OrderState, first_difference
 from engine.overrides import use_override
+from engine.reference import Reference
+from engine.thresholds import judge_thresholds
 from riskd.codes import RejectCode
 from riskd.messages import (
     Amend,
@@ -38,8 +40,12 @@ _ORDER_PRICES = {  # Which prices each order type needs: (price, stop_price).
 }
 
 
-def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> Verdict:
+def decide_order(
+    account: Account, order: Check, stamp: Stamp, facts: Facts, crossed: Facts | None = None
+) -> Verdict:
     """Return the verdict of an order; an approval has reserved its leaves when this returns.
+
+    Alerts of the thresholds it crosses are appended to `crossed`, by default to the facts.
 
     A known id gets its first verdict again, or `ID_REUSED` if the body differs; neither costs
     anything. A dry run changes nothing. O(checks + positions).
@@ -67,7 +73,8 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
             if check(case) is not None:
                 break
         else:
-            return _approve(account, case, (), facts)
+            warnings = _thresholds(case, facts, crossed)
+            return _approve(account, case, warnings, facts)
     charge_slow(account, case)
     failed, warnings = judge(case)
     if failed and account.boards.overrides and not order.dry_run:
@@ -78,7 +85,7 @@ def decide_order(account: Account, order: Check, stamp: Stamp, facts: Facts) -> 
     if failed:
         cancel_crossed(account, case, failed, None, facts)
         return _deny(account, order, stamp, failed, case)
-    return _approve(account, case, warnings, facts)
+    return _approve(account, case, warnings + _thresholds(case, facts, crossed), facts)
 
 
 def judge(case: Case, *, every: bool = False) -> tuple[tuple[Reject, ...], tuple[Reject, ...]]:
@@ -100,6 +107,12 @@ def judge(case: Case, *, every: bool = False) -> tuple[tuple[Reject, ...], tuple
         if not every:
             break
     return failed, warnings
+
+
+def _thresholds(case: Case, facts: Facts, crossed: Facts | None) -> tuple[Reject, ...]:
+    if not case.plan.watches:
+        return ()
+    return judge_thresholds(case, facts if crossed is None else crossed)
 
 
 def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: Facts) -> Verdict:

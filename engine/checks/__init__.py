@@ -286,6 +286,7 @@ CHECKS: tuple[CheckRow, ...] = (
         RejectCode.GROUP_LIMIT,
         group.check_group_limit,
         applies=group.has_group_limit,
+        numbers=group.group_numbers,
         reducing_passes=True,
         ordinary=True,
     ),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from engine.boards import GroupPlan
 from engine.case import Case, Plan
 from engine.facts import Missing
-from engine.findings import shown
+from engine.findings import shown, used_pct
 from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
 from engine.rates import ONE, Rate
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject
+
+Numbers = tuple[float, float] | None
 
 
 def has_group_limit(spec: AccountSpec, plan: Plan) -> bool:
@@ -32,7 +34,35 @@ def check_group_warning(case: Case) -> Reject | None:
     return _first_past(case, hard=False)
 
 
+def group_numbers(case: Case) -> Numbers:
+    """Return a group's total with the order and its limit: of the one that refused it.
+
+    Where none did, of the hard limit that is used most.
+    """
+    if case.group_past is not None:
+        return total_numbers(case, *case.group_past)
+    found = [
+        numbers
+        for group in case.plan.groups
+        for limit in group.limits.values()
+        for numbers in (total_numbers(case, group, limit) if limit.hard else None,)
+        if numbers is not None
+    ]
+    return max(found, key=lambda numbers: used_pct(*numbers), default=None)
+
+
+def total_numbers(case: Case, group: GroupPlan, limit: ResolvedLimit) -> Numbers:
+    """Return what the order makes of one total of a group, and its limit; None if not known."""
+    rate = group.rate()
+    if rate is None or case.lots is None or case.reference_milliticks is None:
+        return None
+    value = _worst(case, group, limit.key, rate)
+    return None if isinstance(value, Missing) else (value / MONEY_SCALE, limit.value)
+
+
 def _first_past(case: Case, *, hard: bool) -> Reject | None:
+    if hard:
+        case.group_past = None
     if case.lots is None or case.reference_milliticks is None:
         return None  # Refused by the checks of its price or lots.
     for group in case.plan.groups:
@@ -45,6 +75,8 @@ def _first_past(case: Case, *, hard: bool) -> Reject | None:
             if isinstance(value, Missing):
                 return _missing(group, value.what)
             if value > limit.money:
+                if hard:
+                    case.group_past = group, limit
                 return _refused(group, limit, value)
     return None
 
@@ -56,7 +88,8 @@ def _worst(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missing:
     total = group.total
     match key:
         case "open_orders":
-            return (total.open_orders + (0 if case.own_lots else 1)) * MONEY_SCALE
+            placed = 0 if case.own_lots or not case.lots else 1  # Of no lots: what stands.
+            return (total.open_orders + placed) * MONEY_SCALE
         case "position_quantity":
             side = _side_lots(case, group) * instrument.lot_numerator * MONEY_SCALE
             return -(-side // instrument.lot_denominator)

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from engine.case import Case, Reference
+from engine.case import Case
 from engine.findings import exceeded, reject_case, shown, shown_age
 from engine.instruments import MILLI
 from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
+from engine.reference import Reference
 from riskd.codes import RejectCode
 from riskd.messages import MarketPhase, Reject
 

@@ -349,7 +349,11 @@ def test_e11_tightest_scope_decides_and_is_named(scope):
 
 def test_e11_soft_limit_approves_with_a_warning():
     house = a_core(LimitsSpec(order_quantity=LimitValue(value=10, hard=False)))
-    assert house.send(an_order("at", quantity=10)).warnings == ()
+    assert house.send(an_order("under", quantity=7)).warnings == ()
+    at = house.send(an_order("at", quantity=10)).warnings
+    assert [(found.code, found.text.rpartition(": ")[2]) for found in at] == [
+        ("ORDER_QUANTITY", "critical")  # Of what is used, not past it.
+    ]
     verdict = house.send(an_order("over", quantity=11))
     assert verdict.approved
     assert [warning.code for warning in verdict.warnings] == ["ORDER_QUANTITY"]
