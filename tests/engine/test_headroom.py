@@ -398,6 +398,34 @@ def test_headroom_is_the_limit_less_the_value_before(row):
     assert verdict.headroom == pytest.approx(row.headroom, rel=1e-12)
 
 
+GROUP_ROOMS = (  # A2 holds four of X at 100; A1 has six, three working buys, five working sells.
+    (LimitsSpec(position_quantity=15), "buy", 2),
+    (LimitsSpec(position_notional=1500), "buy", 200),
+    (LimitsSpec(gross_exposure=1500), "buy", 200),
+    (LimitsSpec(net_exposure=500), "sell", 1000),  # Short of 500 at worst it is five long.
+    (LimitsSpec(turnover=2100), "buy", 300),  # 600 and 400 were traded, 800 work.
+    (LimitsSpec(open_orders=2), "buy", 0),
+    (LimitsSpec(gross_exposure=1500, position_quantity=14), "buy", 1),
+)
+
+
+@pytest.mark.parametrize(("limits", "side", "headroom"), GROUP_ROOMS)
+def test_headroom_of_a_group_is_its_limit_less_its_total_before(limits, side, headroom):
+    house = a_core()
+    accounts = (an_account("A1", group="desk"), an_account("A2", group="desk"))
+    house.send(Configure(universe=Universe(groups=(GroupSpec(id="desk"),), accounts=accounts)))
+    house.send_all(a_fill(quantity=6), a_fill("e-2", quantity=4, account="A2"))
+    house.send_all(an_order("b", "buy", 3), an_order("s", "sell", 5))
+    house.send(Configure(universe=Universe(limits=LimitSet(group={"desk": limits}))))
+    verdict = house.send(an_order("probe", side, 100))
+    assert codes_of(verdict) == ["GROUP_LIMIT"]
+    assert (verdict.binding_limit, verdict.headroom) == ("group_limit", pytest.approx(headroom))
+    told = house.send(an_order("told", side, 100, explain=True, dry_run=True))
+    (numbers,) = [x for x in told.checks if x.code == "GROUP_LIMIT" and x.limit is not None]
+    assert numbers.limit == verdict.rejects[0].limit
+    assert numbers.value == verdict.rejects[0].value
+
+
 def test_headroom_of_two_limited_currencies_is_of_the_one_that_binds():
     """In pounds: EURUSD bought is 1 pound of euro and of dollars each; more dollars are allowed."""
     limits = LimitsSpec(currency_exposure={"EUR": 500.0, "USD": 100.0})
