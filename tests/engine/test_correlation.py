@@ -110,6 +110,13 @@ def test_correlation_is_not_known_before_enough_samples_nor_of_what_never_moves(
     assert measured([]).between("A", "B") is None
 
 
+def test_symbols_are_peers_from_the_threshold_on():
+    told = CorrelationSettings(sample_ms=1000, threshold=1.0, samples_min=2)
+    moves = walk((100, 100, 50), (-70, -70, -70), (30, 30, 20))
+    assert measured(moves, told).between("A", "B") == 1.0
+    assert measured(moves, told).peers("A") == ("B",)
+
+
 def test_clusters_link_by_way_of_others_and_keep_the_order_asked_for():
     """A moves with B, B with C, A and C too little to be peers: one chain, one cluster."""
     chain = walk((10, 10, 0), (0, 10, 10), (10, 10, 0), (0, 10, 10), (-10, -10, -10))

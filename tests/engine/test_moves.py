@@ -55,6 +55,18 @@ def test_extremes_of_too_many_prices_are_never_too_near():
     assert Moves(5).extremes(5, 0) is None
 
 
+def test_extremes_of_too_many_prices_hold_all_that_stood_in_the_window():
+    """A fall by one each nanosecond: the highest of the window stood at its beginning."""
+    kept_ns = STRETCHES_MAX + 500
+    moves = Moves(kept_ns)
+    for now_ns in range(3 * STRETCHES_MAX):
+        moves.tell(-now_ns, now_ns)
+        found = moves.extremes(kept_ns, now_ns)
+        assert found is not None
+        assert found[0] == -now_ns
+        assert found[1] >= -max(0, now_ns - kept_ns)
+
+
 MOVE = PriceMove(window_ms=60_000, pct=5.0)
 
 

@@ -52,10 +52,10 @@ def test_e41_slippage_is_the_configured_one():
     assert valued(house, an_order("b", "buy", 10, **MARKET)) == pytest.approx(1020.1)
 
 
-def source_of(house, order_id, side="buy"):
+def source_of(house, order_id, side="buy", after_ns=1000):
     """Which source an order is judged by: the text of its stale price or its collar."""
     price = 10_000.0 if side == "buy" else 0.01
-    verdict = house.send(an_order(order_id, side, price=price))
+    verdict = house.send(an_order(order_id, side, price=price), after_ns)
     (code,) = codes_of(verdict)
     if code == "NO_REFERENCE_PRICE":
         return code
@@ -106,13 +106,14 @@ def test_e41_each_source_has_its_own_greatest_age():
     ):
         house.send(message, 0)
     named = ["touch 101", "last 98", "mark 100", "previous_close 96", "settlement 95"]
-    for number, source in enumerate([*named, "stale touch 101"]):
-        if number:
-            at_ns = start_ns + number * SECOND
-            house.elapse(at_ns - house.stamp.steady_ns)
-            assert source_of(house, f"at-{number}") in (named[number - 1], source)
-        house.elapse(1)
-        assert source_of(house, f"past-{number}") == source
+    assert source_of(house, "at-0") == named[0]
+    for number, source in enumerate([*named[1:], "stale touch 101"]):
+        age_ns = house.stamp.steady_ns - start_ns
+        assert (
+            source_of(house, f"at-{number}", after_ns=(number + 1) * SECOND - age_ns)
+            == named[number]
+        )
+        assert source_of(house, f"past-{number}", after_ns=1) == source
 
 
 @pytest.mark.parametrize(("after_ns", "codes"), [(0, []), (1, ["STALE_PRICE"])])
