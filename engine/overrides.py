@@ -23,6 +23,7 @@ OVERRIDABLE = frozenset(  # Limits that a firm set itself; nothing else can be w
         RejectCode.OPEN_ORDERS,
         RejectCode.TURNOVER,
         RejectCode.CONCENTRATION,
+        RejectCode.CORRELATED_EXPOSURE,
         RejectCode.LEVERAGE,
         RejectCode.RISK_PER_TRADE,
         RejectCode.GROUP_LIMIT,

@@ -195,9 +195,9 @@ class Inputs:
     def _draw(self) -> Input:
         self.number += 1
         kinds = {
-            self._check: 38,
+            self._check: 44,
             self._amend: 6,
-            self._basket: 3,
+            self._basket: 2,
             self._report: 12,
             self._fill: 12,
             self._change: 5,
@@ -246,20 +246,22 @@ class Inputs:
         return order
 
     def _basket(self) -> Input:
-        random = self.random
+        random, known = self.random, len(self.orders)
         legs = [self._check() for _ in range(random.randint(1, 4))]
         orders = [
             replace(
                 leg, client_order_id=f"{leg.client_order_id}-{n}", dry_run=random.random() < 0.02
             )
             for n, leg in enumerate(legs)
-            if isinstance(leg, Check)
+            if isinstance(leg, Check) and leg.symbol != "NEWSYM"  # Its fills would freeze many.
         ]
-        self.orders += orders
+        self.orders[known:] = orders
+        if not orders:
+            return Elapse()
         return Basket(
             basket_id=f"b-{self.number}",
             orders=orders,
-            account=orders[0].account if random.random() < 0.2 else None,
+            account=orders[0].account if random.random() < 0.05 else None,
             all_or_none=random.random() < 0.5,
         )
 

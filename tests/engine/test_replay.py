@@ -11,7 +11,7 @@ from engine.core import Core
 from engine.digest import books_digest, decode_state, encode_state, state_digest
 from engine.facts import Stamp
 from riskd.codec import encode_msgpack
-from riskd.messages import Elapse, InstrumentAdd, Verdict
+from riskd.messages import BasketVerdict, Elapse, InstrumentAdd, Verdict
 from tests.builders import SECOND, STOCK, StampedCore, a_core, a_fill, a_report, an_order
 from tests.engine.random_inputs import Inputs
 
@@ -67,8 +67,10 @@ def test_random_inputs_reach_what_they_should():
         core = Core()
         for message, stamp in Inputs(seed).draw(COUNT):
             answer = core.apply(message, stamp)
-            if isinstance(answer, Verdict):
-                seen.update([reject.code for reject in answer.rejects] or ["approved"])
+            verdicts = answer.verdicts if isinstance(answer, BasketVerdict) else (answer,)
+            for verdict in verdicts:
+                if isinstance(verdict, Verdict):
+                    seen.update([reject.code for reject in verdict.rejects] or ["approved"])
     assert seen["approved"] > 300
     assert seen["INTERNAL_FAULT"] == 0
     assert len(seen) > 18
