@@ -107,10 +107,18 @@ class PricesSettings(Section, kw_only=True, frozen=True):
     fx_haircut_pct: Annotated[float, Meta(ge=0, le=100)] = 5.0  # Exposure counts so much more then.
 
 
+class BasketRate(StrEnum):
+    """What a basket costs that does not fit a rate: what each order cost until then, or nothing."""
+
+    EACH = "each"
+    WHOLE = "whole"
+
+
 class OrdersSettings(Section, kw_only=True, frozen=True):
     """What becomes of approved orders."""
 
     reservation_ms: SpanMs = 30_000  # Without news for this long a reservation is suspect.
+    basket_rate: BasketRate = BasketRate.EACH
 
 
 class SessionsSettings(Section, kw_only=True, frozen=True):
@@ -213,6 +221,7 @@ def risk_settings(settings: Settings) -> RiskSettings:
         settlement_after_ms=settings.prices.settlement_after_ms,
         slippage_bps=settings.prices.slippage_bps,
         reservation_ms=settings.orders.reservation_ms,
+        basket_rate=settings.orders.basket_rate.value,
         fx_pivot=settings.prices.fx_pivot,
         fx_stale_after_ms=settings.prices.fx_stale_after_ms,
         fx_haircut_pct=settings.prices.fx_haircut_pct,

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.boards import Boards
+from engine.charges import basket_overrun
+from engine.checks.conduct import over_rate
 from engine.desk import AccountMessage, Answer, answer_unknown
 from engine.facts import Stamp
 from engine.findings import exceeded, reject
@@ -41,19 +43,22 @@ def judge_basket(
 ) -> BasketVerdict:
     """Return the verdict of a basket; what it approves is reserved when this returns.
 
-    Each order costs what it costs alone, in every throttle: what was charged stays charged, and a
-    basket that does not fit is refused whole. A repeat gets its first verdicts.
+    A basket of n orders costs n in every throttle. One that does not fit is refused whole: what was
+    charged stays charged, or nothing is charged, as `basket_rate` says. A repeat gets its first
+    verdicts.
     """
     version = boards.limits_version
     wrong = _wrong(basket)
     if wrong is not None:
         verdicts = [denied(order, stamp, (wrong,), version) for order in basket.orders]
         return _answer(basket, stamp, verdicts)
+    no_room = _no_room(boards, accounts, basket, stamp)
     legs = []
     for order in basket.orders:
         account = accounts.get(order.account)
         fresh = account is None or not _is_known(account, order)
-        found = ask(order.account, Leg(order)) if account else answer_unknown(order, stamp, boards)
+        asked = Leg(order, no_room if fresh else None)
+        found = ask(order.account, asked) if account else answer_unknown(order, stamp, boards)
         assert isinstance(found, Verdict)  # A fault answers a leg with one as well.
         legs.append(_Judged(order, found, fresh))
     refusal, warnings = _judge_whole(boards, accounts, basket, legs)
@@ -86,6 +91,24 @@ def _wrong(basket: Basket) -> Reject | None:
     if text is None:
         return None
     return reject(RejectCode.MALFORMED, text, Scope.ACCOUNT, basket.account or "")
+
+
+def _no_room(
+    boards: Boards, accounts: Mapping[str, Account], basket: Basket, stamp: Stamp
+) -> Reject | None:
+    """Return why a basket does not fit the rates whole, where it must to be charged at all."""
+    if boards.settings.basket_rate != "whole":
+        return None
+    legs = [
+        (account, plan)
+        for order in basket.orders
+        for account in (accounts.get(order.account),)
+        if account is not None and not _is_known(account, order)
+        for plan in (account.plan(order.symbol, order.strategy, order.trader),)
+        if plan is not None
+    ]
+    overrun = basket_overrun(legs, stamp)
+    return None if overrun is None else over_rate(overrun)
 
 
 def _is_known(account: Account, order: Check) -> bool:

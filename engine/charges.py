@@ -30,13 +30,36 @@ def charge(account: Account, case: Case) -> None:
         conduct.messages += 1
     if plan.fill_rates:
         case.fill_overrun = _fill_overrun(account, case)
-    rates = plan.rates
-    if plan.session_rate is not None and case.stamp.session:
-        rates = (*rates, _session_rate(account.boards, plan.session_rate, case.stamp))
+    rates = _rates(account.boards, plan, case.stamp)
     if rates:
         _charge_rates(account, case, rates)
     case.repeated = None
     case.repeat_after_ns = _charge_content(account, plan, case) if plan.duplicates else 0
+
+
+def basket_overrun(legs: list[tuple[Account, Plan]], stamp: Stamp) -> Overrun | None:
+    """Return a rate without room for all orders of a basket, None if they fit; charges nothing."""
+    needed: dict[tuple[str, str], list[tuple[Account, RateLimit]]] = {}
+    for account, plan in legs:
+        for rate in _rates(account.boards, plan, stamp):
+            owner = "" if rate.is_shared else account.id
+            if rate.limit.hard:
+                needed.setdefault((owner, rate.window), []).append((account, rate))
+    for several in needed.values():
+        account, rate = several[0]
+        windows = account.boards.windows if rate.is_shared else account.state.windows
+        window = windows.get(rate.window) or Window()
+        room = int(min(one.limit.value for _, one in several)) - len(several) + 1
+        after_ns = SECOND_NS if room < 1 else window.wait_ns(room, SECOND_NS, stamp.steady_ns)
+        if after_ns:
+            return Overrun(rate.limit, after_ns)
+    return None
+
+
+def _rates(boards: Boards, plan: Plan, stamp: Stamp) -> tuple[RateLimit, ...]:
+    if plan.session_rate is None or not stamp.session:
+        return plan.rates
+    return (*plan.rates, _session_rate(boards, plan.session_rate, stamp))
 
 
 def _session_rate(boards: Boards, limit: ResolvedLimit, stamp: Stamp) -> RateLimit:

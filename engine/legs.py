@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.facts import Facts, Stamp
 from engine.orders import OrderState
-from engine.pretrade import decide_order, denied
+from engine.pretrade import decide_order, denied, deny
 from riskd.messages import Check, Reject, Verdict
 
 
@@ -16,6 +16,7 @@ class Leg(Struct, frozen=True):
     """Ask an account to judge an order of a basket; what it crosses is said once that stands."""
 
     check: Check
+    refusal: Reject | None = None  # Why no leg is judged: it is refused, and nothing is charged.
 
 
 class Stands(Struct, frozen=True):
@@ -31,6 +32,8 @@ class TakeBack(Struct, frozen=True):
 
 def judge_leg(account: Account, leg: Leg, stamp: Stamp, facts: Facts) -> Verdict:
     """Return a leg's verdict; an approval has reserved its leaves when this returns."""
+    if leg.refusal is not None:
+        return deny(account, leg.check, stamp, (leg.refusal,), None)
     return decide_order(account, leg.check, stamp, facts, account.crossed)
 
 

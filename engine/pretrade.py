@@ -62,11 +62,11 @@ def decide_order(
     plan = account.plan(order.symbol, order.strategy, order.trader)
     rejects = wrong_in_itself(order, None if plan is None else plan.instrument, stamp)
     if rejects:
-        return _deny(account, order, stamp, rejects, None)
+        return deny(account, order, stamp, rejects, None)
     if plan is None:
         text = f"no instrument {order.symbol}"
         found = reject(RejectCode.UNKNOWN_SYMBOL, text, Scope.SYMBOL, order.symbol)
-        return _deny(account, order, stamp, (found,), None)
+        return deny(account, order, stamp, (found,), None)
     case = account.case
     if not prepare(case, account, plan, order, stamp) and not order.explain:
         for check in plan.limit_checks:
@@ -84,7 +84,7 @@ def decide_order(
             failed, warnings = (), (*told, *every)
     if failed:
         cancel_crossed(account, case, failed, None, facts)
-        return _deny(account, order, stamp, failed, case)
+        return deny(account, order, stamp, failed, case)
     return _approve(account, case, warnings + _thresholds(case, facts, crossed), facts)
 
 
@@ -180,13 +180,14 @@ def _past(order: Check, stamp: Stamp) -> str | None:
     return f"expire_ns {order.expire_ns} is past"
 
 
-def _deny(
+def deny(
     account: Account,
     order: Check,
     stamp: Stamp,
     rejects: tuple[Reject, ...],
     case: Case | None,
 ) -> Verdict:
+    """Return the denial of an order, explained by its case if there is one, and remember it."""
     verdict = denied(order, stamp, rejects, account.boards.limits_version)
     if case is not None:
         verdict = replace(verdict, **explained(case))

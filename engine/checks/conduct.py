@@ -109,8 +109,11 @@ def check_rate_warning(case: Case) -> Reject | None:
 
 
 def _overrun(found: Overrun | None) -> Reject | None:
-    if found is None:
-        return None
+    return None if found is None else over_rate(found)
+
+
+def over_rate(found: Overrun) -> Reject:
+    """Return the refusal of what a rate has no room for."""
     limit = found.limit
     return Reject(
         code=RejectCode.RATE_LIMIT,

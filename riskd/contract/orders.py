@@ -84,8 +84,8 @@ class Basket(Message, tag="basket", frozen=True, kw_only=True):
 
     They are judged one after the other against one state, each seeing what those before it
     reserved, in its account and in the groups above. With `all_or_none` either all are approved or
-    none is, and none is reserved. Each order is charged to the throttles as it is alone; if they do
-    not all fit, the basket is refused and what was charged stays charged.
+    none is, and none is reserved. A basket of n orders costs n in every throttle; one that does not
+    fit is refused whole, and pays for what was tried or nothing, as [orders] basket_rate says.
     """
 
     basket_id: UniqueId

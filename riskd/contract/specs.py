@@ -287,6 +287,7 @@ class RiskSettings(Part, frozen=True, kw_only=True):
     recover_pct: float = 5.0  # How far a measure comes back to recover: of its limit, or points.
     dwell_ms: int = 10_000  # For how long it stays there until it has recovered.
     sweep_ms: int = 0  # Between two recomputations of every account from its ledger; 0: none.
+    basket_rate: str = "each"  # What a basket that does not fit a rate is charged: each, whole.
     correlation: CorrelationSettings = CorrelationSettings()
     alerts: AlertSettings = AlertSettings()
 

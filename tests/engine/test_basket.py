@@ -15,6 +15,7 @@ from riskd.messages import (
     LimitSet,
     LimitsSpec,
     LimitValue,
+    RiskSettings,
 )
 from tests.builders import StampedCore, a_core, a_report, a_universe, an_account, an_order
 
@@ -93,6 +94,46 @@ def test_e60_basket_costs_what_its_orders_cost_and_is_refused_whole_if_they_do_n
     passed = house.send(a_basket(*later, basket_id="b-2"), after_ns=10**9)
     assert passed.approved
     assert not house.send(an_order("p-4")).approved  # Three were charged.
+
+
+WHOLE = RiskSettings(basket_rate="whole")
+
+
+def test_e60_basket_that_does_not_fit_is_refused_and_nothing_is_charged_where_it_is_so_configured():
+    house = a_core(LimitsSpec(orders_per_second=3), settings=WHOLE)
+    house.send(an_order("o-0"))
+    three = [an_order(f"o-{n}", quantity=n) for n in range(1, 4)]
+    refused = house.send(a_basket(*three))
+    assert codes(refused) == [["RATE_LIMIT"]] * 3
+    reason = refused.verdicts[0].rejects[0]
+    assert (reason.limit_type, reason.limit) == ("orders_per_second", 3)
+    assert reason.retry_after_ns == 10**9 - 1000  # When the first order has left the window.
+    assert reserved(house) == (1, 0)
+    two = [an_order(f"p-{n}", quantity=n) for n in range(1, 3)]
+    assert house.send(a_basket(*two, basket_id="b-2")).approved  # Nothing was charged.
+    again = house.send(a_basket(*three, basket_id="b-3"), after_ns=10**9)
+    assert codes(again) == [["RATE_LIMIT"]] * 3  # E3: what was refused stays refused.
+    assert [verdict.duplicate for verdict in again.verdicts] == [True] * 3
+
+
+def test_e60_rates_of_all_scopes_are_needed_for_the_legs_that_fall_under_them():
+    """Two in X for everybody, three for each account: two accounts may not send three in X."""
+    limits = LimitSet(
+        default=LimitsSpec(orders_per_second=3), symbol={"X": LimitsSpec(orders_per_second=2)}
+    )
+    house = a_core(limits, settings=WHOLE)
+    legs = [an_order("o-1"), an_order("o-2", account="A2"), an_order("o-3", account="A2")]
+    assert codes(house.send(a_basket(*legs))) == [["RATE_LIMIT"]] * 3
+    of_y: dict[str, Any] = {"symbol": "Y", "price": 50.0}
+    fits = [
+        an_order("p-1"),
+        an_order("p-2", account="A2"),
+        an_order("p-3", account="A2", **of_y),
+        an_order("p-4", account="A2", **of_y),
+    ]
+    assert house.send(a_basket(*fits, basket_id="b-2")).approved
+    four = [an_order(f"q-{n}", quantity=n, **of_y) for n in range(1, 5)]
+    assert codes(house.send(a_basket(*four, basket_id="b-3"))) == [["RATE_LIMIT"]] * 4
 
 
 def test_basket_with_an_id_twice_or_of_another_account_than_it_says_is_refused_whole():
