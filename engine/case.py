@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine.account_state import Conduct
-from engine.boards import GroupPlan
+from engine.boards import Boards, GroupPlan
 from engine.breakers import BreakerBoard, ScopeKey
 from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
@@ -16,7 +16,6 @@ from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
-from engine.quotes import QuoteBoard
 from engine.rates import Rate, converted_away
 from engine.reference import Reference
 from engine.valuation import Valuation
@@ -27,8 +26,7 @@ from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject, SelfMatc
 class Plan:
     """What is the same for every order of one account, symbol, strategy and trader.
 
-    Built once and dropped when limits, instruments or groups change, so that a check that no limit
-    asks for costs nothing.
+    Dropped when limits, instruments or groups change; what no limit asks for costs nothing.
     """
 
     __slots__ = (
@@ -66,14 +64,14 @@ class Plan:
         owner: Owner,
         instrument: Instrument,
         position: Position,
-        quotes: QuoteBoard,
+        boards: Boards,
         margin_terms: MarginTerms,
     ) -> None:
         self.owner = owner
         self.instrument = instrument
         self.position = position
-        self.quote = quotes.quotes[instrument.symbol]
-        self.correlations = quotes.correlations
+        self.quote = boards.quotes.quotes[instrument.symbol]
+        self.correlations = boards.quotes.correlations
         self.milli_value = instrument.exact_milli_value()
         self.limits: dict[str, ResolvedLimit] = {}
         self.breaker_keys: tuple[ScopeKey, ...] = ()
@@ -239,8 +237,7 @@ class Case:
 
         Exposure is valued at the reference; conversions are rounded away from zero, never under.
         """
-        position = self.plan.position
-        self.lots = lots
+        self.lots, position = lots, self.plan.position
         self.notional_money = self._notional(lots)
         held = position.books.lots
         longest, shortest = held + position.open_buy_lots, held - position.open_sell_lots
@@ -265,8 +262,8 @@ class Case:
 
     def fitting_lots(self, side_lots: int) -> int:
         """Return how many lots keep the larger side within `side_lots`."""
-        longest, shortest = self.longest_lots, -self.shortest_lots
-        this_side, other_side = (longest, shortest) if self.buying else (shortest, longest)
+        sides = self.longest_lots, -self.shortest_lots
+        this_side, other_side = sides if self.buying else sides[::-1]
         return 0 if other_side > side_lots else side_lots - (this_side - (self.lots or 0))
 
     def _place_money(self) -> None:

@@ -20,8 +20,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     Returns whether anything is unusual, so that checks other than the ordinary ones may fail.
     """
     instrument, boards, state = plan.instrument, account.boards, account.state
-    case.order, case.plan, case.stamp = order, plan, stamp
-    case.now_steady_ns = stamp.steady_ns
+    case.order, case.plan, case.stamp, case.now_steady_ns = order, plan, stamp, stamp.steady_ns
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen, case.unreconciled = state.frozen, state.unreconciled
     case.unsynced = boards.sessions.refusal(stamp.session) if stamp.session else ""

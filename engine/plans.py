@@ -46,7 +46,7 @@ def build_plan(
     groups = boards.ancestry(spec.group)
     owner = Owner(spec.id, groups, symbol, strategy, trader)
     terms = boards.margin_terms(spec, instrument)
-    plan = Plan(owner, instrument, position, boards.quotes, terms)
+    plan = Plan(owner, instrument, position, boards, terms)
     currencies = _currencies(instrument)
     limited = (
         (currency, resolve_currency(boards.limits, owner, currency))
