@@ -197,7 +197,6 @@ class Case:
     day_pnl_money: int
     equity_money: int  # What limits count with: the venue's balance, if that is lower.
     drawdown_pct: float | None  # From the highest equity, where a limit asks and it is known.
-    # What the account would be at its worst with this order, see `place`.
     notional_money: int | None  # Of the order itself, in settlement money; None without a value.
     added_lots: int  # What it would reserve beyond what it reserves already.
     longest_lots: int  # The position if every working buy filled and no sell did.
@@ -294,8 +293,7 @@ class Case:
     def _away(self, upper: int, lower: int) -> tuple[int, int]:
         """Return both ends in account currency, wide where that makes the exposure larger."""
         rate, offset = self.account_rate, self.offset_rate
-        assert rate is not None
-        assert offset is not None
+        assert rate is not None and offset is not None  # noqa: PT018 - both or none.
         return (
             converted_away(upper, rate if upper > 0 else offset),
             converted_away(lower, rate if lower < 0 else offset),

@@ -5,8 +5,6 @@ Replay and the simulator run it; tests compare it with the actors, message by me
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.account import Account
 from engine.alerts import AlertBook, topic_of
 from engine.basket import judge_basket
@@ -43,11 +41,12 @@ from engine.facts import (
     WakeAt,
     Watched,
 )
+from engine.intake import Input, Topical
 from engine.market import apply_ages, apply_market
-from engine.operator import BreakerCommand, apply_command, apply_expiry
+from engine.operator import apply_command, apply_expiry
 from engine.overrides import apply_override
-from engine.response_desk import ResponseCommand, ResponseDesk
-from engine.sessions import SessionDesk, SessionMessage
+from engine.response_desk import ResponseDesk
+from engine.sessions import SessionDesk
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.sweep import Sweeper
 from engine.timers import Timers
@@ -89,38 +88,13 @@ from riskd.messages import (
     Sweep,
     Tick,
     Ticks,
-    TicksMessage,
     Trip,
     Unkill,
 )
 
 BY_LOCAL = "local operator"
 BY_RESPONSE = "a response"
-Input = (
-    AddressedMessage
-    | Basket
-    | SessionMessage
-    | TicksMessage
-    | BreakerCommand
-    | Configure
-    | Elapse
-    | DayBegan
-    | InstrumentAdd
-    | AccountAdd
-    | Override
-    | ResponseCommand
-    | Checkpoint
-    | StateDigest
-    | AlertAck
-    | Sweep
-)
-
-
-class Topical(NamedTuple):
-    """Something to publish and where."""
-
-    topic: str
-    message: Published
+__all__ = ["BY_LOCAL", "BY_RESPONSE", "Core", "Input", "Topical"]
 
 
 class Core:
@@ -303,11 +277,8 @@ class Core:
         return Result(ok=True, data={"seq": stamp.seq}, request_id=message.request_id)
 
     def _recount(self, stamp: Stamp, facts: Facts, moved: Moved | None = None) -> None:
-        """Make the totals of groups anew, where any has limits; before that, tell what moved.
-
-        The watch looks at accounts as they are before the recount books what waited.
-        """
-        if moved is not None:
+        """Make the totals of groups anew, where any has limits."""
+        if moved is not None:  # Before the recount books what waited.
             self._settle([*facts, moved], stamp)
             facts.clear()
         self.boards.clear_groups()

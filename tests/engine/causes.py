@@ -101,6 +101,7 @@ CAUSES: dict[R, Cause] = {  # In the documented order: sections 4.3 to 4.17 of r
     R.OPEN_ORDERS: Cause({"open_orders": 0}),
     R.TURNOVER: Cause({"turnover": 1}),
     R.CONCENTRATION: Cause({"concentration_pct": 0.001}),
+    R.CORRELATED_EXPOSURE: Cause({"correlated_exposure_pct": 0.001}),
     R.LEVERAGE: Cause({"leverage": 0.000_01}),
     R.MARGIN: Cause(account={"balance": 10.0, "margin_model": MarginModel.RATE}),
     R.BUYING_POWER: Cause(account={"balance": 10.0, "margin_model": MarginModel.NONE}),

@@ -50,8 +50,8 @@ MUTANTS = (
     Mutant(
         "a symbol at the floor of concentration is judged",
         "checks/exposure.py",
-        "    if symbol <= _floor_money(case):",
-        "    if symbol < _floor_money(case):",
+        "    if symbol <= floor_money(case):",
+        "    if symbol < floor_money(case):",
     ),
     Mutant(
         "concentration is a share of gross exposure alone",
@@ -98,8 +98,8 @@ MUTANTS = (
     Mutant(
         "a change counts as one more order of its group",
         "checks/group.py",
-        "return (total.open_orders + (0 if case.own_lots else 1)) * MONEY_SCALE",
-        "return (total.open_orders + 1) * MONEY_SCALE",
+        "placed = 0 if case.own_lots or not case.lots else 1",
+        "placed = 1",
     ),
     Mutant(
         "a self-match is one tick further away",
@@ -109,7 +109,7 @@ MUTANTS = (
     ),
     Mutant(
         "a soft limit loosens the hard one behind it",
-        "checks/__init__.py",
+        "plans.py",
         "        if hard is not None and hard is not limit:",
         "        if hard is None and hard is not limit:",
     ),
@@ -160,10 +160,10 @@ MUTANTS = (
     Mutant(
         "an order that a group refused stays reserved",
         "pretrade.py",
-        "        return _deny(account, order, stamp, failed, case)\n",
+        "        return deny(account, order, stamp, failed, case)\n",
         '        if failed[-1].code == "GROUP_LIMIT" and not order.dry_run:\n'
         "            account.position_to_change(order.symbol).open_buy_lots += case.lots or 0\n"
-        "        return _deny(account, order, stamp, failed, case)\n",
+        "        return deny(account, order, stamp, failed, case)\n",
     ),
     Mutant(
         "orders for the day outlive it",

@@ -95,7 +95,8 @@ def test_why_by_order_tells_every_record_of_it_the_first_first(kept):
         message
         for seq, message in checks.items()
         if any(
-            (later, other.account) > (seq, "") and other.client_order_id == message.client_order_id
+            later > seq
+            and (other.account, other.client_order_id) == (message.account, message.client_order_id)
             for later, other in checks.items()
         )
     )
