@@ -246,6 +246,12 @@ NUMBERS = (  # Codes with a limit: just under it, exactly at it, and a unit over
         LimitsSpec(concentration_pct=10, concentration_floor=300),
         POOR,
     ),
+    Row(  # Nothing is known to move with it yet: it counts alone.
+        "correlated-exposure",
+        R.CORRELATED_EXPOSURE,
+        buys(24, 25) + over(R.CORRELATED_EXPOSURE, 26, 2600, 2500),
+        LimitsSpec(correlated_exposure=2500),
+    ),
     Row(
         "leverage",
         R.LEVERAGE,
