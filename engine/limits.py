@@ -61,7 +61,6 @@ ENFORCED = (
     "self_match",
 )
 
-
 GROUP_ENFORCED = (  # On the totals of a group or the firm.
     "position_quantity",
     "position_notional",
@@ -81,7 +80,6 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
     "risk_per_trade_pct",
     "risk_per_trade_drawdown",
 )
-
 
 ANY_SCOPE_KEYS = (
     ORDER_RATE,
