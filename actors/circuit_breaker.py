@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, Publish, WakeAccounts
+from actors.inputs import BreakerFactAt, Input, Publish, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.breakers import BreakerBoard
 from engine.facts import Facts
-from engine.operator import apply_command, apply_expiry
+from engine.operator import apply_command, apply_expiry, apply_measured
 from riskd.messages import Breaker, Kill, Reset, Trip, Unkill
 
 
@@ -27,12 +27,18 @@ class CircuitBreakerActor(LoopActor):
         self._mail = mail
         self._publish = publish
 
-    def on_receive(self, message: Input | WakeAccounts) -> None:
+    def on_receive(self, message: Input | BreakerFactAt | WakeAccounts) -> None:
         """Carry out one command, or end what is due."""
         facts: Facts = []
         if isinstance(message, WakeAccounts):
             for event in apply_expiry(self._board, message.stamp, facts):
                 self._tell_world(event)
+            self._mail.post(facts, message.stamp)
+            return
+        if isinstance(message, BreakerFactAt):
+            measured = apply_measured(self._board, message.fact, message.stamp, facts)
+            if measured is not None:
+                self._tell_world(measured)
             self._mail.post(facts, message.stamp)
             return
         command = message.message

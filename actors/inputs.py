@@ -11,12 +11,20 @@ from pykka import ActorRef
 from engine.core import BY_LOCAL
 from engine.core import Input as Message
 from engine.desk import Answer
-from engine.facts import AlertFact, Certified, Instructed, Moved, Stamp
-from engine.response_desk import ResponseFact
+from engine.facts import (
+    AlertFact,
+    BreakerFact,
+    Certified,
+    Instructed,
+    Moved,
+    ResponseFact,
+    Stamp,
+)
 from riskd.messages import OrdersPush, Published
 
 __all__ = [
     "BY_LOCAL",
+    "BreakerFactAt",
     "FactAt",
     "Input",
     "Message",
@@ -59,6 +67,13 @@ class SessionFactAt(Struct, frozen=True):
     """What an account asks of a gateway, with the stamp of the input that made it."""
 
     fact: Instructed | Certified
+    stamp: Stamp
+
+
+class BreakerFactAt(Struct, frozen=True):
+    """What a measure did to a breaker, with the stamp of the input that made it."""
+
+    fact: BreakerFact
     stamp: Stamp
 
 

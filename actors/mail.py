@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from actors.inputs import (
+    BreakerFactAt,
     FactAt,
     Input,
     MovedAt,
@@ -13,9 +14,9 @@ from actors.inputs import (
     Say,
     SessionFactAt,
 )
-from engine.core import BY_RESPONSE
 from engine.facts import (
     Certified,
+    Closed,
     Facts,
     GroupMoved,
     Halted,
@@ -25,15 +26,15 @@ from engine.facts import (
     Progressed,
     Raised,
     Resolved,
+    Recovered,
     Said,
     Stamp,
     Stood,
     Told,
-    TripAsked,
+    Tripped,
     WakeAt,
     Watched,
 )
-from riskd.messages import Trip
 
 
 class Mail:
@@ -71,11 +72,10 @@ class Mail:
                     self.market.tell(MovedAt(fact, stamp))
                 case Instructed() | Certified():
                     self.sessions.tell(SessionFactAt(fact, stamp))
-                case Stood() | Halted() | Progressed():
+                case Stood() | Halted() | Progressed() | Closed():
                     self.responses.tell(FactAt(fact, stamp))
-                case TripAsked():
-                    trip = Trip(scope=fact.scope, scope_id=fact.scope_id, reason=fact.reason)
-                    self.breakers.tell(Input(trip, stamp, None, BY_RESPONSE))
+                case Tripped() | Recovered():
+                    self.breakers.tell(BreakerFactAt(fact, stamp))
                 case Told():
                     self._accounts[fact.account].tell(Input(fact.message, stamp))
                 case Said():

@@ -63,8 +63,8 @@ def check_shape(raw: object, shape: Shape, path: KeyPath = ()) -> Iterator[Findi
         case inspect.BoolType():
             if not isinstance(raw, bool):
                 yield _wrong_type(raw, shape, path)
-        case inspect.EnumType():
-            yield from _check_enum(raw, shape, path)
+        case inspect.EnumType() | inspect.LiteralType():
+            yield from _check_choice(raw, shape, path)
         case inspect.StrType():
             yield from _check_text(raw, shape, path)
         case inspect.IntType() | inspect.FloatType():
@@ -96,8 +96,8 @@ def expectation(shape: Shape) -> str:
             return ", or ".join(expectation(kind) for kind in members)
         case inspect.BoolType():
             return "true or false"
-        case inspect.EnumType():
-            return one_of(f'"{member.value}"' for member in shape.cls)
+        case inspect.EnumType() | inspect.LiteralType():
+            return one_of(f'"{choice}"' for choice in _choices(shape))
         case inspect.StrType():
             return _text_expectation(shape)
         case inspect.IntType():
@@ -185,11 +185,21 @@ def _is_number(shape: Shape) -> bool:
 
 
 def _is_scalar_other(shape: Shape) -> bool:
-    return isinstance(shape, (inspect.StrType, inspect.BoolType, inspect.EnumType))
+    return isinstance(
+        shape, (inspect.StrType, inspect.BoolType, inspect.EnumType, inspect.LiteralType)
+    )
 
 
-def _check_enum(raw: object, shape: inspect.EnumType, path: KeyPath) -> Iterator[Finding]:
-    names = [str(member.value) for member in shape.cls]
+def _choices(shape: inspect.EnumType | inspect.LiteralType) -> list[str]:
+    if isinstance(shape, inspect.EnumType):
+        return [str(member.value) for member in shape.cls]
+    return [str(value) for value in shape.values]
+
+
+def _check_choice(
+    raw: object, shape: inspect.EnumType | inspect.LiteralType, path: KeyPath
+) -> Iterator[Finding]:
+    names = _choices(shape)
     if raw not in names:
         near = did_you_mean(raw, names) if isinstance(raw, str) else ""
         suggestion = near or "Write one of these, in quotes."

@@ -10,11 +10,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from engine.facts import Stamp
+from engine.facts import Stamp, Tripped
 from riskd.messages import Breaker, Kill, Scope, Trip, Unkill
 
 BREAKERS_MAX = 100_000  # Open at once; one more kill or trip is refused.
 FIRM_ID = "firm"
+MS_NS = 1_000_000
+SPACING_MS = 1000  # Of a breaker that a measure tripped, where its action is slow.
 HALTS = ("halt", "halt_cancel", "halt_flatten")
 REDUCE_ONLY, SLOW = "reduce_only", "slow"
 
@@ -25,6 +27,7 @@ class TriggerType(StrEnum):
     KILL = "kill"
     MANUAL = "manual"
     TIMED = "timed"
+    MEASURE = "measure"  # Crossed a line; the breaker cools once it has recovered.
 
 
 class BreakerState(Struct):
@@ -40,6 +43,10 @@ class BreakerState(Struct):
     at_ns: int
     until_ns: int | None = None  # Wall clock, for people.
     until_steady_ns: int | None = None  # What decides: a stepping clock lifts nothing.
+    measure: str = ""  # What tripped it, of a breaker that a measure did.
+    value: float | None = None
+    threshold: float | None = None
+    cooling_ms: int = 0  # How long it stays open after the measure has recovered.
     spacing_ms: int = 0  # Between the orders of an account, where the action is slow.
 
 
@@ -110,6 +117,39 @@ class BreakerBoard:
             )
         )
 
+    def apply_tripped(self, tripped: Tripped, stamp: Stamp, by: str) -> BreakerState | None:
+        """Open a breaker for a measure; one that cools for it is as new. None when full."""
+        standing = self._of_measure(tripped.scope, tripped.scope_id, tripped.measure)
+        if standing is not None:
+            standing.until_ns = standing.until_steady_ns = None
+            standing.value, standing.threshold = tripped.value, tripped.threshold
+            return standing
+        return self._open(
+            BreakerState(
+                breaker_id=0,
+                scope=tripped.scope,
+                scope_id=tripped.scope_id,
+                trigger_type=TriggerType.MEASURE,
+                action=tripped.action,
+                reason=tripped.reason,
+                by=by,
+                at_ns=stamp.recv_ns,
+                measure=tripped.measure,
+                value=tripped.value,
+                threshold=tripped.threshold,
+                cooling_ms=tripped.cooling_ms,
+                spacing_ms=SPACING_MS,
+            )
+        )
+
+    def cool(self, scope: str, scope_id: str, measure: str, stamp: Stamp) -> BreakerState | None:
+        """Let the breaker of a measure that has recovered cool; None if none is open for it."""
+        state = self._of_measure(scope, scope_id, measure)
+        if state is not None:
+            state.until_ns = stamp.recv_ns + state.cooling_ms * MS_NS
+            state.until_steady_ns = stamp.steady_ns + state.cooling_ms * MS_NS
+        return state
+
     def apply_reset(self, breaker_id: int) -> BreakerState | None:
         """Close one breaker; None if it is not open."""
         state = self.book.open.pop(breaker_id, None)
@@ -174,6 +214,12 @@ class BreakerBoard:
         self.quiet = False
         return state
 
+    def _of_measure(self, scope: str, scope_id: str, measure: str) -> BreakerState | None:
+        for state in self._by_scope.get((scope, scope_id), {}).values():
+            if state.trigger_type is TriggerType.MEASURE and state.measure == measure:
+                return state
+        return None
+
     def _kill_of(self, scope: str, scope_id: str) -> BreakerState | None:
         for state in self._by_scope.get((scope, scope_id), {}).values():
             if state.trigger_type is TriggerType.KILL:
@@ -190,8 +236,8 @@ def message_of(state: BreakerState, *, active: bool) -> Breaker:
         active=active,
         trigger_type=state.trigger_type,
         action=state.action,
-        value=None,
-        threshold=None,
+        value=state.value,
+        threshold=state.threshold,
         reason=state.reason,
         by=state.by,
         at_ns=state.at_ns,

@@ -22,6 +22,7 @@ from engine.desk import (
 from engine.due import due_steady_ns
 from engine.facts import (
     Certified,
+    Closed,
     Facts,
     GroupMoved,
     Halted,
@@ -33,17 +34,18 @@ from engine.facts import (
     Raised,
     Recount,
     Resolved,
+    Recovered,
     Said,
     Stamp,
     Stood,
     Told,
-    TripAsked,
+    Tripped,
     WakeAt,
     Watched,
 )
 from engine.intake import Input, Topical
 from engine.market import apply_ages, apply_market
-from engine.operator import apply_command, apply_expiry
+from engine.operator import apply_command, apply_expiry, apply_measured
 from engine.overrides import apply_override
 from engine.response_desk import ResponseDesk
 from engine.sessions import SessionDesk
@@ -93,8 +95,7 @@ from riskd.messages import (
 )
 
 BY_LOCAL = "local operator"
-BY_RESPONSE = "a response"
-__all__ = ["BY_LOCAL", "BY_RESPONSE", "Core", "Input", "Topical"]
+__all__ = ["BY_LOCAL", "Core", "Input", "Topical"]
 
 
 class Core:
@@ -323,20 +324,16 @@ class Core:
                     self._at_desk(self.accounts[fact.account], fact.message, stamp, facts)
                 case Instructed() | Certified():
                     self.sessions.settle(fact, stamp, facts)
-                case Stood() | Halted() | Progressed():
+                case Stood() | Halted() | Progressed() | Closed():
                     self.responses.take(fact, stamp, facts)
-                case TripAsked():
-                    self._trip(fact, stamp, facts)
+                case Tripped() | Recovered():
+                    event = apply_measured(self.boards.breakers, fact, stamp, facts)
+                    if event is not None:
+                        self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
                 case Posted():
                     self._publish(fact.topic, fact.message)
                 case Said():
                     self.said.append(fact)
-
-    def _trip(self, asked: TripAsked, stamp: Stamp, facts: Facts) -> None:
-        trip = Trip(scope=asked.scope, scope_id=asked.scope_id, reason=asked.reason)
-        _, event = apply_command(self.boards.breakers, trip, stamp, BY_RESPONSE, facts)
-        if event is not None:
-            self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
 
     def _publish(self, topic: str, message: Published) -> None:
         self.published.append(Topical(topic, message))

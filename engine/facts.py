@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from riskd.codes import RejectCode
 from riskd.messages import (
+    BreakerAction,
     BreakerScope,
     Certificate,
     Instruction,
@@ -185,6 +186,8 @@ class Stood(Struct, frozen=True):
     event: ResponseEvent
     severity: Severity | None  # None: it has recovered.
     reason: str
+    value: float | None = None
+    threshold: float | None = None
 
 
 class Halted(Struct, frozen=True):
@@ -203,18 +206,38 @@ class Progressed(Struct, frozen=True):
     account: str
 
 
-class TripAsked(Struct, frozen=True):
-    """A response asks that a scope is halted."""
+class Tripped(Struct, frozen=True):
+    """A measure that crossed a line stops a scope, until it has recovered and cooled."""
 
     scope: BreakerScope
     scope_id: str
+    measure: str
+    action: BreakerAction
     reason: str
+    value: float | None
+    threshold: float | None
+    cooling_ms: int
 
 
-ResponseFact = Stood | Halted | Progressed | TripAsked
-AlertFact = Raised | Resolved
+class Recovered(Struct, frozen=True):
+    """A measure is good again: what it tripped may cool."""
+
+    scope: BreakerScope
+    scope_id: str
+    measure: str
+
+
+class Closed(Struct, frozen=True):
+    """A person closed the breaker of a measure, which may be bad still."""
+
+    account: str
+    measure: str
+
+
+ResponseFact = Stood | Halted | Progressed | Closed
+BreakerFact = Tripped | Recovered
 SessionFact = Instructed | Certified | Said | Posted | Told
-Fact = (
-    AlertFact | WakeAt | GroupMoved | Moved | LimitsChanged | Watched | SessionFact | ResponseFact
-)
+AccountFact = WakeAt | GroupMoved | Moved | Watched
+AlertFact = Raised | Resolved
+Fact = AlertFact | LimitsChanged | AccountFact | SessionFact | ResponseFact | BreakerFact
 Facts = list[Fact]

@@ -9,7 +9,16 @@ from engine.breakers import (
     TriggerType,
     message_of,
 )
-from engine.facts import Facts, Halted, Raised, Resolved, Stamp
+from engine.facts import (
+    BreakerFact,
+    Closed,
+    Facts,
+    Halted,
+    Raised,
+    Recovered,
+    Resolved,
+    Stamp,
+)
 from riskd.messages import (
     Breaker,
     Error,
@@ -22,6 +31,7 @@ from riskd.messages import (
     Unkill,
 )
 
+BY_MEASURE = "a measure"
 BreakerCommand = Kill | Unkill | Trip | Reset
 
 
@@ -56,24 +66,42 @@ def apply_command(
     if not changed:
         return answer, None
     facts.extend(_told(state, opened=opened, by=by, reason=command.reason))
-    halted = _halted(command, state)
-    if halted is not None:
-        facts.append(halted)
+    if isinstance(command, Kill) and (command.cancel or command.flatten):
+        halted = (state.scope, state.scope_id, ResponseEvent.KILL, command.flatten, state.reason)
+        facts.append(Halted(*halted))
+    elif opened:
+        _halt(state, facts)
+    if isinstance(command, Reset) and state.trigger_type is TriggerType.MEASURE:
+        facts.append(Closed(state.scope_id, state.measure))
     return answer, message_of(state, active=opened)
 
 
-def _halted(command: BreakerCommand, state: BreakerState) -> Halted | None:
-    """Return what is to go beside being stopped, None if nothing is."""
-    if isinstance(command, Kill):
-        event, cancels, flattens = ResponseEvent.KILL, command.cancel, command.flatten
-    elif isinstance(command, Trip):
+def apply_measured(
+    board: BreakerBoard, fact: BreakerFact, stamp: Stamp, facts: Facts
+) -> Breaker | None:
+    """Open the breaker of a measure, or let it cool; return what to publish."""
+    if isinstance(fact, Recovered):
+        state = board.cool(fact.scope, fact.scope_id, fact.measure, stamp)
+        return None if state is None else message_of(state, active=True)
+    before = len(board.book.open)
+    state = board.apply_tripped(fact, stamp, BY_MEASURE)
+    if state is None:
+        text = f"{BREAKERS_MAX} breakers are open; {fact.measure} of {fact.scope_id} trips none"
+        cause = f"breakers_full:{fact.scope_id}"
+        facts.append(Raised(Severity.EXTREME, "breakers_full", cause, text, fact.scope_id))
+        return None
+    if len(board.book.open) > before:
+        facts.extend(_told(state, opened=True, by=BY_MEASURE, reason=fact.reason))
+        _halt(state, facts)
+    return message_of(state, active=True)
+
+
+def _halt(state: BreakerState, facts: Facts) -> None:
+    """Say what is to go beside being stopped, if anything is."""
+    if state.action in ("halt_cancel", "halt_flatten"):
+        flattens = state.action == "halt_flatten"
         event = ResponseEvent.BREAKER
-        cancels, flattens = command.action == "halt_cancel", command.action == "halt_flatten"
-    else:
-        return None
-    if not (cancels or flattens):
-        return None
-    return Halted(state.scope, state.scope_id, event, flattens, state.reason)
+        facts.append(Halted(state.scope, state.scope_id, event, flattens, state.reason))
 
 
 def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breaker]:

@@ -14,14 +14,17 @@ from engine.boards import Boards
 from engine.exits import missing_of
 from engine.facts import (
     CancelAsked,
+    Closed,
     Facts,
     Halted,
     Progressed,
+    Recovered,
+    ResponseFact,
     RiskShrunk,
     Stamp,
     Stood,
     Told,
-    TripAsked,
+    Tripped,
 )
 from engine.response_steps import ResponseSteps
 from engine.responses import EXITS_MAX, STRENGTH, Plan, next_severity, policy_for
@@ -40,7 +43,6 @@ from riskd.messages import (
 )
 
 ASKED_FOR = (ResponseEvent.KILL, ResponseEvent.BREAKER, ResponseEvent.MANUAL)  # By a person.
-ResponseFact = Stood | Halted | Progressed
 ResponseCommand = Reduce | ResponseStop
 
 
@@ -57,6 +59,10 @@ class ResponseDesk:
         match fact:
             case Stood():
                 self._stood(fact, stamp, facts)
+            case Closed():
+                again = self._boards.responses.tripped.get(f"{fact.account} {fact.measure}")
+                if again is not None:  # The measure is as bad as it was.
+                    facts.append(again)
             case Halted():
                 for account in self._accounts.values():
                     self._halt(account, fact, stamp, facts)
@@ -124,12 +130,37 @@ class ResponseDesk:
             account = self._accounts[fact.account]
             if account.state.conduct.risk_shrunk_by == fact.measure:
                 facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
+            if self._boards.responses.tripped.pop(f"{fact.account} {fact.measure}", None):
+                facts.append(Recovered("account", fact.account, fact.measure))
             return
         policy = policy_for(self._boards.policies, fact.event, fact.severity)
-        if policy is None or policy.action is ResponseAction.MONITOR:
+        if policy is None:
+            return
+        self._trip(fact, policy, facts)
+        if policy.action is ResponseAction.MONITOR:
             return
         plan = _planned(fact.account, fact.event, policy, fact.measure, fact.reason)
         self._start(plan, stamp, facts)
+
+    def _trip(self, fact: Stood, policy: ResponsePolicy, facts: Facts) -> None:
+        """Open the breaker that a policy asks for; a stop halts if it does not say what."""
+        action = policy.breaker
+        if action is None and policy.action is ResponseAction.STOP:
+            action = "halt"
+        if action is None:
+            return
+        tripped = Tripped(
+            scope="account",
+            scope_id=fact.account,
+            measure=fact.measure,
+            action=action,
+            reason=fact.reason,
+            value=fact.value,
+            threshold=fact.threshold,
+            cooling_ms=policy.cooling_ms,
+        )
+        self._boards.responses.tripped[f"{fact.account} {fact.measure}"] = tripped
+        facts.append(tripped)
 
     def _halt(self, account: Account, fact: Halted, stamp: Stamp, facts: Facts) -> None:
         """Cancel, and close if asked, what a killed or halted scope covers of an account."""
@@ -184,8 +215,6 @@ class ResponseDesk:
             self._steps.end(plan, ResponseStage.DONE, stamp, facts)
             return True
         book.running[account.id] = plan
-        if plan.action is ResponseAction.STOP:
-            facts.append(TripAsked("account", account.id, plan.reason))
         facts.append(Told(account.id, CancelAsked(plan.response_id, plan.symbols, plan.strategy)))
         self._steps.wait(plan, ResponseStage.CANCELING, stamp)
         self._steps.tell(plan, stamp, facts)

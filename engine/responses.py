@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from engine.facts import Tripped
 from engine.targets import Target
 from riskd.messages import (
     Exit,
@@ -71,6 +72,7 @@ class ResponseBook(Struct):
     number: int = 0
     running: dict[str, Plan] = {}
     ended: dict[str, Plan] = {}
+    tripped: dict[str, Tripped] = {}  # By account and measure, until it has recovered.
     exits: dict[str, str] = {}  # Orders that running plans asked for, with the response.
 
     def due_steady_ns(self) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -24,6 +24,10 @@ InstantNs = Annotated[
     int, Meta(ge=0, le=2**63 - 1, description="Nanoseconds since 1970-01-01T00:00:00Z.")
 ]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
+BreakerAction = Literal["alert", "slow", "reduce_only", "halt", "halt_cancel", "halt_flatten"]
 
 
 class Message(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -12,6 +12,8 @@ from riskd.contract.analysis import AnalysisQuery
 from riskd.contract.base import (
     AccountId,
     Answer,
+    BreakerAction,
+    BreakerScope,
     ControlRequest,
     Count,
     InstantNs,
@@ -26,9 +28,6 @@ from riskd.contract.measures import MeasuresQuery
 from riskd.contract.orders import Error
 from riskd.contract.responses import Reduce, Responses, ResponseStop
 from riskd.contract.specs import AccountSpec, InstrumentSpec
-
-BreakerScope = Literal["firm", "group", "account", "strategy", "symbol", "currency"]
-BreakerAction = Literal["alert", "slow", "reduce_only", "halt", "halt_cancel", "halt_flatten"]
 
 
 class PnlBy(StrEnum):

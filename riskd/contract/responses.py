@@ -10,6 +10,7 @@ from msgspec import Meta
 from riskd.contract.base import (
     AccountId,
     Answer,
+    BreakerAction,
     ControlRequest,
     Count,
     Part,
@@ -81,6 +82,8 @@ class ResponsePolicy(Part, frozen=True, kw_only=True):
     action: ResponseAction
     percent: Part100 | None = None  # Of reduce, share, cut_correlated, shrink_risk.
     priority: ResponsePriority = ResponsePriority.LARGEST_LOSS  # What goes first.
+    breaker: BreakerAction | None = None  # Also opens a breaker of the account, that does this.
+    cooling_ms: Annotated[int, Meta(ge=0, le=86_400_000)] = 60_000  # Open so long once recovered.
 
 
 class Exit(Part, frozen=True, kw_only=True):
