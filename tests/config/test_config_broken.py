@@ -12,6 +12,7 @@ from config.errors import ConfigError, Problem
 from config.load import load
 
 STOCK = '[[instrument]]\nsymbol = "AAPL"\ncurrency = "USD"\n'
+RESPONSE = '[[response]]\nid = "r"\nevent = "margin"\nseverity = "high"\n'
 ACCOUNT = '[[account]]\nid = "A1"\n'
 NOBODY: Mapping[str, str] = {}
 
@@ -36,6 +37,13 @@ CASES = [
            "unknown key", "orders, ticks", 'Did you mean "orders"?'),
     Broken("unknown_table", '[jurnal]\nsync = "none"\n', 1, "jurnal",
            "unknown key", "journal", 'Did you mean "journal"?'),
+    Broken("response_without_its_percentage", f'{RESPONSE}action = "reduce"\n', 1,
+           "response[0].percent", "missing", "a percentage: action is reduce", "percent = 50"),
+    Broken("response_with_a_percentage_too_many", f'{RESPONSE}action = "stop"\npercent = 5\n', 6,
+           "response[0].percent", "a percentage", "none: action is stop", "Remove it"),
+    Broken("unknown_breaker_of_a_response",
+           f'{RESPONSE}action = "monitor"\nbreaker = "stop"\n', 6,
+           "response[0].breaker", '"stop"', '"reduce_only"', ""),
     Broken("unknown_restricted_symbol",
            f'{STOCK}[[permissions.restricted]]\nside = "buy"\nsymbol = "APPL"\n', 6,
            "permissions.restricted[0].symbol", '"APPL" names no symbol', "one of AAPL",

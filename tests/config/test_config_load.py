@@ -20,6 +20,10 @@ from riskd.messages import (
     MarginModel,
     OrderRule,
     OrderType,
+    ResponseAction,
+    ResponseEvent,
+    ResponsePolicy,
+    Severity,
     Side,
     Universe,
 )
@@ -353,3 +357,32 @@ def test_permissions_are_read_with_their_rules(tmp_path):
     assert (found.default, found.strategies, found.traders) == ("deny", ("mm",), None)
     assert found.restricted == (OrderRule(side=Side.SELL, reason="no shorts"),)
     assert found.permitted == (OrderRule(account="A1", order_type=OrderType.LIMIT),)
+
+
+def test_responses_are_the_shipped_ones_until_a_row_is_declared(tmp_path):
+    path = tmp_path / "riskd.toml"
+    path.write_text("")
+    shipped = load(path, {}).universe.responses
+    assert [row.id for row in shipped] == [
+        "margin-critical",
+        "margin-stopout",
+        "drawdown-high",
+        "concentration-medium",
+        "correlation-medium",
+        "any-extreme",
+    ]
+    assert load(None, {}).universe.responses == shipped
+    path.write_text(
+        '[[response]]\nid = "mine"\nevent = "daily_loss"\nseverity = "high"\n'
+        'action = "monitor"\nbreaker = "reduce_only"\ncooling_ms = 1000\n'
+    )
+    assert load(path, {}).universe.responses == (
+        ResponsePolicy(
+            id="mine",
+            event=ResponseEvent.DAILY_LOSS,
+            severity=Severity.HIGH,
+            action=ResponseAction.MONITOR,
+            breaker="reduce_only",
+            cooling_ms=1000,
+        ),
+    )
