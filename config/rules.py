@@ -109,7 +109,7 @@ def _check_response(policy: ResponsePolicy) -> Iterator[Finding]:
     needs = policy.action in _WITH_PERCENT
     if needs and policy.percent is None:
         yield Finding(
-            ("percent",), "missing", f"a percentage: action is {policy.action}", "Add it."
+            ("percent",), "missing", f"a percentage: action is {policy.action}", "Add percent = 50."
         )
     if not needs and policy.percent is not None:
         remedy = "Remove it, or choose another action."
