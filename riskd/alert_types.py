@@ -204,6 +204,12 @@ ALERT_TYPES: dict[str, AlertText] = {
         ONCE,
         "Stop what makes them, cancel by hand at the venue.",
     ),
+    "breakers_full": AlertText(
+        "extreme",
+        "Too many breakers are open; one that a measure asked for was not opened.",
+        ONCE,
+        "Close those that nobody needs, and stop the scope by a kill.",
+    ),
     "response_failed": AlertText(
         "extreme",
         "A response did not bring its account back after all its attempts.",
