@@ -193,7 +193,7 @@ class Watch:
         if reading.level > before:
             standings[key] = Standing(reading.level)
             crossed = _crossed(account, guard, reading.level, before=before, figures=figures)
-            facts += [crossed, _stood(account, key, crossed.severity, crossed.message)]
+            facts += [crossed, _stood(account, key, crossed)]
         elif standing is not None and reading.kept < before:
             if standing.until_ns is None:
                 dwell_ns = self._boards.settings.dwell_ms * 1_000_000
@@ -247,14 +247,23 @@ def figures_of(account: Account, margin_rate: float) -> Figures:
     )
 
 
-def _stood(account: Account, key: str, severity: Severity | None, reason: str) -> Stood:
-    """Return what responses are told: a measure got worse, or has recovered."""
-    return Stood(account.id, key, RESPONSE_EVENTS[key], severity, reason)
+def _stood(account: Account, key: str, crossed: Raised) -> Stood:
+    """Return what responses are told when a measure got worse."""
+    return Stood(
+        account=account.id,
+        measure=key,
+        event=RESPONSE_EVENTS[key],
+        severity=crossed.severity,
+        reason=crossed.message,
+        value=crossed.value,
+        threshold=crossed.threshold,
+    )
 
 
 def _recovered(account: Account, key: str) -> Facts:
     """Return what is said when a measure is safe again."""
-    return [Resolved(_cause(account, key)), _stood(account, key, None, "recovered")]
+    safe = Stood(account.id, key, RESPONSE_EVENTS[key], None, "recovered")
+    return [Resolved(_cause(account, key)), safe]
 
 
 def _is_due(standing: Standing, stamp: Stamp) -> bool:
