@@ -8,6 +8,7 @@ from engine.digest import decode_state, encode_state
 from riskd.messages import (
     AlertSettings,
     Configure,
+    Elapse,
     LimitsSpec,
     MarketPhase,
     MarketState,
@@ -43,7 +44,7 @@ def test_silent_feed_of_what_is_held_is_said_once_and_resolved_when_it_speaks():
     ticked(core)
     core.elapse(STALE_NS)
     assert silences(core) == []
-    core.elapse(SECOND + MS)  # One look a second at most.
+    core.send(Elapse(), after_ns=1)
     assert silences(core) == [("X", "raised")]
     core.elapse(100 * STALE_NS)
     assert silences(core) == [("X", "raised")]
@@ -139,3 +140,11 @@ def test_rate_that_grew_old_is_resolved_by_the_next_price_of_its_pair():
     core.send(Tick(symbol="EURUSD", bid=1.26, ask=1.26))
     told = [x.status for x in core.alerts("rate_old") if x.symbol == "EURUSD"]
     assert told == ["raised", "resolved"]
+
+
+def test_engine_asks_to_be_woken_when_a_feed_may_have_fallen_silent():
+    core = a_core(settings=LISTENING)
+    core.send(a_fill(quantity=1))
+    ticked(core)
+    core.elapse(STALE_NS + SECOND + MS)  # Nobody looks by hand; a look a second at most.
+    assert silences(core) == [("X", "raised")]

@@ -14,6 +14,8 @@ from riskd.messages import (
     AlertAck,
     Configure,
     DayBegan,
+    Instruction,
+    InstructionAction,
     Kill,
     LimitSet,
     LimitsSpec,
@@ -264,3 +266,24 @@ def test_day_that_ended_is_kept_with_its_profit_and_without_its_transfers(path, 
     told = rows_of(path, "daily_pnl", "account, day, pnl, equity")
     assert ("A1", "2026-11-19", 30.0, 1_000_530.0) in told
     assert sorted(str(account) for account, *_ in told) == ["A1", "A2", "SUSPENSE"]
+
+
+def test_what_is_said_of_a_response_is_kept_whole_and_in_order(path, writer):
+    core = a_core()
+    audit = Audit(writer, interval_s=60)
+    for action in ("cancel", "reduce"):
+        said = Instruction(
+            instruction_id=f"i-{action}",
+            response_id="response-1",
+            account="A1",
+            action=InstructionAction(action),
+            deadline_ns=1,
+        )
+        audit.take("response.A1", said, core.stamp, core.core.boards)
+    wait_until(lambda: not writer.lag)
+    found = rows_of(path, "risk_responses", "number, account, kind, response_id, body")
+    assert [row[:4] for row in found] == [
+        (1, "A1", "instruction", "response-1"),
+        (2, "A1", "instruction", "response-1"),
+    ]
+    assert ['"action":"cancel"' in str(row[4]) for row in found] == [True, False]
