@@ -13,6 +13,7 @@ OVERRIDES_MAX = 1000  # Standing at once; one more is refused.
 OVERRIDABLE = frozenset(  # Limits that a firm set itself; nothing else can be waived.
     (
         RejectCode.DAILY_LOSS,
+        RejectCode.DRAWDOWN,
         RejectCode.PRICE_COLLAR,
         RejectCode.ORDER_QUANTITY,
         RejectCode.ORDER_NOTIONAL,
@@ -23,6 +24,7 @@ OVERRIDABLE = frozenset(  # Limits that a firm set itself; nothing else can be w
         RejectCode.OPEN_ORDERS,
         RejectCode.TURNOVER,
         RejectCode.CONCENTRATION,
+        RejectCode.CORRELATED_EXPOSURE,
         RejectCode.CORRELATED_EXPOSURE,
         RejectCode.LEVERAGE,
         RejectCode.RISK_PER_TRADE,
