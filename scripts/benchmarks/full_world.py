@@ -11,6 +11,7 @@ from riskd.messages import (
     AccountSpec,
     Check,
     Configure,
+    DrawdownStep,
     DuplicateOrders,
     GroupSpec,
     InstrumentKind,
@@ -19,6 +20,7 @@ from riskd.messages import (
     LimitsSpec,
     OrderRule,
     Permissions,
+    PriceMove,
     SelfMatch,
 )
 from scripts.benchmarks.world import World
@@ -31,6 +33,7 @@ PERCENTS = {
     "drawdown_week_pct": 99.0,
     "drawdown_max_pct": 99.0,
     "concentration_pct": 99.0,
+    "correlated_exposure_pct": 99.0,
     "concentration_floor": 1.0,
     "risk_per_trade_pct": 99.0,
     "price_collar_pct": 50.0,
@@ -94,6 +97,8 @@ class FullWorld(World):
             "currency_exposure": {f"B{name}": WIDE for name in self.symbols},
             "duplicate_orders": DuplicateOrders(count=10**9, window_ms=10_000),
             "self_match": SelfMatch.REJECT,
+            "price_move": PriceMove(pct=99.0, window_ms=60_000),
+            "risk_per_trade_drawdown": (DrawdownStep(drawdown_pct=98.0, risk_pct=98.0),),
         }
         return LimitsSpec(**told)
 

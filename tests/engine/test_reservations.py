@@ -208,7 +208,9 @@ def test_e23_reservation_without_news_becomes_suspect_at_its_deadline_and_stays_
     house.elapse(3600 * SECOND)
     assert leaves(house) == (6, 0)
     assert codes_of(house.send(an_order("o-2", quantity=5))) == ["POSITION_LIMIT"]
-    assert len(house.alerts("reservation_suspect")) == 1
+    told = house.alerts("reservation_suspect")
+    assert {alert.alert_id for alert in told} == {1}  # One, which grows louder while nobody looks.
+    assert [alert.status for alert in told[1:]] == ["escalated"] * (len(told) - 1)
 
 
 def test_e23_each_reservation_becomes_suspect_at_its_own_deadline():
