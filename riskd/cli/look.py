@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
 from riskd.cli.names import did_you_mean, known_names
-from riskd.cli.text import BOLD, cell, coloured, label, print_json, table
+from riskd.cli.text import BOLD, cell, coloured, label, names_each, print_json, table
 from riskd.messages import (
     Accounts,
     Breakers,
@@ -238,8 +238,11 @@ def print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = Tr
     return DONE
 
 
-def tree(found: Mapping[str, Any], *, depth: int) -> list[str]:
-    """Return nested maps as indented lines, empty ones left out."""
+def tree(found: Mapping[str, Any], *, depth: int, named: str = "") -> list[str]:
+    """Return nested maps as indented lines, empty ones left out.
+
+    `named` is what each value is, where the keys are the names of symbols.
+    """
     lines = []
     indent = "  " * depth
     width = max((len(label(name)) for name in found), default=0)
@@ -247,9 +250,11 @@ def tree(found: Mapping[str, Any], *, depth: int) -> list[str]:
         rows = value if isinstance(value, list) else [value]
         if rows and all(isinstance(row, Mapping) for row in rows) and _is_deep(value):
             for row in rows:
-                lines += [f"{indent}{label(name)}", *tree(row, depth=depth + 1)]
+                inner = name if names_each(name) else ""
+                lines += [f"{indent}{label(name)}", *tree(row, depth=depth + 1, named=inner)]
         elif value not in (None, {}, []):
-            lines.append(f"{indent}{label(name):<{width}}  {cell(name, value)}")
+            shown = name if named else label(name)
+            lines.append(f"{indent}{shown:<{width}}  {cell(named or name, value)}")
     return lines
 
 

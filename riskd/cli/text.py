@@ -20,6 +20,7 @@ MONEY = frozenset(
         *("average_mfe", "average_mae", "largest_mfe", "largest_mae", "most_given_back"),
         *("deviation", "cost", "margin_freed", "margin_used", "margin_maintenance", "margin_free"),
         *("risk", "loss_at_stop", "notional", "funding", "revaluation", "life", "week", "month"),
+        *("used", "initial", "maintenance", "free", "drawdown", "peak", "trough", "deepest"),
     )
 )
 SHARES = frozenset(
@@ -29,7 +30,8 @@ SHARES = frozenset(
         *("diversification", "clustered_diversification", "largest_weight", "weight", "weights"),
         *("cost_per_margin", "margin_level_pct", "volatility", "annual_return", "downside_risk"),
         *("max_drawdown", "value_at_risk_95", "value_at_risk_99", "expected_shortfall_95"),
-        *("normal_value_at_risk_95", "correlation"),
+        *("normal_value_at_risk_95", "correlation", "level_pct", "drawdown_pct", "recovered_pct"),
+        *("recovery_factor", "leverage"),
     )
 )  # Ratios that are read to four places.
 SPAN_UNITS = ((1, 1000, "ns"), (1000, 10**6, "µs"), (10**6, 10**9, "ms"))
@@ -115,7 +117,7 @@ def cell(name: str, value: Any) -> str:
             return number(value, places=4)
         return amount(value) if name in MONEY else number(value)
     if isinstance(value, Mapping):
-        named = name in SHARES  # Weights by symbol: the name of the map is that of each.
+        named = names_each(name)
         return (
             " ".join(f"{key}={cell(name if named else key, inner)}" for key, inner in value.items())
             or ABSENT
@@ -123,6 +125,11 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(cell(name, inner) for inner in value) or ABSENT
     return str(value)
+
+
+def names_each(name: str) -> bool:
+    """Return whether the name of a map is that of each of its values: weights, ages by symbol."""
+    return name in SHARES or name.endswith("_ns")
 
 
 def label(name: str) -> str:
