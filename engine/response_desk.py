@@ -143,10 +143,11 @@ class ResponseDesk:
         self._start(plan, stamp, facts)
 
     def _trip(self, fact: Stood, policy: ResponsePolicy, facts: Facts) -> None:
-        """Open the breaker that a policy asks for; a stop halts if it does not say what."""
+        """Open the breaker that a policy asks for; a stop halts, unless it is only advice."""
         action = policy.breaker
-        if action is None and policy.action is ResponseAction.STOP:
-            action = "halt"
+        mode = self._accounts[fact.account].state.spec.response_mode
+        if policy.action is ResponseAction.STOP and mode is ResponseMode.AUTOMATIC:
+            action = action or "halt"
         if action is None:
             return
         tripped = Tripped(

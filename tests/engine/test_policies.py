@@ -192,6 +192,16 @@ def test_any_extreme_event_halts_the_account_and_cancels_what_works():
     assert stages(house)[-1] == ("any-extreme", "done")
 
 
+def test_stop_is_only_advice_for_an_account_that_only_wants_advice():
+    stops = tuple(x for x in SHIPPED if x.event is ResponseEvent.ANY)
+    house = a_house(MARGIN, policies=stops, mode=ResponseMode.ADVISE)
+    house.send(an_order("w-1", price=80.0))
+    tick(house, 88.0)
+    assert house.core.boards.breakers.book.open == {}
+    assert house.account().orders["w-1"].state == "pending"
+    assert stages(house)[-1] == ("any-extreme", "advised")
+
+
 LOSS_BREAKER = ResponsePolicy(
     id="loss",
     event=ResponseEvent.DAILY_LOSS,
