@@ -1,0 +1,56 @@
+"""docs/responses.md, played line by line through the engine: every field that it shows is true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from config.load import load
+from riskd.messages import (
+    InstrumentSpec,
+    LimitSet,
+    LimitsSpec,
+    MarginModel,
+    ResponseMode,
+    RiskSettings,
+    Tick,
+)
+from tests.builders import a_universe, an_account
+from tests.docs.story import Story, blocks_of
+
+AAPL = InstrumentSpec(symbol="AAPL", currency="USD")
+LEVELS = LimitsSpec(margin_warning_pct=150, margin_critical_pct=120, margin_stopout_pct=100)
+LEVERED: dict[str, Any] = {
+    "margin_model": MarginModel.LEVERAGE,
+    "leverage": 10.0,
+    "balance": 2000.0,
+}
+ACTS, ADVISES = ResponseMode.AUTOMATIC, ResponseMode.ADVISE
+
+
+def test_responses_page_shows_what_riskd_does():
+    blocks = blocks_of("responses.md")
+    modes = {"A1": ACTS, "A2": ACTS, "A3": ACTS, "A4": ADVISES}
+    limits = LimitSet(
+        account={
+            "A1": LEVELS,
+            "A2": LimitsSpec(drawdown_day_pct=5, risk_per_trade_pct=2),
+            "A3": LimitsSpec(concentration_pct=25),
+            "A4": LEVELS,
+        }
+    )
+    universe = a_universe(
+        limits,
+        accounts=tuple(
+            an_account(name, response_mode=mode, **LEVERED) for name, mode in modes.items()
+        ),
+        instruments=(AAPL,),
+        settings=RiskSettings(dwell_ms=1000),
+    )
+    story = Story(replace(universe, responses=load(None, {}).universe.responses))
+    story.send(Tick(symbol="AAPL", bid=100.0, ask=100.0))
+    for line in [line for block in blocks for line in block.splitlines()]:
+        story.play(line)
+    assert story.waiting == []
+    assert len(blocks) == 5
