@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, Publish, RaisedAt, WakeAccounts
+from actors.inputs import FactAt, Input, Publish, WakeAccounts
 from actors.runtime import LoopActor, RunQueue
 from engine.alerts import AlertBook, topic_of
 from engine.boards import Boards
@@ -21,11 +21,11 @@ class AlertActor(LoopActor):
         self._boards = boards
         self._publish = publish
 
-    def on_receive(self, message: RaisedAt | Posted | WakeAccounts | Input) -> None:
+    def on_receive(self, message: FactAt | Posted | WakeAccounts | Input) -> None:
         """Take one cause or one end, let time pass, or publish what others ask for."""
         settings = self._boards.settings.alerts
         match message:
-            case RaisedAt():
+            case FactAt():
                 self._tell_world(self._book.apply(message.fact, message.stamp, settings))
             case Posted():
                 self._publish(message.topic, message.message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.inputs import BreakerFactAt, Input, Publish, WakeAccounts
+from actors.inputs import FactAt, Input, Publish, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.breakers import BreakerBoard
@@ -27,28 +27,24 @@ class CircuitBreakerActor(LoopActor):
         self._mail = mail
         self._publish = publish
 
-    def on_receive(self, message: Input | BreakerFactAt | WakeAccounts) -> None:
-        """Carry out one command, or end what is due."""
+    def on_receive(self, message: Input | FactAt | WakeAccounts) -> None:
+        """Carry out one command, take what a measure did, or end what is due."""
         facts: Facts = []
-        if isinstance(message, WakeAccounts):
-            for event in apply_expiry(self._board, message.stamp, facts):
-                self._tell_world(event)
-            self._mail.post(facts, message.stamp)
-            return
-        if isinstance(message, BreakerFactAt):
-            measured = apply_measured(self._board, message.fact, message.stamp, facts)
-            if measured is not None:
-                self._tell_world(measured)
-            self._mail.post(facts, message.stamp)
-            return
-        command = message.message
-        assert isinstance(command, Kill | Unkill | Trip | Reset)
-        reply, changed = apply_command(self._board, command, message.stamp, message.by, facts)
-        if changed is not None:
-            self._tell_world(changed)
-        self._mail.post(facts, message.stamp)
-        if message.reply is not None:
-            message.reply(reply)
+        stamp = message.stamp
+        match message:
+            case WakeAccounts():
+                for event in apply_expiry(self._board, stamp, facts):
+                    self._tell_world(event)
+            case FactAt():
+                self._tell_world(apply_measured(self._board, message.fact, stamp, facts))
+            case Input(message=command):
+                assert isinstance(command, Kill | Unkill | Trip | Reset)
+                answered, changed = apply_command(self._board, command, stamp, message.by, facts)
+                self._tell_world(changed)
+                if message.reply is not None:
+                    message.reply(answered)
+        self._mail.post(facts, stamp)
 
-    def _tell_world(self, event: Breaker) -> None:
-        self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
+    def _tell_world(self, event: Breaker | None) -> None:
+        if event is not None:
+            self._publish(f"breaker.{event.scope}.{event.scope_id}", event)

@@ -11,30 +11,18 @@ from pykka import ActorRef
 from engine.core import BY_LOCAL
 from engine.core import Input as Message
 from engine.desk import Answer
-from engine.facts import (
-    AlertFact,
-    BreakerFact,
-    Certified,
-    Instructed,
-    Moved,
-    ResponseFact,
-    Stamp,
-)
+from engine.facts import Stamp
 from riskd.messages import OrdersPush, Published
 
 __all__ = [
     "BY_LOCAL",
-    "BreakerFactAt",
     "FactAt",
     "Input",
     "Message",
-    "MovedAt",
     "Publish",
-    "RaisedAt",
     "Ref",
     "Reply",
     "Say",
-    "SessionFactAt",
     "WakeAccounts",
 ]
 
@@ -56,38 +44,10 @@ class Input(Struct, frozen=True):
     by: str = BY_LOCAL
 
 
-class RaisedAt(Struct, frozen=True):
-    """A cause for an alert, or its end, with the stamp of the input that made it."""
-
-    fact: AlertFact
-    stamp: Stamp
-
-
-class SessionFactAt(Struct, frozen=True):
-    """What an account asks of a gateway, with the stamp of the input that made it."""
-
-    fact: Instructed | Certified
-    stamp: Stamp
-
-
-class BreakerFactAt(Struct, frozen=True):
-    """What a measure did to a breaker, with the stamp of the input that made it."""
-
-    fact: BreakerFact
-    stamp: Stamp
-
-
 class FactAt(Struct, frozen=True):
-    """What a response answers to, with the stamp of the input that made it."""
+    """A fact on its way to the actor that takes it, with the stamp of the input that made it."""
 
-    fact: ResponseFact
-    stamp: Stamp
-
-
-class MovedAt(Struct, frozen=True):
-    """A change of a ledger with the stamp of the input that made it."""
-
-    moved: Moved
+    fact: Any  # A `Fact` that the actor takes; `Mail.post` knows which.
     stamp: Stamp
 
 

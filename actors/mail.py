@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from actors.inputs import (
-    BreakerFactAt,
-    FactAt,
-    Input,
-    MovedAt,
-    RaisedAt,
-    Ref,
-    Say,
-    SessionFactAt,
-)
+from actors.inputs import FactAt, Input, Ref, Say
 from engine.facts import (
     Certified,
     Closed,
@@ -59,7 +50,7 @@ class Mail:
         for fact in facts:
             match fact:
                 case Raised() | Resolved():
-                    self.alerts.tell(RaisedAt(fact, stamp))
+                    self.alerts.tell(FactAt(fact, stamp))
                 case Posted():
                     self.alerts.tell(fact)
                 case WakeAt():
@@ -69,13 +60,13 @@ class Mail:
                 case Watched():
                     self.market.tell(fact)
                 case Moved():
-                    self.market.tell(MovedAt(fact, stamp))
+                    self.market.tell(FactAt(fact, stamp))
                 case Instructed() | Certified():
-                    self.sessions.tell(SessionFactAt(fact, stamp))
+                    self.sessions.tell(FactAt(fact, stamp))
                 case Stood() | Halted() | Progressed() | Closed():
                     self.responses.tell(FactAt(fact, stamp))
                 case Tripped() | Recovered():
-                    self.breakers.tell(BreakerFactAt(fact, stamp))
+                    self.breakers.tell(FactAt(fact, stamp))
                 case Told():
                     self._accounts[fact.account].tell(Input(fact.message, stamp))
                 case Said():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, MovedAt, WakeAccounts
+from actors.inputs import FactAt, Input, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.facts import Facts, Watched
@@ -37,7 +37,7 @@ class MarketDataActor(LoopActor):
         self._board = board
         self._mail = mail
 
-    def on_receive(self, message: Input | Watched | MovedAt | WakeAccounts) -> None:
+    def on_receive(self, message: Input | Watched | FactAt | WakeAccounts) -> None:
         """Apply a tick, a batch or a market state, or take what an account or the clock tells."""
         if isinstance(message, Watched):
             self._board.watch(message)
@@ -45,10 +45,10 @@ class MarketDataActor(LoopActor):
         stamp = message.stamp
         facts: Facts = []
         match message:
-            case MovedAt():
-                if message.moved.account is None:
+            case FactAt():
+                if message.fact.account is None:
                     self._sweeper.configure(stamp)
-                self._watch.take(message.moved, stamp, facts)
+                self._watch.take(message.fact, stamp, facts)
             case WakeAccounts():
                 apply_ages(self._board, stamp, facts)
                 self._sweeper.elapse(stamp, facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actors.inputs import Input, SessionFactAt, WakeAccounts
+from actors.inputs import FactAt, Input, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.facts import Facts
@@ -17,7 +17,7 @@ class SessionActor(LoopActor):
         self._desk = desk
         self._mail = mail
 
-    def on_receive(self, message: Input | SessionFactAt | WakeAccounts) -> None:
+    def on_receive(self, message: Input | FactAt | WakeAccounts) -> None:
         """Answer a gateway, or take what an account asks for."""
         facts: Facts = []
         match message:
@@ -25,7 +25,7 @@ class SessionActor(LoopActor):
                 answered = self._desk.answer(message.message, message.stamp, facts)
                 if message.reply is not None:
                     message.reply(answered)  # First: the session must stand for what follows.
-            case SessionFactAt():
+            case FactAt():
                 self._desk.settle(message.fact, message.stamp, facts)
             case WakeAccounts():
                 self._desk.elapse(message.stamp, facts)

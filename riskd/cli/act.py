@@ -42,17 +42,21 @@ def kill(
     /,
     *,
     reason: Reason,
+    cancel: Annotated[bool, Parameter(negative="", help="Cancel its working orders too.")] = False,
+    flatten: Annotated[bool, Parameter(negative="", help="Close its positions too.")] = False,
     yes: Yes = False,
     json: Json = False,
     connection: Connection = HERE,
 ) -> int:
-    """Refuse every order of SCOPE from the next one on. Working orders stay at the venue.
+    """Refuse every order of SCOPE from the next one on. Working orders stay unless you --cancel.
 
-    Example: riskd kill account:A3 --reason "feed looks wrong"
+    Example: riskd kill account:A3 --cancel --reason "feed looks wrong"
     """
     found = parse_scope(scope)
     _confirm(found, "kill", connection, yes=yes)
-    request = Kill(scope=found.scope, scope_id=found.scope_id, reason=reason)
+    request = Kill(
+        scope=found.scope, scope_id=found.scope_id, reason=reason, cancel=cancel, flatten=flatten
+    )
     code = _act(request, f"KILLED {found}", connection, json=json)
     _warn_of_stranger(found, f"riskd unkill {found}", connection)
     return code

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from riskd.cli.connection import Connection
-from riskd.cli.failure import DONE, FAILED, CommandError
-from riskd.cli.look import HERE, Json, ask_of, check_known, print_rows, tree
+from riskd.cli.failure import DONE
+from riskd.cli.look import HERE, Json, ask_of, ask_scope, print_rows, tree
 from riskd.cli.measure import print_map, warn_incomplete
 from riskd.cli.text import print_json
 from riskd.messages import (
@@ -34,13 +34,7 @@ def exposure(scope: str = "firm", /, *, json: Json = False, connection: Connecti
 
     Example: riskd exposure account:A1
     """
-    kind, _, name = scope.partition(":")
-    try:
-        found = connection.ask(ExposureRequest(scope=scope)).data
-    except CommandError as refusal:
-        if refusal.exit_code == FAILED:
-            check_known(kind, name, connection)
-        raise
+    found = ask_scope(scope, ExposureRequest(scope=scope), connection)
     if json:
         print_json(found)
         return DONE

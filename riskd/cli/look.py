@@ -153,12 +153,7 @@ def pnl(
             expected="firm, group:NAME or account:NAME",
             next_step=did_you_mean(kind, ("firm", "group", "account")),
         )
-    try:
-        found = connection.ask(Pnl(scope=scope, by=by)).data
-    except CommandError as refusal:
-        if refusal.exit_code == FAILED:
-            check_known(kind, name, connection)
-        raise
+    found = ask_scope(scope, Pnl(scope=scope, by=by), connection)
     if json:
         print_json(found)
         return DONE
@@ -183,11 +178,17 @@ def _check_limit_scope(scope: str, connection: Connection) -> None:
 
 def ask_of(account: str | None, message: ControlQuery, connection: Connection) -> Any:
     """Return what riskd answers; an unknown account is refused with the nearest one."""
+    return ask_scope(f"account:{account or ''}", message, connection)
+
+
+def ask_scope(scope: str, message: ControlQuery, connection: Connection) -> Any:
+    """Return what riskd answers; an unknown name in SCOPE is refused with the nearest one."""
     try:
         return connection.ask(message).data
     except CommandError as refusal:
         if refusal.exit_code == FAILED:
-            check_known("account", account, connection)
+            kind, _, name = scope.partition(":")
+            check_known(kind, name, connection)
         raise
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
-from riskd.cli.failure import DONE, FAILED, CommandError
-from riskd.cli.look import HERE, Json, ask_of, check_known, tree
+from riskd.cli.failure import DONE, FAILED
+from riskd.cli.look import HERE, Json, ask_of, ask_scope, tree
 from riskd.cli.text import BOLD, coloured, print_json, table
 from riskd.messages import (
     AdviceRequest,
@@ -71,13 +71,7 @@ def concentration(
 
     Example: riskd concentration account:A1
     """
-    kind, _, name = scope.partition(":")
-    try:
-        found = connection.ask(ConcentrationRequest(scope=scope)).data
-    except CommandError as refusal:
-        if refusal.exit_code == FAILED:
-            check_known(kind, name, connection)
-        raise
+    found = ask_scope(scope, ConcentrationRequest(scope=scope), connection)
     if json:
         print_json(found)
         return DONE
