@@ -7,15 +7,12 @@ a start the sessions of before have as long to say hello again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from riskd.messages import Message
 from transport.router import DEALER, Request
 
 HEARTBEATS_MAX = 3
 PEERS_MAX = 10_000  # Connections whose sessions are remembered, those that were lost included.
-
-Write = Callable[[Request, Message], None]
 
 
 class _Link:

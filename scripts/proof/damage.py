@@ -16,7 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from engine.core import Input
+from engine.desk import Answer
 from engine.digest import state_digest
+from engine.facts import Stamp
 from tests.transport.kept import SMALL, Kept
 from transport.data_directory import DataDirectory
 from transport.journal import Journal
@@ -87,7 +90,7 @@ class _Stepped(Kept):
         self.synced_seq = 0
         super().__init__(directory, seed=seed, snapshots=snapshots, count=count)
 
-    def put(self, message, stamp):  # type: ignore[no-untyped-def]
+    def put(self, message: Input, stamp: Stamp) -> Answer:
         """Take one input and note what the state is now."""
         if self.journal.last_seq == SYNCED:
             self.journal.sync()

@@ -226,6 +226,7 @@ def test_kill_and_unkill_send_the_scope_and_the_reason(capsys):
         assert run(["unkill", "firm", "--reason", "fine", *where]) == 0
         assert run(["trip", "symbol:AAPL", "--action", "reduce_only", "--reason", "r", *where]) == 0
         assert run(["reset", "7", "--reason", "done", *where]) == 0
+        assert run(["kill", "firm", "--cancel", "--flatten", "--reason", "out", *where]) == 0
     shown = capsys.readouterr()
     assert shown.out.splitlines()[0] == "KILLED account:A3   seq 52,004   breaker_id 7"
     assert shown.err == ""
@@ -235,6 +236,9 @@ def test_kill_and_unkill_send_the_scope_and_the_reason(capsys):
     assert asked[1] == {"type": "unkill", "scope": "firm", "reason": "fine"}
     assert asked[2]["action"] == "reduce_only"
     assert asked[3] == {"type": "reset", "breaker_id": 7, "reason": "done"}
+    assert asked[4] == {
+        "type": "kill", "scope": "firm", "reason": "out", "cancel": True, "flatten": True
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("error_code", "exit_code"), [("refused", 1), ("not_authorized", 5)])

@@ -107,7 +107,8 @@ class Witness:
         """
         world, now_ns = self.world, self.world.now_ns
         ask = world.throttle.wait if order.dry_run else world.throttle.charge
-        owner, told = world.owner(order), {True: [], False: []}  # type: ignore[var-annotated]
+        owner = world.owner(order)
+        told: dict[bool, list[tuple[Any, int]]] = {True: [], False: []}
         for bound in rate_bounds(world.limits, owner):
             after_ns = ask((bound.scope, bound.scope_id), int(bound.value), SECOND_NS, now_ns)
             if after_ns:
