@@ -16,6 +16,24 @@ from riskd.messages import (
 from tests.builders import StampedCore, a_report
 
 
+def exit_of(instruction: Instruction) -> Check:
+    """Return the order that a reduce asks for."""
+    assert instruction.symbol is not None
+    assert instruction.side is not None
+    assert instruction.quantity is not None
+    assert instruction.client_order_id is not None
+    return Check(
+        account=instruction.account,
+        client_order_id=instruction.client_order_id,
+        symbol=instruction.symbol,
+        side=instruction.side,
+        quantity=instruction.quantity,
+        order_type=OrderType.MARKET,
+        position_id=instruction.position_id,
+        reduce_only=True,
+    )
+
+
 class Gateway:
     """Takes what riskd says to its session; does nothing until `work` is called."""
 
@@ -73,29 +91,16 @@ class Gateway:
 
     def exit(self, instruction: Instruction) -> None:
         """Send the order of a reduce through the gate, and fill what is filled of it."""
-        assert instruction.symbol is not None
-        assert instruction.side is not None
-        assert instruction.quantity is not None
-        assert instruction.client_order_id is not None
-        order = Check(
-            account=instruction.account,
-            client_order_id=instruction.client_order_id,
-            symbol=instruction.symbol,
-            side=instruction.side,
-            quantity=instruction.quantity,
-            order_type=OrderType.MARKET,
-            position_id=instruction.position_id,
-            reduce_only=True,
-        )
+        order = exit_of(instruction)
         verdict = self.send(order)
         if not verdict.approved:
             self.refused.append(verdict)
             return
         self.sent.append(order)
-        quantity = int(instruction.quantity * self.fill_part)
+        quantity = int(order.quantity * self.fill_part)
         if quantity:
             self.fill(order, quantity)
-        if quantity < instruction.quantity:
+        if quantity < order.quantity:
             self.cancel(order.account, order.client_order_id)
 
     def fill(self, order: Check, quantity: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
@@ -17,6 +18,7 @@ from riskd.messages import (
     ResponseStop,
     ResponseUpdate,
     SessionLost,
+    Side,
     Tick,
     Trip,
 )
@@ -30,7 +32,7 @@ from tests.builders import (
     an_order,
     codes_of,
 )
-from tests.engine.gateway import Gateway
+from tests.engine.gateway import Gateway, exit_of
 from tests.engine.live import Live
 
 FLATTEN = Reduce(account="A1", reason="too much")
@@ -204,6 +206,22 @@ def test_kill_that_flattens_blocks_first_then_cancels_then_its_own_exits_alone_p
     gateway.work()
     assert (house.position("X").books.lots, house.position("Y").books.lots) == (0, 0)
     assert gateway.refused == []
+
+
+def test_under_a_kill_an_exit_that_does_more_than_close_is_refused():
+    house = a_held_house()
+    gateway = Gateway(house)
+    house.send(Kill(scope="account", scope_id="A1", cancel=True, flatten=True, reason="drill"))
+    gateway.told()
+    gateway.cancel("A1", "w-1")
+    gateway.cancel("A1", "w-2")
+    asked = {told.symbol: exit_of(told) for told in gateway.told()}
+    turned, larger = (
+        replace(asked["X"], side=Side.BUY, reduce_only=False),
+        replace(asked["Y"], quantity=41, reduce_only=False),
+    )
+    assert codes_of(house.send(turned)) == ["KILLED"]
+    assert codes_of(house.send(larger)) == ["KILLED"]
 
 
 def test_kill_that_cancels_leaves_positions_alone():
