@@ -25,7 +25,6 @@ OVERRIDABLE = frozenset(  # Limits that a firm set itself; nothing else can be w
         RejectCode.TURNOVER,
         RejectCode.CONCENTRATION,
         RejectCode.CORRELATED_EXPOSURE,
-        RejectCode.CORRELATED_EXPOSURE,
         RejectCode.LEVERAGE,
         RejectCode.RISK_PER_TRADE,
         RejectCode.GROUP_LIMIT,
