@@ -12,7 +12,7 @@ if both of its symbols had news since the one before, so that a closed market ma
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -70,8 +70,12 @@ class Correlations:
         """Return whether a sample is to be taken before anything of this instant is applied."""
         return steady_ns >= self.state.next_steady_ns
 
-    def sample(self, marks: Sequence[Mark], steady_ns: int) -> None:
-        """Take one sample of the marks that stand; they come in the same order every time."""
+    def sample(self, marks: Sequence[Mark], steady_ns: int) -> bool:
+        """Take one sample of the marks that stand; they come in the same order every time.
+
+        Returns whether other symbols move together than before.
+        """
+        before = self._peers
         state, interval_ns = self.state, self._settings.sample_ms * 1_000_000
         state.sample_ms = self._settings.sample_ms
         state.next_steady_ns = (steady_ns // interval_ns + 1) * interval_ns
@@ -90,6 +94,7 @@ class Correlations:
         state.products, state.squares = self._products.tobytes(), self._squares.tobytes()
         state.counts = self._counts.tobytes()
         self._find_peers()
+        return self._peers != before
 
     def symbols(self) -> tuple[str, ...]:
         """Return the symbols of the rows and columns of `matrix`."""
@@ -117,6 +122,20 @@ class Correlations:
     def peers(self, symbol: str) -> tuple[str, ...]:
         """Return the other symbols whose correlation with `symbol` is at least the threshold."""
         return self._peers.get(symbol, ())
+
+    def together(self, sizes: Mapping[str, int]) -> tuple[tuple[str, ...], int]:
+        """Return the largest sum of a symbol and its peers, with those that are in it.
+
+        Only of symbols that have a peer among those of `sizes`: nothing, and zero, if none has.
+        """
+        names: tuple[str, ...] = ()
+        largest = 0
+        for symbol, size in sizes.items() if self._peers else ():
+            peers = [peer for peer in self.peers(symbol) if sizes.get(peer)]
+            total = size + sum(sizes[peer] for peer in peers)
+            if size and peers and total > largest:
+                names, largest = (symbol, *peers), total
+        return names, largest
 
     def clusters(self, symbols: Sequence[str]) -> list[tuple[str, ...]]:
         """Return `symbols` in clusters: linked by peers among them, directly or by way of others.

@@ -12,6 +12,7 @@ class Exposure(NamedTuple):
     """An account's positions at the marks of now, in account money; working orders apart."""
 
     by_symbol: dict[str, int]  # Long less short, of what is held.
+    sizes: dict[str, int]  # Of the same, long plus short.
     long_money: int
     short_money: int  # Never negative.
     top_symbol: str  # The largest position, its legs each counted; empty if there is none.
@@ -31,6 +32,7 @@ class Exposure(NamedTuple):
 def exposure_of(account: Account) -> Exposure:
     """Return an account's exposure. Its valuation was refreshed and nothing was missing."""
     found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     long_money = short_money = top_money = 0
     top_symbol, own = "", account.currency
     quotes, instruments = account.boards.quotes.quotes, account.boards.instruments
@@ -54,10 +56,10 @@ def exposure_of(account: Account) -> Exposure:
                 short_money, gross = short_money - money, gross - money
             net += money
         if gross:
-            found[symbol] = net
+            found[symbol], sizes[symbol] = net, gross
         if gross > top_money:
             top_symbol, top_money = symbol, gross
-    return Exposure(found, long_money, short_money, top_symbol, top_money)
+    return Exposure(found, sizes, long_money, short_money, top_symbol, top_money)
 
 
 def margin_rate_max(account: Account) -> float:

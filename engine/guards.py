@@ -24,6 +24,7 @@ WARNING, CRITICAL, LIMIT = 1, 2, 3
 LEVELS = ("safe", "warning", "critical", "breached")
 MARGIN_LEVELS = ("ok", "warning", "critical", "stopout")
 MARGIN_KEYS = ("margin_warning_pct", "margin_critical_pct", "margin_stopout_pct")
+CLUSTER_KEYS = ("correlated_exposure_pct", "correlated_exposure")
 DAY_KEYS, WEEK_KEYS = ("daily_loss", "drawdown_day_pct"), ("drawdown_week_pct",)
 MARGIN = "margin"
 
@@ -37,6 +38,8 @@ class Figures(NamedTuple):
     gross_money: int
     net_money: int
     top_money: int  # The largest position.
+    together_money: int  # The most in symbols that move together.
+    names: tuple[str, tuple[str, ...]]  # Of the largest position, and of what moves together.
     used_money: int  # Margin of what is held.
     margin_rate: float  # By how much `used_money` can change for one of exposure.
 
@@ -60,6 +63,7 @@ class Kind(NamedTuple):
     weight: Callable[[Figures, int], float]
     scale: int  # Room is in so many units of money.
     value: Callable[[Figures], float | None]
+    named: Callable[[Figures], str] = lambda figures: ""  # What it is about, for people.
 
 
 class Guard(NamedTuple):
@@ -67,7 +71,7 @@ class Guard(NamedTuple):
 
     kind: Kind
     steps: tuple[Step, ...]
-    floor_money: int = 0  # Of concentration: what is below it is not judged.
+    floor_money: int = 0  # Of shares in exposure: what is below it is not judged.
 
 
 class Reading(NamedTuple):
@@ -121,8 +125,8 @@ def guards_of(limits: LimitSet, owner: Owner, settings: RiskSettings) -> tuple[G
         back = limit.money * recover // HUNDRED
         steps = tuple(Step(n + 1, at, at - back) for n, at in enumerate(enters))
         floor = resolve(limits, owner, "concentration_floor")
-        is_floored = kind.key == "concentration_pct" and floor is not None
-        found.append(Guard(kind, steps, floor.money if is_floored and floor is not None else 0))
+        is_floored = kind.key in ("concentration_pct", "correlated_exposure_pct")
+        found.append(Guard(kind, steps, floor.money if is_floored and floor else 0))
     steps = _margin_steps(limits, owner, recover)
     return (*found, Guard(MARGIN_KIND, steps)) if steps else tuple(found)
 
@@ -175,8 +179,20 @@ def _room_of_leverage(figures: Figures, threshold: int, _: int) -> int | None:
 
 
 def _room_of_top(figures: Figures, threshold: int, floor_money: int) -> int:
+    return _room_of_share(figures, figures.top_money, threshold, floor_money)
+
+
+def _room_of_cluster(figures: Figures, threshold: int, floor_money: int) -> int:
+    return _room_of_share(figures, figures.together_money, threshold, floor_money)
+
+
+def _room_of_share(figures: Figures, money: int, threshold: int, floor_money: int) -> int:
     whole = max(figures.gross_money, figures.equity_money)
-    return max(threshold * whole, floor_money * HUNDRED) - figures.top_money * HUNDRED
+    return max(threshold * whole, floor_money * HUNDRED) - money * HUNDRED
+
+
+def _room_of_together(figures: Figures, threshold: int, _: int) -> int:
+    return threshold - figures.together_money
 
 
 def _room_of_margin(figures: Figures, threshold: int, _: int) -> int | None:
@@ -190,9 +206,17 @@ def _leverage(figures: Figures) -> float | None:
     return figures.gross_money / equity if equity > 0 else None
 
 
-def _top_pct(figures: Figures) -> float | None:
+def _share_pct(figures: Figures, money: int) -> float | None:
     whole = max(figures.gross_money, figures.equity_money)
-    return figures.top_money * 100 / whole if whole > 0 else None
+    return money * 100 / whole if whole > 0 else None
+
+
+def _top(figures: Figures) -> str:
+    return f", {figures.names[0]}"
+
+
+def _together(figures: Figures) -> str:
+    return f", {' + '.join(figures.names[1])}"
 
 
 def margin_level_pct(figures: Figures) -> float | None:
@@ -259,7 +283,30 @@ KINDS = (
         _room_of_top,
         _of_percent,
         HUNDRED,
-        _top_pct,
+        lambda figures: _share_pct(figures, figures.top_money),
+        _top,
+    ),
+    Kind(
+        "correlated_exposure_pct",
+        "correlation",
+        "exposure",
+        "% of exposure or equity in names that move together",
+        _room_of_cluster,
+        _of_percent,
+        HUNDRED,
+        lambda figures: _share_pct(figures, figures.together_money),
+        _together,
+    ),
+    Kind(
+        "correlated_exposure",
+        "correlation",
+        "exposure",
+        "in names that move together",
+        _room_of_together,
+        _one,
+        1,
+        lambda figures: figures.together_money / MONEY_SCALE,
+        _together,
     ),
     Kind(
         "leverage",

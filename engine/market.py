@@ -23,8 +23,8 @@ def apply_market(
 
     Each price is taken into the book before the next is applied.
     """
-    if board.correlations.is_due(stamp.steady_ns):
-        board.sample(stamp.steady_ns)
+    if board.correlations.is_due(stamp.steady_ns) and board.sample(stamp.steady_ns):
+        watch.correlated(stamp, facts)
     if isinstance(message, Tick):
         outcome = board.apply_tick(message, stamp)
         _count(message, outcome, counts, facts)

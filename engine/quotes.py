@@ -125,15 +125,18 @@ class QuoteBoard(ExchangeRates):
         self._set_mark(quote, stamp.steady_ns)
         return TickOutcome.APPLIED
 
-    def sample(self, steady_ns: int) -> None:
-        """Take the sample of every mark that is due, before anything of this instant is applied."""
+    def sample(self, steady_ns: int) -> bool:
+        """Take the sample of every mark that is due, before anything of this instant is applied.
+
+        Returns whether other symbols move together than before.
+        """
         marks = [
             Mark(symbol, mark, quote.version, self._instruments[symbol].spec.allow_negative)
             for symbol, quote in self.quotes.items()
             for mark in (quote.mark_long,)
             if mark is not None
         ]
-        self.correlations.sample(marks, steady_ns)
+        return self.correlations.sample(marks, steady_ns)
 
     def watch(self, watched: Watched) -> None:
         """Keep the extremes of a symbol's marks since a version that a position asks for."""

@@ -16,6 +16,7 @@ from engine.boards import Boards
 from engine.exposure import exposure_of, margin_rate_max
 from engine.facts import Facts, Moved, Raised, Resolved, Stamp, Stood
 from engine.guards import (
+    CLUSTER_KEYS,
     DAY_KEYS,
     LEVELS,
     MARGIN,
@@ -45,6 +46,8 @@ RESPONSE_EVENTS = {
     "gross_exposure": ResponseEvent.EXPOSURE,
     "net_exposure": ResponseEvent.EXPOSURE,
     "concentration_pct": ResponseEvent.CONCENTRATION,
+    "correlated_exposure_pct": ResponseEvent.CORRELATION,
+    "correlated_exposure": ResponseEvent.CORRELATION,
     "leverage": ResponseEvent.LEVERAGE,
     MARGIN: ResponseEvent.MARGIN,
 }
@@ -83,6 +86,15 @@ class Watch:
         woken = self._boards.book.moved(symbol, stamp.recv_ns)
         if woken:
             self._wake(woken, stamp, facts)
+
+    def correlated(self, stamp: Stamp, facts: Facts) -> None:
+        """Look at who is limited in what moves together: other symbols do than before."""
+        rows = [
+            account.water.row
+            for account in self._accounts.values()
+            if any(guard.kind.key in CLUSTER_KEYS for guard in self._guards_of(account))
+        ]
+        self._wake(rows, stamp, facts)
 
     def elapse(self, stamp: Stamp, facts: Facts) -> None:
         """Let measures fall back that have recovered for long enough; take in rates grown old."""
@@ -235,6 +247,7 @@ class Watch:
 def figures_of(account: Account, margin_rate: float) -> Figures:
     """Return what guards look at. Equity is known and its valuation was refreshed."""
     valuation, exposure = account.valuation, exposure_of(account)
+    together, together_money = account.boards.quotes.correlations.together(exposure.sizes)
     return Figures(
         equity_money=valuation.equity_money,
         loss_money=-account.day_pnl_money(),
@@ -242,6 +255,8 @@ def figures_of(account: Account, margin_rate: float) -> Figures:
         gross_money=exposure.gross_money,
         net_money=exposure.net_money,
         top_money=exposure.top_money,
+        together_money=together_money,
+        names=(exposure.top_symbol, together),
         used_money=valuation.used_money(),
         margin_rate=margin_rate,
     )
@@ -280,7 +295,8 @@ def _crossed(
     threshold = next(step.enter for step in guard.steps if step.level == level) / MONEY_SCALE
     value = kind.value(figures)
     told = "all" if value is None else f"{value:,.10g}"
-    text = f"account {account.id} {names[level]}: {told} {kind.words}, threshold {threshold:,.10g}"
+    text = f"account {account.id} {names[level]}: {told} {kind.words}{kind.named(figures)}"
+    text += f", threshold {threshold:,.10g}"
     passed = [names[step.level] for step in guard.steps if before < step.level < level]
     if passed:
         text += f"; passed {' and '.join(passed)} with it"

@@ -42,6 +42,12 @@ ALERT_TYPES: dict[str, AlertText] = {
         "When it has come back and stayed so for the dwell.",
         "See riskd concentration; reduce the name.",
     ),
+    "correlation": AlertText(
+        "low to critical",
+        "Names that move together became too large a share of the account, or too much money.",
+        "When it has come back, or they move apart, and stayed so for the dwell.",
+        "See riskd concentration; reduce what moves together.",
+    ),
     "leverage": AlertText(
         "low to critical",
         "Gross exposure became too large a multiple of equity.",

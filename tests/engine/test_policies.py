@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+import pytest
 from msgspec.structs import replace
 
 from config.load import load
@@ -11,6 +13,7 @@ from engine.digest import state_digest
 from riskd.messages import (
     Breaker,
     Configure,
+    CorrelationSettings,
     LimitSet,
     LimitsSpec,
     MarginModel,
@@ -165,6 +168,79 @@ def test_concentration_brings_every_symbol_under_its_share():
     gateway.work()
     assert house.position().books.lots == 3  # 3 x 112.5 = 337.5; four would be 450.
     assert stages(house)[-1] == ("concentration-medium", "done")
+
+
+MOVING = RiskSettings(
+    stale_after_ms=60_000,
+    dwell_ms=DWELL_MS,
+    correlation=CorrelationSettings(sample_ms=1000, threshold=0.7, samples_min=2),
+)
+
+
+def a_house_in_which_two_move_together(limits: dict[str, Any]) -> StampedCore:
+    """A1 has 2,000, is long 4 of X at 100 and 8 of Y at 50, which moved together; S moved alone."""
+    house = StampedCore()
+    account = an_account(balance=2000.0, response_mode=ResponseMode.AUTOMATIC)
+    told = LimitSet(default=msgspec.convert(limits, LimitsSpec))
+    universe = a_universe(told, accounts=(account,), settings=MOVING)
+    house.send(Configure(universe=replace(universe, responses=SHIPPED)))
+    for share, alone in ((1.0, 1.0), (1.1, 1.1), (0.9, 1.2), (1.1, 1.1), (1.0, 1.1)):
+        tick(house, round(100 * share, 2))
+        tick(house, round(50 * share, 2), "Y")
+        tick(house, round(10 * alone, 2), "S")
+        house.elapse(SECOND)
+    tick(house, 100.0)
+    for number, (lots, price, symbol) in enumerate(((4, 100.0, "X"), (8, 50.0, "Y"))):
+        house.send(a_fill(f"e-{number}", "buy", lots, price, symbol=symbol))
+    house.send(a_fill("e-3", "buy", 10, 11.0, symbol="S"))
+    return house
+
+
+@pytest.mark.parametrize(
+    ("limits", "at", "over", "threshold"),
+    [
+        ({"correlated_exposure_pct": 50}, 100.0, 100.01, 40.0),  # 400 + 400 of 2,000 are 40 %.
+        ({"correlated_exposure": 1005}, 101.0, 101.01, 804.0),  # 404 + 400.
+    ],
+)
+def test_correlation_cuts_positions_that_move_together_by_half(limits, at, over, threshold):
+    house = a_house_in_which_two_move_together(limits)
+    gateway = Gateway(house)
+    tick(house, at)
+    assert house.alerts("correlation") == []
+    tick(house, over)
+    gateway.work()
+    (alert,) = house.alerts("correlation")
+    assert (alert.severity, alert.threshold) == (Severity.MEDIUM, threshold)
+    assert alert.value is not None
+    assert alert.value > threshold
+    assert "X + Y" in alert.message
+    assert house.position("X").books.lots == 2
+    assert house.position("Y").books.lots == 4
+    assert house.position("S").books.lots == 10
+    assert stages(house)[-1] == ("correlation-medium", "done")
+
+
+def test_names_that_begin_to_move_together_are_a_crossing_without_any_price_of_theirs():
+    """Nothing is bought and neither name moves: one more sample makes their correlation known."""
+    house = StampedCore()
+    account = an_account(balance=2000.0, response_mode=ResponseMode.AUTOMATIC)
+    limits = LimitSet(default=LimitsSpec(correlated_exposure=800))
+    universe = a_universe(limits, accounts=(account,), settings=MOVING)
+    house.send(Configure(universe=replace(universe, responses=SHIPPED)))
+    for number, (lots, price, symbol) in enumerate(((4, 100.0, "X"), (8, 50.0, "Y"))):
+        tick(house, price, symbol)
+        house.send(a_fill(f"e-{number}", "buy", lots, price, symbol=symbol))
+    for share in (1.1, 0.9):
+        assert house.alerts("correlation") == []
+        house.elapse(SECOND)
+        tick(house, round(100 * share, 2))
+        tick(house, round(50 * share, 2), "Y")
+    assert house.alerts("correlation") == []
+    house.elapse(SECOND)
+    tick(house, 10.01, "S")
+    told = [(x.severity, x.value) for x in house.alerts("correlation")]
+    assert told == [(Severity.MEDIUM, 720.0)]  # 360 in each, of 640.
 
 
 def test_account_that_only_wants_advice_is_told_the_plan_and_nothing_is_done():
