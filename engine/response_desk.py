@@ -26,7 +26,7 @@ from engine.facts import (
     Told,
     Tripped,
 )
-from engine.response_steps import ResponseSteps
+from engine.response_steps import ResponseSteps, is_bad
 from engine.responses import EXITS_MAX, STRENGTH, Plan, next_severity, policy_for
 from engine.suspense import SUSPENSE
 from riskd.messages import (
@@ -83,9 +83,10 @@ class ResponseDesk:
         if isinstance(asked, ResponseStop):
             for plan in list(book.running.values()):
                 if plan.response_id == asked.response_id:
-                    self._steps.withdraw(plan)
+                    self._steps.withdraw(plan, stamp, facts)
                     plan.reason = f"stopped: {asked.reason}" if asked.reason else plan.reason
                     self._steps.end(plan, ResponseStage.STOPPED, stamp, facts)
+                    self._take_up(plan.account, stamp, facts)
                     return _done(asked.request_id, stamp, plan.response_id)
             text = f"response {asked.response_id} is not running"
             return Error(code="not_found", text=text, request_id=asked.request_id)
@@ -113,8 +114,11 @@ class ResponseDesk:
     def _go_on(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
         """Take a plan on; what did not help gives way to what the next severity asks for."""
         self._steps.advance(plan, stamp, facts)
-        if plan.stage is not ResponseStage.ESCALATED or plan.event in ASKED_FOR:
-            return
+        if plan.stage is ResponseStage.ESCALATED and plan.event not in ASKED_FOR:
+            self._escalate(plan, stamp, facts)
+        self._take_up(plan.account, stamp, facts)
+
+    def _escalate(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
         severity = next_severity(plan.severity)
         while severity is not None:
             policy = policy_for(self._boards.policies, plan.event, severity)
@@ -125,11 +129,25 @@ class ResponseDesk:
                 return
             severity = next_severity(severity)
 
+    def _take_up(self, name: str, stamp: Stamp, facts: Facts) -> None:
+        """Begin the strongest of the plans that waited for the one that is over."""
+        book, account = self._boards.responses, self._accounts[name]
+        keys = [
+            key
+            for key, plan in book.postponed.items()
+            if plan.account == name and is_bad(account, plan.measure)
+        ]
+        if name in book.running or not keys:
+            return
+        key = max(keys, key=lambda key: STRENGTH[book.postponed[key].action])
+        self._start(book.postponed.pop(key), stamp, facts)
+
     def _stood(self, fact: Stood, stamp: Stamp, facts: Facts) -> None:
         if fact.severity is None:  # It has recovered.
             account = self._accounts[fact.account]
             if account.state.conduct.risk_shrunk_by == fact.measure:
                 facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
+            self._boards.responses.postponed.pop(f"{fact.account} {fact.measure}", None)
             if self._boards.responses.tripped.pop(f"{fact.account} {fact.measure}", None):
                 facts.append(Recovered("account", fact.account, fact.measure))
             return
@@ -190,13 +208,19 @@ class ResponseDesk:
         return plan is not None and scope in plan.breaker_keys and account.id != SUSPENSE
 
     def _start(self, plan: Plan, stamp: Stamp, facts: Facts) -> bool:
-        """Begin a plan, unless one that does as much runs; return whether it was begun."""
+        """Begin a plan, unless one that does as much runs; return whether it was begun.
+
+        What another measure called for is not lost by that: it waits until the account is free.
+        """
         book, account = self._boards.responses, self._accounts[plan.account]
         running = book.running.get(plan.account)
-        if running is not None:
-            if STRENGTH[running.action] >= STRENGTH[plan.action]:
+        if running is not None and plan.action is not ResponseAction.SHRINK_RISK:
+            stays = STRENGTH[running.action] >= STRENGTH[plan.action]
+            if running.measure != plan.measure:
+                book.postpone(plan if stays else _anew(running))
+            if stays:
                 return False  # A trigger while it runs does not double it.
-            self._steps.withdraw(running)
+            self._steps.withdraw(running, stamp, facts)
             self._steps.end(running, ResponseStage.STOPPED, stamp, facts)
         book.number += 1
         plan.response_id = f"response-{book.number}"
@@ -241,4 +265,19 @@ def _planned(
         priority=policy.priority,
         reason=reason,
         measure=measure,
+    )
+
+
+def _anew(plan: Plan) -> Plan:
+    """Return a plan as it was before it was begun."""
+    return Plan(
+        account=plan.account,
+        event=plan.event,
+        severity=plan.severity,
+        action=plan.action,
+        policy=plan.policy,
+        percent=plan.percent,
+        priority=plan.priority,
+        reason=plan.reason,
+        measure=plan.measure,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.exits import Missing, missing_of, targets_of
+from engine.exits import Missing, held_of, missing_of, targets_of
 from engine.facts import Facts, Instructed, Posted, Raised, Stamp
 from engine.pretrade import decide_order
 from engine.responses import (
@@ -51,11 +51,11 @@ class ResponseSteps:
                     self.end(plan, ResponseStage.DONE, stamp, facts)
                 else:
                     self._fail(plan, ResponseStage.CANCELING, stamp, facts)
-            case ResponseStage.EXITING:
+            case ResponseStage.EXITING if plan.asked_seq < stamp.seq:  # Else they are on their way.
                 plan.exits = [order for order in plan.exits if not self._is_over(plan, order)]
                 if plan.exits and not late:
                     return
-                self.withdraw(plan)
+                self.withdraw(plan, stamp, facts)
                 self._look_again(plan, stamp, facts)
             case ResponseStage.WAITING if late:
                 self._send(plan, stamp, facts)
@@ -82,6 +82,7 @@ class ResponseSteps:
             self._look_again(plan, stamp, facts)
             return
         plan.attempt += 1
+        plan.asked_seq = stamp.seq
         plan.exits = []
         for one in missing:
             self._slice(account, plan, one, stamp)
@@ -176,9 +177,8 @@ class ResponseSteps:
                 plan.failures = 0
             self._fail(plan, ResponseStage.WAITING, stamp, facts)
             return
-        standing = account.water.state.standings.get(plan.measure)
-        if standing is None or standing.until_ns is not None:  # It recovers.
-            self.end(plan, ResponseStage.DONE, stamp, facts)
+        if not is_bad(account, plan.measure) or not held_of(account, plan.symbols):
+            self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovers, or nothing is left.
             return
         plan.began = False  # All was done, and it did not help enough.
         self._fail(plan, ResponseStage.WAITING, stamp, facts)
@@ -213,16 +213,33 @@ class ResponseSteps:
         """Return what a plan leaves of positions, as things are now."""
         return targets_of(account, plan.action, plan.percent, plan.priority, symbols=plan.symbols)
 
-    def withdraw(self, plan: Plan) -> None:
-        """Take back the instructions that no gateway has begun; begun exits go on."""
+    def withdraw(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
+        """Take back the exits that no gateway has begun; those that were begun go on.
+
+        A gateway that still might begin one, for its deadline is not past, is told to cancel it.
+        """
         state, outbox = self._accounts[plan.account].state, self._boards.outbox
         for instruction_id, entry in list(outbox.outstanding.items()):
             told = entry.instruction
             begun = entry.accepted or told.client_order_id in state.orders
             if told.response_id != plan.response_id or begun:
                 continue
-            if told.action is not InstructionAction.CANCEL:
-                outbox.end(instruction_id, "withdrawn")
+            if told.action is InstructionAction.CANCEL:
+                continue
+            outbox.end(instruction_id, "withdrawn")
+            may_begin = told.client_order_id not in state.finished
+            if may_begin and entry.session and stamp.recv_ns <= told.deadline_ns:
+                facts.append(
+                    Instructed(
+                        plan.account,
+                        InstructionAction.CANCEL,
+                        plan.response_id,
+                        gateway=self._boards.sessions.gateway_of(entry.session),
+                        client_order_id=told.client_order_id,
+                        symbol=told.symbol,
+                        side=told.side,
+                    )
+                )
 
     def wait(self, plan: Plan, stage: ResponseStage, stamp: Stamp, *, times: int = 1) -> None:
         """Put a plan into a stage that is late after as many spans."""
@@ -239,3 +256,9 @@ class ResponseSteps:
         """Publish where a plan stands."""
         update = update_of(plan, seq=stamp.seq, at_ns=stamp.recv_ns)
         facts.append(Posted(f"response.{plan.account}", update))
+
+
+def is_bad(account: Account, measure: str) -> bool:
+    """Return whether a measure stands at a threshold, and has not begun to recover."""
+    standing = account.water.state.standings.get(measure)
+    return standing is not None and standing.until_ns is None

@@ -58,6 +58,7 @@ class Plan(Struct, kw_only=True):
     strategy: str | None = None  # Cancels only: the orders of one strategy.
     stage: ResponseStage = ResponseStage.CANCELING
     attempt: int = 0
+    asked_seq: int = 0  # Of the input that asked for the exits of this attempt.
     failures: int = 0  # Attempts in a row that came to nothing, or were not enough.
     left_lots: int = 0  # Missing when the last attempt began.
     until_steady_ns: int = 0  # When the stage is late, or the pause over.
@@ -74,6 +75,7 @@ class ResponseBook(Struct):
     ended: dict[str, Plan] = {}
     tripped: dict[str, Tripped] = {}  # By account and measure, until it has recovered.
     exits: dict[str, str] = {}  # Orders that running plans asked for, with the response.
+    postponed: dict[str, Plan] = {}  # By account and measure: what waits until another plan ends.
 
     def due_steady_ns(self) -> int | None:
         """Return when the next stage is late or the next pause over, None if nothing runs."""
@@ -83,6 +85,11 @@ class ResponseBook(Struct):
         """Return whether a running plan of an account asked for an order."""
         plan = self.running.get(account)
         return plan is not None and self.exits.get(client_order_id) == plan.response_id
+
+    def postpone(self, plan: Plan) -> None:
+        """Keep what a measure calls for until the plan of another measure is over."""
+        if plan.measure:
+            self.postponed[f"{plan.account} {plan.measure}"] = plan
 
     def end(self, plan: Plan, stage: ResponseStage) -> None:
         """Put a plan that is over away."""
@@ -101,11 +108,16 @@ class ResponseBook(Struct):
 def policy_for(
     policies: tuple[ResponsePolicy, ...], event: ResponseEvent, severity: Severity
 ) -> ResponsePolicy | None:
-    """Return the row for an event of a severity: its own, else the one for any; None: monitor."""
-    for wanted in (event, ResponseEvent.ANY):
-        for policy in policies:
-            if policy.event is wanted and policy.severity is severity:
-                return policy
+    """Return the row for an event of a severity: its own, else the one for any; None: monitor.
+
+    What has neither is answered as the next milder severity is: a measure that jumps past several
+    lines at once calls for no less than one that passes the first of them.
+    """
+    for milder in reversed(SEVERITIES[: SEVERITIES.index(severity) + 1]):
+        for wanted in (event, ResponseEvent.ANY):
+            for policy in policies:
+                if policy.event is wanted and policy.severity is milder:
+                    return policy
     return None
 
 

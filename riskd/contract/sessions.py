@@ -97,7 +97,9 @@ class WorkingOrders(Answer, frozen=True, kw_only=True, tag="working_orders"):
 class InstructionAction(StrEnum):
     """What a gateway is told to do."""
 
-    CANCEL = "cancel"  # The order named by `client_order_id`.
+    CANCEL = (
+        "cancel"  # The order named by `client_order_id`; one that is yet to be sent, do not send.
+    )
     REDUCE = "reduce"  # Send an order of this symbol, side and quantity; it is judged as any other.
     FLATTEN = "flatten"  # Close all of the symbol, or all of the account.
 

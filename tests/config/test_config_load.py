@@ -366,6 +366,7 @@ def test_responses_are_the_shipped_ones_until_a_row_is_declared(tmp_path):
     assert [row.id for row in shipped] == [
         "margin-critical",
         "margin-stopout",
+        "daily-loss-high",
         "drawdown-high",
         "concentration-medium",
         "correlation-medium",

@@ -256,8 +256,10 @@ def test_person_stops_a_plan_and_exits_that_nobody_began_are_taken_back():
         gateway.carry_out(instruction)
     assert len(gateway.told()) == 1
     assert house.send(ResponseStop(response_id="response-1", reason="by hand")).ok
-    assert house.core.boards.outbox.outstanding == {}
+    (told,) = gateway.told()
+    assert (told.action, told.client_order_id) == ("cancel", "response-1-1-1")
     house.elapse(600 * SECOND)
+    assert house.core.boards.outbox.outstanding == {}
     assert gateway.told() == []
     assert house.send(ResponseStop(response_id="response-1")).code == "not_found"
 

@@ -1,0 +1,130 @@
+"""What becomes of a policy row where a measure jumps past it, or another measure got there."""
+
+from __future__ import annotations
+
+from engine.core import Core
+from engine.digest import decode_state, encode_state, state_digest
+from riskd.messages import Elapse, ResponseEvent, ResponseStop
+from tests.builders import MS, SECOND, StampedCore
+from tests.engine.gateway import Gateway
+from tests.engine.live import Live
+from tests.engine.test_policies import DWELL_MS, MARGIN, SHIPPED, a_house, stages, tick
+
+
+def test_measure_that_jumps_past_its_limit_is_answered_by_the_row_below():
+    """A fall of 200 is 10 % of 2,000: at once past the limit of 5, for which there is no row."""
+    house = a_house({"drawdown_day_pct": 5, "risk_per_trade_pct": 2}, lots=10)
+    tick(house, 80.0)
+    assert [alert.severity for alert in house.alerts("drawdown")] == ["critical"]
+    assert stages(house) == [("drawdown-high", "done")]
+    assert house.account().conduct.risk_shrunk_pct == 1
+
+
+def test_row_for_any_of_a_severity_goes_before_a_milder_row_of_the_event():
+    kept = tuple(row for row in SHIPPED if row.id in ("margin-critical", "any-extreme"))
+    house = a_house(MARGIN, policies=kept)
+    tick(house, 88.0)  # 91 %: at stop-out.
+    assert stages(house)[0][0] == "any-extreme"
+    milder = a_house(MARGIN, policies=tuple(x for x in kept if x.event is ResponseEvent.MARGIN))
+    tick(milder, 88.0)
+    assert stages(milder)[0][0] == "margin-critical"
+
+
+def test_loss_that_closing_cannot_undo_is_done_once_everything_is_closed():
+    house = a_house({"daily_loss": 1000}, lots=10)
+    gateway = Gateway(house)
+    tick(house, 9.0)  # A loss of 910 of 1,000.
+    gateway.work()
+    house.elapse(600 * SECOND)
+    assert house.position().books.lots == 0
+    assert stages(house)[-1] == ("daily-loss-high", "done")
+    assert house.alerts("response_failed") == []
+
+
+def test_risk_shrinks_although_another_plan_runs():
+    house = a_house(MARGIN | {"drawdown_day_pct": 5, "risk_per_trade_pct": 2})
+    gateway = Gateway(house)
+    tick(house, 90.5)  # 116 % of margin, and 47.5 % below the day's peak.
+    assert house.account().conduct.risk_shrunk_pct == 1
+    gateway.work()
+    assert house.position().books.lots == 50
+    assert ("margin-critical", "done") in stages(house)
+
+
+def concentrated() -> StampedCore:
+    """A1 has all in one name, of which four lots are 20 % of its equity, and needs margin."""
+    return a_house(
+        {key: float(value) for key, value in MARGIN.items()} | {"concentration_pct": 25.0}
+    )
+
+
+def test_plan_that_a_stronger_one_of_another_measure_displaced_comes_back():
+    house = concentrated()
+    gateway = Gateway(house)
+    lost = [told.client_order_id for told in gateway.told()]
+    tick(house, 90.5)
+    gateway.work()
+    # 50 lots of 90.5 are left; 20 % of the equity of 1,050 are 210, two lots of 90.5.
+    assert house.position().books.lots == 2
+    assert [order.quantity for order in gateway.sent] == [50, 48]
+    assert lost == ["response-1-1-1"]
+    assert "response-1-1-1" not in house.account().finished
+    ended = [policy for policy, stage in stages(house) if stage in ("done", "stopped")]
+    assert ended == ["concentration-medium", "margin-critical", "concentration-medium"]
+
+
+def test_plan_that_waits_for_another_is_forgotten_once_its_measure_has_recovered():
+    house = concentrated()
+    tick(house, 90.5)  # Nobody carries anything out.
+    assert list(house.core.boards.responses.postponed) == ["A1 concentration_pct"]
+    house.send(ResponseStop(response_id="response-2"))  # A person ends the one it waits for.
+    assert house.core.boards.responses.postponed == {}
+    assert house.core.boards.responses.running["A1"].policy == "concentration-medium"
+    house = concentrated()
+    gateway = Gateway(house)
+    tick(house, 88.0)
+    gateway.told()
+    house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
+    gateway.work()
+    house.elapse(10 * DWELL_MS * MS)
+    assert house.position().books.lots == 0
+    assert house.core.boards.responses.postponed == {}
+
+
+def test_postponed_plans_are_restored_and_the_live_system_has_the_same():
+    house = concentrated()
+    Gateway(house)
+    tick(house, 90.5)
+    assert house.core.boards.responses.postponed
+    restored = Core()
+    restored.restore(decode_state(encode_state(house.core.state())))
+    assert state_digest(restored.state()) == house.digest()
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert state_digest(live.system.state()) == house.digest()
+
+
+def test_exit_that_is_withdrawn_before_its_deadline_is_cancelled_where_it_was_asked_for():
+    house = a_house(MARGIN)
+    gateway = Gateway(house)
+    tick(house, 90.5)
+    tick(house, 88.0)  # Stop-out, before half was begun.
+    told = [(x.action, x.client_order_id, x.quantity) for x in gateway.told()]
+    assert told == [
+        ("reduce", "response-1-1-1", 50),
+        ("cancel", "response-1-1-1", None),
+        ("reduce", "response-2-1-1", 100),
+    ]
+
+
+def test_exit_that_was_not_begun_by_its_deadline_is_void_without_a_word():
+    house = a_house(MARGIN)
+    gateway = Gateway(house)
+    tick(house, 90.5)
+    gateway.told()
+    span_ns = house.core.boards.settings.instruction_ms * MS
+    house.send(Elapse(), span_ns + 1)
+    assert gateway.told() == []
+    house.elapse(span_ns)
+    assert [(x.action, x.client_order_id) for x in gateway.told()] == [("reduce", "response-1-2-1")]
