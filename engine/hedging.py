@@ -11,8 +11,10 @@ from __future__ import annotations
 from engine.books import Books, side_lots
 from engine.case import Case
 from engine.facts import Missing
+from engine.instruments import Instrument
 from engine.ledger import worst_sides
 from engine.money import divide_half_even
+from engine.quote import Quote
 from engine.rates import converted_away
 from engine.valuation import NOTHING, Figures, Held, Valuation, unrealized_of, widened
 from riskd.messages import Check, Side
@@ -29,14 +31,14 @@ class HedgedValuation(Valuation):
         longs, shorts = worst_sides(position)
         if not longs and not shorts:
             return NOTHING
-        profit, mark = unrealized_of(position.books, instrument, held.quote), held.quote.mark_long
-        if profit is None or mark is None:
+        profit, marks = unrealized_of(position.books, instrument, held.quote), _marks(held.quote)
+        if profit is None or marks is None:
             return self._no_mark(held)
         if rate is None or wide is None:
             return self._no_rate(instrument.settlement)
-        upper = instrument.exposure_money(position.worst_long_lots(), mark)
-        lower = instrument.exposure_money(position.worst_short_lots(), mark)
-        sides = [instrument.notional_money(lots, mark) for lots in (longs, shorts)]
+        upper = instrument.exposure_money(position.worst_long_lots(), marks[0])
+        lower = instrument.exposure_money(position.worst_short_lots(), marks[0])
+        sides = _sizes(instrument, (longs, shorts), marks)
         profit = divide_half_even(profit * rate.numerator, rate.denominator)
         upper, lower = widened(upper, lower, rate, wide)
         gross = divide_half_even(sum(sides) * wide.numerator, wide.denominator)
@@ -44,9 +46,10 @@ class HedgedValuation(Valuation):
         return profit, upper, lower, gross, margin
 
     def _sizes(self, held: Held) -> tuple[int, int]:
-        mark = held.quote.mark_long or 0
-        legs = side_lots(held.position.books)
-        sizes = [held.instrument.notional_money(lots, mark) for lots in legs]
+        marks = _marks(held.quote)
+        if marks is None:
+            return 0, 0  # Nothing is held: the refresh would have missed a mark.
+        sizes = _sizes(held.instrument, side_lots(held.position.books), marks)
         return max(sizes), min(sizes)
 
 
@@ -137,6 +140,22 @@ def is_closing(order: Check, books: Books) -> bool:
     """Return whether an order of a hedging account closes what is open, rather than opens."""
     closes = order.reduce_only or order.close_position
     return closes or _names_the_other_side(order, books)
+
+
+def _marks(quote: Quote) -> tuple[int, int] | None:
+    """Return what a long and what a short leg is valued at."""
+    long, short = quote.mark_long, quote.mark_short
+    return None if long is None or short is None else (long, short)
+
+
+def _sizes(
+    instrument: Instrument, sides: tuple[int, int], marks: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the sizes of lots held long and of lots held short, each at its own mark."""
+    long, short = (
+        instrument.notional_money(lots, mark) for lots, mark in zip(sides, marks, strict=True)
+    )
+    return long, short
 
 
 def _names_the_other_side(order: Check, books: Books) -> bool:

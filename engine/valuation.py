@@ -259,18 +259,16 @@ class Valuation:
             upper, lower = widened(upper, lower, rate, wide)
         gross = max(abs(upper), abs(lower))
         if held.terms.initial_brackets:
-            margin = self._tiered(held, longest, shortest)
+            margin = self._tiered(held, max(abs(longest), abs(shortest)), mark)
         else:
             margin = margin_of(gross, held.terms.initial)
         return profit, upper, lower, gross, margin
 
-    def _tiered(self, held: Held, longest: int, shortest: int) -> int:
-        """Return the initial margin of the larger side; `_value` saw to the mark and the rate."""
-        mark, rate = held.quote.mark_long, self._exposure_rate(held)
-        assert mark is not None
+    def _tiered(self, held: Held, lots: int, mark: int) -> int:
+        """Return the initial margin of the larger side; the rate is known."""
+        rate = self._exposure_rate(held)
         assert rate is not None
-        size = held.instrument.notional_money(max(abs(longest), abs(shortest)), mark)
-        return held.terms.initial_money(size, rate)
+        return held.terms.initial_money(held.instrument.notional_money(lots, mark), rate)
 
     def has_old_rate(self) -> bool:
         """Return whether a rate that counts in these figures is old: then they are incomplete."""

@@ -1,4 +1,4 @@
-"""Run a proof and print its figures: `scripts/prove kills 200`, `scripts/prove damage 1000`."""
+"""Run a proof and print its figures: `scripts/prove kills 200`, `scripts/prove measures 2`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Protocol
 
 from scripts.proof.damage import prove_damage
 from scripts.proof.kills import prove_kills
+from scripts.proof.measures import prove_measures
 from scripts.proof.soak import prove_soak
 
 
@@ -24,6 +25,7 @@ PROOFS: dict[str, Callable[[int, int], Tally]] = {
     "kills": prove_kills,
     "damage": prove_damage,
     "soak": prove_soak,
+    "measures": prove_measures,
 }
 
 
@@ -31,7 +33,9 @@ def main() -> int:
     """Run the proof that is named; exit 1 if what it proves is not so."""
     parser = argparse.ArgumentParser(prog="scripts/prove", description=__doc__)
     parser.add_argument("proof", choices=PROOFS)
-    parser.add_argument("count", type=int, help="how many kills, damaged journals, days")
+    parser.add_argument(
+        "count", type=int, help="how many kills, damaged journals, days, accounts a row"
+    )
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     tally = PROOFS[asked.proof](asked.count, asked.seed)

@@ -34,10 +34,14 @@ class Deal(NamedTuple):
 
 
 class SlowLedger:
-    """One position, told as a bookkeeper would: an inventory, and what each close has earned."""
+    """One position, told as a bookkeeper would: an inventory, and what each close has earned.
 
-    def __init__(self, method: str) -> None:
+    `inverse_size` is that of an inverse contract, which is worth minus its size over its price.
+    """
+
+    def __init__(self, method: str, inverse_size: int = 0) -> None:
         self.method = method
+        self._inverse_size = inverse_size
         self.held = Fraction(0)
         self.cost = 0  # In units; of a short position negative.
         self.realized = 0
@@ -49,8 +53,14 @@ class SlowLedger:
             self._book(Fraction(deal.quantity), Fraction(deal.price))
         return self
 
+    def value(self, quantity: Fraction, price: Fraction) -> int:
+        """Return what a quantity is worth at a price; `round` of a fraction is half-even."""
+        if self._inverse_size:
+            return round(-quantity * self._inverse_size / price * UNITS)
+        return round(quantity * price * UNITS)
+
     def _book(self, quantity: Fraction, price: Fraction) -> None:
-        value = round(quantity * price * UNITS)  # `round` of a fraction is half-even.
+        value = self.value(quantity, price)
         if self.held and (self.held > 0) != (quantity > 0):
             closed = min(abs(self.held), abs(quantity)) * (1 if quantity > 0 else -1)
             paid = round(value * closed / quantity)
