@@ -65,6 +65,8 @@ class LimitsActor(LoopActor):
             case InstrumentAdd():
                 wrong = instrument_conflict(self._boards, asked.instrument)
                 if wrong is None:
+                    if asked.instrument.symbol in self._boards.instruments:
+                        self._mail.post([Moved()], stamp)  # Its margin may be another one.
                     self._boards.put_instrument(asked.instrument)
                 answered = _answer(wrong, asked.request_id, stamp.seq)
             case AccountAdd():

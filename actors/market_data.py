@@ -6,7 +6,7 @@ from actors.inputs import FactAt, Input, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
 from engine.facts import Facts, Watched
-from engine.market import apply_ages, apply_market
+from engine.market import apply_ages, apply_market, apply_waiting
 from engine.quotes import QuoteBoard
 from engine.sweep import Sweeper
 from engine.watch import Watch
@@ -52,6 +52,7 @@ class MarketDataActor(LoopActor):
             case WakeAccounts():
                 apply_ages(self._board, stamp, facts)
                 self._sweeper.elapse(stamp, facts)
+                apply_waiting(self._board, stamp, self._counts, facts, watch=self._watch)
             case Input(message=Sweep() as asked, reply=reply):
                 answered = self._sweeper.sweep_all(asked, stamp, facts)
                 if reply is not None:

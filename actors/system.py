@@ -121,10 +121,16 @@ class System:
         if isinstance(asked, AddressedMessage):
             ref = self._refs.get(asked.account or "")
         if ref is not None:
+            if self.boards.backlog.looks:
+                self._look_first(asked.account or "", message)
             ref.tell(message)
         else:
             self._dispatch_other(message)
         self.run_queue.drain()
+
+    def is_behind(self) -> bool:
+        """Return whether accounts or ticks wait for their turn: an `elapse` goes on with them."""
+        return self.boards.backlog.is_behind()
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
@@ -185,6 +191,7 @@ class System:
 
         def ask(account: str, asked: AccountMessage) -> Answer:
             answers: list[Answer] = []
+            self._look_first(account, Input(asked, message.stamp))
             self._refs[account].tell(Input(asked, message.stamp, answers.append))
             self.run_queue.drain()
             return answers[0]
@@ -192,6 +199,13 @@ class System:
         verdict = judge_basket(self.boards, self.accounts, basket, message.stamp, ask)
         if message.reply is not None:
             message.reply(verdict)
+
+    def _look_first(self, account: str, message: Input) -> None:
+        """Look at an account that waits, with all that it causes, before it is judged."""
+        self._mail.post(
+            self.watch.look_first(account, message.message, message.stamp), message.stamp
+        )
+        self.run_queue.drain()
 
     def _dispatch_suspense(self, message: Input, fill: Fill) -> None:
         """Book the fill of an account that does not exist where it is counted and seen."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.backlog import Backlog
 from engine.book import Book
 from engine.breakers import BreakerBoard
 from engine.facts import GroupMoved, Missing
@@ -62,6 +63,7 @@ class Boards:
         "_group_worths",
         "_margin_terms",
         "_move_windows_ms",
+        "backlog",
         "book",
         "breakers",
         "group_limits",
@@ -92,6 +94,7 @@ class Boards:
         self.groups: dict[str, GroupSpec] = {}
         self.quotes = QuoteBoard(self.settings)
         self.book = Book(self.quotes)
+        self.backlog = Backlog()  # Of the book; written by the market-data actor.
         self.breakers = BreakerBoard()
         self.sessions = SessionBook()
         self.outbox = Outbox()

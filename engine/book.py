@@ -88,6 +88,11 @@ class Book:
         worth: float = self.worth.one[self._pockets[row, currency]]
         return worth
 
+    def pocket_size(self, row: int, currency: str) -> float:
+        """Return what a rate of one more could move of it at most."""
+        size: float = self.size.one[self._pockets[row, currency]]
+        return size
+
     def set_unknown(self, row: int) -> None:
         """Take a row out of everything until it is anchored again."""
         self.equity.one[row], self.slack.one[row] = nan, inf
@@ -312,6 +317,7 @@ class Book:
         if exchange is None:
             exchange = self._exchanges[source, own] = Exchange(source, own)
             exchange.rate = self._rate(source, own)
+            exchange.is_old = self._quotes.is_old(source, own)
             self._exchanges = dict(sorted(self._exchanges.items()))  # One order in every run.
         return exchange
 

@@ -44,7 +44,7 @@ from engine.facts import (
     Watched,
 )
 from engine.intake import Input, Topical
-from engine.market import apply_ages, apply_market
+from engine.market import apply_ages, apply_market, apply_waiting
 from engine.operator import apply_command, apply_expiry, apply_measured
 from engine.overrides import apply_override
 from engine.response_desk import ResponseDesk
@@ -221,6 +221,7 @@ class Core:
             self._publish(topic_of(alert), alert)
         apply_ages(self.boards.quotes, stamp, facts)
         self.sweeper.elapse(stamp, facts)
+        apply_waiting(self.boards.quotes, stamp, self.tick_counts, facts, watch=self.watch)
         for event in apply_expiry(self.boards.breakers, stamp, facts):
             self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
         self.sessions.elapse(stamp, facts)
@@ -231,6 +232,7 @@ class Core:
     def _of_account(self, message: AddressedMessage, stamp: Stamp, facts: Facts) -> Answer:
         account = self.accounts.get(account_of(message))
         if account is not None:
+            self._settle(self.watch.look_first(account.id, message, stamp), stamp)
             return self._at_desk(account, message, stamp, facts)
         if isinstance(message, Fill):
             facts.append(suspense_alert(message))
@@ -243,6 +245,7 @@ class Core:
 
         def ask(account: str, message: AccountMessage) -> Answer:
             facts: Facts = []
+            self._settle(self.watch.look_first(account, message, stamp), stamp)
             reply = self._at_desk(self.accounts[account], message, stamp, facts)
             self._settle(facts, stamp)
             faults, self._fault_facts = self._fault_facts, []
@@ -271,6 +274,8 @@ class Core:
         if wrong is not None:
             return Error(code="refused", text=wrong, request_id=message.request_id)
         if isinstance(message, InstrumentAdd):
+            if message.instrument.symbol in self.boards.instruments:
+                facts.append(Moved())  # Its margin may be another one.
             self.boards.put_instrument(message.instrument)
         else:
             self._open(message.account)

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from engine.account import Account
 from engine.account_state import AccountState
 from engine.alerts import AlertBook
+from engine.backlog import Backlog
 from engine.boards import Boards
 from engine.breakers import BreakerBoard, BreakerBook
 from engine.correlation import CorrelationState
@@ -48,6 +49,7 @@ class CoreState(Struct):
     overrides: Overrides = {}
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
     sweep: SweepState = field(default_factory=SweepState)
+    backlog: Backlog = field(default_factory=Backlog)
     sessions: SessionBook = field(default_factory=SessionBook)
     outbox: Outbox = field(default_factory=Outbox)
     policies: tuple[ResponsePolicy, ...] = ()
@@ -78,6 +80,7 @@ def state_of(
         overrides=boards.overrides,
         windows=boards.windows,
         sweep=boards.sweep,
+        backlog=boards.backlog,
         sessions=boards.sessions,
         outbox=boards.outbox,
         policies=boards.policies,
@@ -101,7 +104,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.limits_version = state.limits_version
     boards.breakers = BreakerBoard(state.breakers)
     boards.windows = state.windows
-    boards.sweep = state.sweep
+    boards.sweep, boards.backlog = state.sweep, state.backlog
     boards.put_permissions(state.permissions)
     boards.overrides = state.overrides
     boards.sessions, boards.outbox = state.sessions, state.outbox

@@ -13,6 +13,7 @@ def due_steady_ns(
 ) -> int | None:
     """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
     return earliest(
+        0 if boards.backlog.is_behind() else None,
         timers.next_ns(),
         boards.breakers.due_steady_ns(),
         boards.outbox.due_steady_ns(),

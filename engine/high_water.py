@@ -7,7 +7,7 @@ with the very figures of the run that wrote it.
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 
 from msgspec import Struct
 
@@ -34,7 +34,9 @@ class HighWaterState(Struct):
     week: Span | None = None  # Without the running day.
     life: Span | None = None  # Without the running day.
     low_money: int = 0  # The lowest since the day began.
+    slack_money: float | None = None  # How far prices may move until it is looked at; None: ever.
     pockets: dict[str, int] = {}  # Cash and profit by foreign currency, as the book counts it.
+    sizes: dict[str, float] = {}  # Of the same, what a rate of one more could move at most.
     unrated: dict[str, int] = {}  # Transfers that no span knows of: their rate was not known.
     awaited: str = ""  # The day or week that begins as soon as equity is known.
     standings: dict[str, Standing] = {}  # Of measures that are not safe, by limit key.
@@ -76,9 +78,11 @@ class HighWater:
         self._peaks_money = (0, 0, 0)
         self.row = book.open_row()
         if state.equity_money is not None:
+            slack = state.slack_money
             self._put(state.equity_money)
+            self.arm(inf if slack is None else slack)
             for currency, money in state.pockets.items():
-                self.set_pocket(currency, money, size_money=0)
+                self.set_pocket(currency, money, size_money=state.sizes[currency])
 
     def is_known(self) -> bool:
         """Return whether equity is known."""
@@ -132,6 +136,9 @@ class HighWater:
             day.fall_money = int(fall)
         for currency in state.pockets:
             state.pockets[currency] = int(book.pocket_worth(row, currency))
+            state.sizes[currency] = book.pocket_size(row, currency)
+        slack = book.slack.one[row]
+        state.slack_money = None if slack == inf else slack
 
     def note_history(self, now_ns: int) -> None:
         """Take what equity did since the last note: also a peak or a low that came and went."""
@@ -188,10 +195,11 @@ class HighWater:
         self._book.set_unknown(self.row)
         self._count(None)
 
-    def set_pocket(self, currency: str, worth_money: int, *, size_money: int) -> None:
+    def set_pocket(self, currency: str, worth_money: int, *, size_money: float) -> None:
         """Put what the account has in a foreign currency, and how much of it a rate could move."""
         worth, size = float(worth_money), float(size_money)
         self.state.pockets[currency] = int(worth)  # As the book counts it, whoever looks when.
+        self.state.sizes[currency] = size
         self._book.set_pocket(self.row, currency, self._own, worth, size=size)
 
     def arm(self, slack_money: float) -> None:

@@ -125,12 +125,6 @@ class Holdings:
             money = worth.get(currency, 0)
             account.water.set_pocket(currency, money, size_money=size.get(currency, 0))
 
-    def size_pockets(self, account: Account) -> None:
-        """Put how much of each pocket a rate could move, and leave what is in it."""
-        _, size = self._foreign(account)
-        for currency, money in account.water.state.pockets.items():
-            account.water.set_pocket(currency, money, size_money=size.get(currency, 0))
-
     def await_rates(self, account: Account) -> None:
         """Let the first rate of any currency that the account has cash in wake it."""
         for currency in account.state.cash:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.backlog import TICKS_MAX
 from engine.facts import Facts, Raised, Resolved, Stamp
 from engine.quotes import QuoteBoard, TickOutcome
 from engine.watch import Watch
@@ -21,27 +22,61 @@ def apply_market(
 ) -> None:
     """Apply a tick, a batch or a market state. `counts` gains one per tick and outcome.
 
-    Each price is taken into the book before the next is applied.
+    Each price is taken into the book, and whom it carried over a threshold is looked at, before the
+    next is applied. Where those are more than an input has turns for, the rest of them waits, and
+    the rest of the ticks behind them: `apply_waiting` goes on.
     """
+    ticks = message.ticks if isinstance(message, Ticks) else (message,)
+    waiting = watch.backlog.ticks
+    if watch.backlog.is_behind():
+        waiting += ticks
+        apply_waiting(board, stamp, counts, facts, watch=watch)
+        return
+    _sample(board, watch, stamp, facts)
+    for number, tick in enumerate(ticks):
+        if watch.backlog.is_behind():
+            waiting += ticks[number:]
+            return
+        _apply(board, tick, stamp, counts, facts, watch=watch)
+
+
+def apply_waiting(
+    board: QuoteBoard, stamp: Stamp, counts: dict[str, int], facts: Facts, *, watch: Watch
+) -> None:
+    """Go on with what waits, as far as the input has turns; beyond `TICKS_MAX` with all of it."""
+    backlog = watch.backlog
+    wholly = len(backlog.ticks) > TICKS_MAX
+    watch.catch_up(stamp, facts, wholly=wholly)
+    while backlog.ticks and not (backlog.looks or backlog.recoveries):
+        _sample(board, watch, stamp, facts)
+        _apply(board, backlog.ticks.pop(0), stamp, counts, facts, watch=watch)
+        if wholly:
+            watch.catch_up(stamp, facts, wholly=True)
+
+
+def _sample(board: QuoteBoard, watch: Watch, stamp: Stamp, facts: Facts) -> None:
+    """Take the sample of correlations that is due before anything of this instant is applied."""
     if board.correlations.is_due(stamp.steady_ns) and board.sample(stamp.steady_ns):
         watch.correlated(stamp, facts)
-    if isinstance(message, Tick):
-        outcome = board.apply_tick(message, stamp)
-        _count(message, outcome, counts, facts)
-        if outcome is TickOutcome.APPLIED:
-            _take(board, message.symbol, watch, stamp, facts)
-    elif isinstance(message, Ticks):
-        for tick in message.ticks:
-            outcome = board.apply_tick(tick, stamp)
-            _count(tick, outcome, counts, facts)
-            if outcome is TickOutcome.APPLIED:
-                _take(board, tick.symbol, watch, stamp, facts)
+
+
+def _apply(
+    board: QuoteBoard,
+    tick: Tick | MarketState,
+    stamp: Stamp,
+    counts: dict[str, int],
+    facts: Facts,
+    *,
+    watch: Watch,
+) -> None:
+    if isinstance(tick, Tick):
+        outcome = board.apply_tick(tick, stamp)
     else:
-        outcome = board.apply_state(message, stamp)
-        _count(message, outcome, counts, facts)
-        if outcome is TickOutcome.APPLIED:
-            _take(board, message.symbol, watch, stamp, facts)
-            board.silence.expect()  # A market that opens may be silent.
+        outcome = board.apply_state(tick, stamp)
+        board.silence.expect()  # A market that opens may be silent.
+    _count(tick, outcome, counts, facts)
+    if outcome is TickOutcome.APPLIED:
+        _take(board, tick.symbol, watch, stamp, facts)
 
 
 def apply_ages(board: QuoteBoard, stamp: Stamp, facts: Facts) -> None:

@@ -3,24 +3,25 @@
 Run by the market-data actor, between two ticks: what it reads of an account is what the last input
 made of it. An account is looked at exactly, from its ledger, whenever its ledger changed and
 whenever prices may have carried one of its measures over a threshold; in between nothing is asked.
-A look changes nothing but at a crossing, so it does not matter how often there is one: replays and
-restored runs find the same crossings at the same ticks.
+A look changes nothing but at a crossing. Whom a tick wakes is state, to the last bit: so a replay
+and a restored run find the same crossings at the same inputs, also where many wait for their turn.
 """
 
 from __future__ import annotations
 
 from math import inf
+from typing import Any
+from zlib import crc32
 
 from engine.account import Account
+from engine.backlog import Backlog, first_of
 from engine.boards import Boards
+from engine.crossings import crossed, recovered, stood
 from engine.exposure import exposure_of, margin_rate_max
-from engine.facts import Facts, Moved, Raised, Resolved, Stamp, Stood
+from engine.facts import Facts, Moved, Stamp
 from engine.guards import (
     CLUSTER_KEYS,
     DAY_KEYS,
-    LEVELS,
-    MARGIN,
-    MARGIN_LEVELS,
     WEEK_KEYS,
     Figures,
     Guard,
@@ -31,27 +32,11 @@ from engine.guards import (
 from engine.high_water import Standing
 from engine.holdings import Holdings
 from engine.limits import Owner
-from engine.money import MONEY_SCALE
 from engine.timers import Timers
-from riskd.messages import ResponseEvent, Severity
+from riskd.messages import Check
 
-GOLDEN = 0.6180339887498949  # Multiples of it spread evenly over a unit.
+CRC_PARTS = 2.0**33  # Twice as many as there are: a half of one.
 ROUNDED_MONEY = 1000.0  # More than a step through rates can be off, in units of money.
-SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
-RESPONSE_EVENTS = {
-    "daily_loss": ResponseEvent.DAILY_LOSS,
-    "drawdown_day_pct": ResponseEvent.DRAWDOWN,
-    "drawdown_week_pct": ResponseEvent.DRAWDOWN,
-    "drawdown_max_pct": ResponseEvent.DRAWDOWN,
-    "gross_exposure": ResponseEvent.EXPOSURE,
-    "net_exposure": ResponseEvent.EXPOSURE,
-    "concentration_pct": ResponseEvent.CONCENTRATION,
-    "correlated_exposure_pct": ResponseEvent.CORRELATION,
-    "correlated_exposure": ResponseEvent.CORRELATION,
-    "leverage": ResponseEvent.LEVERAGE,
-    MARGIN: ResponseEvent.MARGIN,
-}
-MARGIN_SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.CRITICAL, Severity.EXTREME)
 
 
 class Watch:
@@ -67,6 +52,11 @@ class Watch:
         self._rates: dict[int, float] = {}  # By row: by how much margin changes with exposure.
         self._timers = Timers()  # Of recoveries.
 
+    @property
+    def backlog(self) -> Backlog:
+        """Return who and what waits."""
+        return self._boards.backlog
+
     def due_ns(self) -> int | None:
         """Return the steady instant at which something has recovered, None if nothing may."""
         return self._timers.next_ns()
@@ -75,10 +65,12 @@ class Watch:
         """Take a change of one account's ledger, or of what is declared for all."""
         self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
         if moved.account is None:
+            self.backlog.looks.clear()  # For everybody is looked at.
             for account in self._accounts.values():
                 self._forget_standings(account, facts)
                 self.follow(account, moved, stamp, facts)
         else:
+            self.backlog.looks.pop(moved.account, None)
             self.follow(self._accounts[moved.account], moved, stamp, facts)
 
     def price(self, symbol: str, stamp: Stamp, facts: Facts) -> None:
@@ -98,19 +90,51 @@ class Watch:
 
     def elapse(self, stamp: Stamp, facts: Facts) -> None:
         """Let measures fall back that have recovered for long enough; take in rates grown old."""
-        self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
         for name in self._timers.take_due(stamp.steady_ns):
-            account = self._accounts[name]
-            standings = account.water.state.standings
-            if account.water.is_known() and account.valuation.refresh() is None:
-                figures = figures_of(account, self._rates[account.water.row])
-                for guard in self._guards_of(account):
-                    standing = standings.get(guard.kind.key)
-                    if standing is not None and _is_due(standing, stamp):
-                        self._recover(account, guard, figures, facts)
-            for standing in standings.values():
-                if standing.until_ns is not None:
-                    self._timers.ask(name, standing.until_ns)
+            standings = self._accounts[name].water.state.standings.values()
+            if any(_is_due(standing, stamp) for standing in standings):
+                self.backlog.recoveries[name] = None
+            else:  # What it waited for has become worse again, or something else is later.
+                self._await_recovery(self._accounts[name])
+        self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
+
+    def catch_up(self, stamp: Stamp, facts: Facts, *, wholly: bool = False) -> None:
+        """Look at who waits, as long as the input has turns; `wholly`: at all of them."""
+        backlog = self.backlog
+        backlog.begin(stamp.seq)
+        while (backlog.looks or backlog.recoveries) and (wholly or backlog.turns > 0):
+            before = len(facts)
+            if backlog.looks:
+                self._look_at(self._accounts[first_of(backlog.looks)], stamp, facts)
+            else:
+                self._recover_all(self._accounts[first_of(backlog.recoveries)], stamp, facts)
+            backlog.took(crossed=len(facts) > before)
+
+    def look_first(self, account: str, message: Any, stamp: Stamp) -> Facts:
+        """Look at one account now, if it waits: a message is about to be judged, or to change it.
+
+        Returns what it says. A dry run changes nothing.
+        """
+        facts: Facts = []
+        if account in self.backlog.looks and not (isinstance(message, Check) and message.dry_run):
+            del self.backlog.looks[account]
+            self._look_at(self._accounts[account], stamp, facts)
+        return facts
+
+    def _recover_all(self, account: Account, stamp: Stamp, facts: Facts) -> None:
+        standings = account.water.state.standings
+        if account.water.is_known() and account.valuation.refresh() is None:
+            figures = figures_of(account, self._rates[account.water.row])
+            for guard in self._guards_of(account):
+                standing = standings.get(guard.kind.key)
+                if standing is not None and _is_due(standing, stamp):
+                    self._recover(account, guard, figures, facts)
+        self._await_recovery(account)
+
+    def _await_recovery(self, account: Account) -> None:
+        for standing in account.water.state.standings.values():
+            if standing.until_ns is not None:
+                self._timers.ask(account.id, standing.until_ns)
 
     def _recover(self, account: Account, guard: Guard, figures: Figures, facts: Facts) -> None:
         """Let a measure fall back to where it is, and say so: its alert is milder, or ends."""
@@ -118,10 +142,10 @@ class Watch:
         level = read(guard, figures).kept
         if level:
             standings[key] = Standing(level)
-            facts.append(_crossed(account, guard, level, before=level, figures=figures))
+            facts.append(crossed(account, guard, level, before=level, figures=figures))
         else:
             del standings[key]
-            facts += _recovered(account, key)
+            facts += recovered(account, key)
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
@@ -129,11 +153,11 @@ class Watch:
             self._owners[account.water.row] = account
             self._holdings.hold(account)
             if account.water.is_known() and account.valuation.refresh() is None:
-                self._holdings.size_pockets(account)
                 self._rates[account.water.row] = margin_rate_max(account)
-            for standing in account.water.state.standings.values():
-                if standing.until_ns is not None:
-                    self._timers.ask(account.id, standing.until_ns)
+            else:
+                self._holdings.await_rates(account)
+            if account.id not in self.backlog.recoveries:
+                self._await_recovery(account)
 
     def _wake(self, rows: list[int], stamp: Stamp, facts: Facts) -> None:
         """Look at accounts that prices may have carried over a threshold, or made known.
@@ -142,12 +166,15 @@ class Watch:
         not.
         """
         # An account that was rebuilt has another row; its old one has no owner.
-        woken = {self._owners[row].id: self._owners[row] for row in rows if row in self._owners}
-        for _, account in sorted(woken.items()):
-            if not account.water.is_known():
-                self.follow(account, Moved(account.id), stamp, facts)
-            elif account.valuation.refresh() is None:
-                self._look(account, stamp, facts)
+        woken = sorted(self._owners[row].id for row in rows if row in self._owners)
+        self.backlog.looks |= dict.fromkeys(woken)
+        self.catch_up(stamp, facts)
+
+    def _look_at(self, account: Account, stamp: Stamp, facts: Facts) -> None:
+        if not account.water.is_known():
+            self.follow(account, Moved(account.id), stamp, facts)
+        elif account.valuation.refresh() is None:
+            self._look(account, stamp, facts)
 
     def follow(self, account: Account, moved: Moved, stamp: Stamp, facts: Facts) -> None:
         """Make an account's row what its ledger says now, and look at it."""
@@ -161,7 +188,7 @@ class Watch:
         if moved.began:
             for key in DAY_KEYS + (WEEK_KEYS if moved.began == "week" else ()):
                 if water.state.standings.pop(key, None) is not None:
-                    facts += _recovered(account, key)
+                    facts += recovered(account, key)
         known = account.valuation.refresh() is None
         if known:
             self._holdings.pocket(account)
@@ -184,8 +211,8 @@ class Watch:
             reading = read(guard, figures)
             slack = min(slack, reading.slack)
             self._stand(account, guard, reading, figures=figures, stamp=stamp, facts=facts)
-        # Accounts of one kind would all be looked at on one tick, were it not for their rows.
-        spread = 0.5 + 0.5 * (account.water.row * GOLDEN % 1.0)
+        # Accounts of one kind would all be looked at on one tick, were it not for their names.
+        spread = 0.5 + crc32(account.id.encode()) / CRC_PARTS
         account.water.arm(slack * spread - ROUNDED_MONEY)
 
     def _stand(
@@ -204,8 +231,8 @@ class Watch:
         before = standing.level if standing is not None else 0
         if reading.level > before:
             standings[key] = Standing(reading.level)
-            crossed = _crossed(account, guard, reading.level, before=before, figures=figures)
-            facts += [crossed, _stood(account, key, crossed)]
+            worse = crossed(account, guard, reading.level, before=before, figures=figures)
+            facts += [worse, stood(account, key, worse)]
         elif standing is not None and reading.kept < before:
             if standing.until_ns is None:
                 dwell_ns = self._boards.settings.dwell_ms * 1_000_000
@@ -231,7 +258,7 @@ class Watch:
         kept = [guard.kind.key for guard in self._guards_of(account)]
         for key in [key for key in account.water.state.standings if key not in kept]:
             del account.water.state.standings[key]
-            facts += _recovered(account, key)
+            facts += recovered(account, key)
 
     def _transferred_money(self, account: Account) -> int:
         """Return what was transferred and no span knows of, at the rates of now."""
@@ -262,56 +289,5 @@ def figures_of(account: Account, margin_rate: float) -> Figures:
     )
 
 
-def _stood(account: Account, key: str, crossed: Raised) -> Stood:
-    """Return what responses are told when a measure got worse."""
-    return Stood(
-        account=account.id,
-        measure=key,
-        event=RESPONSE_EVENTS[key],
-        severity=crossed.severity,
-        reason=crossed.message,
-        value=crossed.value,
-        threshold=crossed.threshold,
-    )
-
-
-def _recovered(account: Account, key: str) -> Facts:
-    """Return what is said when a measure is safe again."""
-    safe = Stood(account.id, key, RESPONSE_EVENTS[key], None, "recovered")
-    return [Resolved(_cause(account, key)), safe]
-
-
 def _is_due(standing: Standing, stamp: Stamp) -> bool:
     return standing.until_ns is not None and standing.until_ns <= stamp.steady_ns
-
-
-def _crossed(
-    account: Account, guard: Guard, level: int, *, before: int, figures: Figures
-) -> Raised:
-    """Return the one alert of a crossing: the worst level, and the others that it passed with."""
-    kind = guard.kind
-    margin = kind.key == MARGIN
-    names, severities = (MARGIN_LEVELS, MARGIN_SEVERITIES) if margin else (LEVELS, SEVERITIES)
-    threshold = next(step.enter for step in guard.steps if step.level == level) / MONEY_SCALE
-    value = kind.value(figures)
-    told = "all" if value is None else f"{value:,.10g}"
-    text = f"account {account.id} {names[level]}: {told} {kind.words}{kind.named(figures)}"
-    text += f", threshold {threshold:,.10g}"
-    passed = [names[step.level] for step in guard.steps if before < step.level < level]
-    if passed:
-        text += f"; passed {' and '.join(passed)} with it"
-    return Raised(
-        severities[level],
-        kind.alert_type,
-        _cause(account, kind.key),
-        text,
-        account.id,
-        value=value,
-        threshold=threshold,
-        lasting=True,
-    )
-
-
-def _cause(account: Account, key: str) -> str:
-    """Return what all crossings of one measure are one alert by, until it has recovered."""
-    return f"{key}:{account.id}"

@@ -77,6 +77,7 @@ class Door:
         self.is_full = False
         self.state = "starting"  # starting, active, draining, stopped.
         self.refused = 0
+        self.on_behind: Callable[[], None] = lambda: None  # Accounts wait: see `catch_up`.
         self._system = system
         self.journal = journal
         self._clock = clock
@@ -169,6 +170,8 @@ class Door:
         """Begin the day of every calendar whose local time has come to it."""
         now_ns = self._clock.wall_ns()
         for began in self._days.begun(now_ns):
+            while self.catch_up():
+                pass  # What waits happened before this day.
             self.inject(began)
 
     def elapse_if_due(self) -> None:
@@ -176,6 +179,10 @@ class Door:
         due_ns = self._system.due_ns()
         if due_ns is not None and due_ns <= self._clock.steady_ns():
             self.inject(Elapse())
+
+    def catch_up(self) -> bool:
+        """Give the next of those who wait their turn; return whether more wait."""
+        return self._system.is_behind() and bool(self.inject(Elapse())) and self._system.is_behind()
 
     def account_failed(self, account: str, reason: str) -> None:
         """Note a freeze to be journalled once the input that caused it is complete."""
@@ -206,6 +213,8 @@ class Door:
         if self._noted is not None:
             self._note(Taken(message, raw, source, session))
         self._journal_failures()
+        if self._system.is_behind():
+            self.on_behind()
         return seq
 
     def note_taken(self, account: str) -> None:

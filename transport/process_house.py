@@ -41,6 +41,7 @@ from transport.process_notify import open_notifier, trial_alert
 from transport.process_ports import Callbacks, Ports
 from transport.process_queries import Queries
 from transport.process_replay import Recovery, recover_books
+from transport.process_waiting import Waiting
 from transport.publisher import Publisher, verdict_event
 
 log = structlog.get_logger("riskd")
@@ -93,6 +94,7 @@ class House:
         last = journal.last_record
         self.clock = Clock(last.steady_ns, last.recv_ns) if last is not None else Clock()
         self.door = Door(self.system, journal, self.clock, recovery.replay)
+        self.waiting = Waiting(self.system, self.door, loop=self._loop, poller=self._poller)
         self.beside = Beside(self.settings, self.system, self.door, loop=self._loop, say=self._say)
         self.figures = Figures(
             self.settings,
@@ -135,6 +137,7 @@ class House:
         )
         self.ports = self.figures.ports = Ports(self.settings, self.door, callbacks)
         self.ports.watch(self._poller)
+        self.waiting.open(self.ports.ticks)
         self._gateways.open(self.ports.orders, self.door, self.system.boards.sessions)
         self._poller.start()
         self.door.state = "active"
@@ -173,6 +176,7 @@ class House:
             timer.cancel()
         self._poller.stop()
         if ports is not None and self.drains and self.fault is None:
+            self.waiting.finish()
             ports.drain()
         self.beside.close()
         self.journal.close()
@@ -197,7 +201,8 @@ class House:
             self.audit.published(topic, message, stamp)
         if isinstance(message, Alert):
             self.notifier.take(message)
-            self.figures.alert_latency.add(max(0, self.clock.steady_ns() - stamp.steady_ns))
+            caused_ns = self.waiting.since_ns or stamp.steady_ns
+            self.figures.alert_latency.add(max(0, self.clock.steady_ns() - caused_ns))
         if self.ports is not None:
             self.ports.alerts.publish(topic, message)
             self._poller.poke(self.ports.alerts)

@@ -33,6 +33,7 @@ class Reader:
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
+        self.is_held = False  # Nothing is taken for now; whoever lets go looks here again.
         self._get: Callable[[int], Any] = socket.getsockopt
         self._recv: Callable[[int], bytes] = socket.recv
 
@@ -46,7 +47,7 @@ class Reader:
         if not self._get(_EVENTS) & _POLLIN:
             return 0
         taken = self._take_up_to(1)
-        while taken < budget and self._get(_EVENTS) & _POLLIN:
+        while taken < budget and self.readable():
             taken += self._take_up_to(budget - taken)
         return taken
 
@@ -54,7 +55,7 @@ class Reader:
         recv, take = self._recv, self._take
         taken = 0
         try:
-            while taken < count:
+            while taken < count and not self.is_held:
                 take(recv(NOBLOCK))
                 taken += 1
         except zmq.Again:
@@ -64,8 +65,8 @@ class Reader:
         return taken
 
     def readable(self) -> bool:
-        """Return whether a message waits. Reading EVENTS also re-arms the descriptor."""
-        return bool(self._get(_EVENTS) & _POLLIN)
+        """Return whether a message waits to be taken. Reading EVENTS re-arms the descriptor."""
+        return bool(self._get(_EVENTS) & _POLLIN) and not self.is_held
 
     def _flush(self) -> None:
         """Send what the messages taken have put by; they may leave together."""

@@ -23,6 +23,9 @@ from engine.sweep import drift_of
 from engine.watch import figures_of
 from riskd.messages import (
     Alert,
+    Configure,
+    InstrumentAdd,
+    InstrumentSpec,
     LimitSet,
     LimitsSpec,
     LimitValue,
@@ -33,7 +36,7 @@ from riskd.messages import (
     Sweep,
     Tick,
 )
-from tests.builders import MONEY, SECOND, StampedCore, a_core, a_fill, an_account
+from tests.builders import MONEY, SECOND, StampedCore, a_core, a_fill, a_universe, an_account
 from tests.engine.random_inputs import Inputs
 
 FOREVER_MS = 10**9
@@ -43,6 +46,7 @@ KINDS = ("daily_loss", "drawdown", "exposure", "leverage", "concentration", "mar
 
 def tick(house: StampedCore, price: float, symbol: str = "X") -> None:
     house.send(Tick(symbol=symbol, bid=price, ask=price))
+    house.catch_up()
 
 
 def a_house(limits: dict[str, Any], *, lots: int = 10, balance: float = 1000.0) -> StampedCore:
@@ -351,3 +355,18 @@ def test_responses_are_told_of_a_crossing_and_of_its_recovery():
     core.watch.elapse(stamp._replace(steady_ns=stamp.steady_ns + 10 * SECOND), facts)
     (stood,) = (fact for fact in facts if isinstance(fact, Stood))
     assert (stood.measure, stood.severity) == ("daily_loss", None)
+
+
+def test_margin_of_an_instrument_that_is_raised_is_looked_at_before_any_price():
+    """Two of a hundred bought at 100 need 100 at a half and 160 at four fifths: 156 % of 250."""
+    house = StampedCore()
+    account = an_account(balance=250.0, margin_model=MarginModel.RATE, leverage=None)
+    x = InstrumentSpec(symbol="X", currency="USD", initial_margin=0.5, maintenance_margin=0.25)
+    limits = LimitsSpec(margin_warning_pct=200.0)
+    house.send(Configure(universe=a_universe(limits, accounts=(account,), instruments=(x,))))
+    tick(house, 100.0)
+    house.send(a_fill("e", "buy", 2, 100.0))
+    assert house.alerts("margin_state") == []
+    assert house.send(InstrumentAdd(instrument=replace(x, initial_margin=0.8))).ok
+    (alert,) = house.alerts("margin_state")
+    assert alert.value == 156.25

@@ -45,6 +45,8 @@ def comparable(core: Core) -> Any:
         for span in [water, *(water.get(name) or {} for name in ("day", "week", "life"))]:
             for name in ("base_money", "peak_ns"):
                 span.pop(name, None)
+        for name in ("slack_money", "sizes"):  # Whoever is adopted is looked at.
+            water.pop(name, None)
     return tree
 
 

@@ -1,0 +1,74 @@
+"""What is said when a measure of an account crosses a line, and when it has recovered."""
+
+from __future__ import annotations
+
+from engine.account import Account
+from engine.facts import Facts, Raised, Resolved, Stood
+from engine.guards import LEVELS, MARGIN, MARGIN_LEVELS, Figures, Guard
+from engine.money import MONEY_SCALE
+from riskd.messages import ResponseEvent, Severity
+
+SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
+RESPONSE_EVENTS = {
+    "daily_loss": ResponseEvent.DAILY_LOSS,
+    "drawdown_day_pct": ResponseEvent.DRAWDOWN,
+    "drawdown_week_pct": ResponseEvent.DRAWDOWN,
+    "drawdown_max_pct": ResponseEvent.DRAWDOWN,
+    "gross_exposure": ResponseEvent.EXPOSURE,
+    "net_exposure": ResponseEvent.EXPOSURE,
+    "concentration_pct": ResponseEvent.CONCENTRATION,
+    "correlated_exposure_pct": ResponseEvent.CORRELATION,
+    "correlated_exposure": ResponseEvent.CORRELATION,
+    "leverage": ResponseEvent.LEVERAGE,
+    MARGIN: ResponseEvent.MARGIN,
+}
+MARGIN_SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.CRITICAL, Severity.EXTREME)
+
+
+def stood(account: Account, key: str, crossed: Raised) -> Stood:
+    """Return what responses are told when a measure got worse."""
+    return Stood(
+        account=account.id,
+        measure=key,
+        event=RESPONSE_EVENTS[key],
+        severity=crossed.severity,
+        reason=crossed.message,
+        value=crossed.value,
+        threshold=crossed.threshold,
+    )
+
+
+def recovered(account: Account, key: str) -> Facts:
+    """Return what is said when a measure is safe again."""
+    safe = Stood(account.id, key, RESPONSE_EVENTS[key], None, "recovered")
+    return [Resolved(cause_of(account, key)), safe]
+
+
+def crossed(account: Account, guard: Guard, level: int, *, before: int, figures: Figures) -> Raised:
+    """Return the one alert of a crossing: the worst level, and the others that it passed with."""
+    kind = guard.kind
+    margin = kind.key == MARGIN
+    names, severities = (MARGIN_LEVELS, MARGIN_SEVERITIES) if margin else (LEVELS, SEVERITIES)
+    threshold = next(step.enter for step in guard.steps if step.level == level) / MONEY_SCALE
+    value = kind.value(figures)
+    told = "all" if value is None else f"{value:,.10g}"
+    text = f"account {account.id} {names[level]}: {told} {kind.words}{kind.named(figures)}"
+    text += f", threshold {threshold:,.10g}"
+    passed = [names[step.level] for step in guard.steps if before < step.level < level]
+    if passed:
+        text += f"; passed {' and '.join(passed)} with it"
+    return Raised(
+        severities[level],
+        kind.alert_type,
+        cause_of(account, kind.key),
+        text,
+        account.id,
+        value=value,
+        threshold=threshold,
+        lasting=True,
+    )
+
+
+def cause_of(account: Account, key: str) -> str:
+    """Return what all crossings of one measure are one alert by, until it has recovered."""
+    return f"{key}:{account.id}"
