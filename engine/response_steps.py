@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.exits import Missing, held_of, missing_of, targets_of
+from engine.exits import Missing, missing_of, targets_of
 from engine.facts import Facts, Instructed, Posted, Raised, Stamp
 from engine.pretrade import decide_order
 from engine.responses import (
@@ -177,8 +177,9 @@ class ResponseSteps:
                 plan.failures = 0
             self._fail(plan, ResponseStage.WAITING, stamp, facts)
             return
-        if not is_bad(account, plan.measure) or not held_of(account, plan.symbols):
-            self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovers, or nothing is left.
+        again = missing_of(account, self.targets(account, plan))
+        if not is_bad(account, plan.measure) or not again:  # It recovers, or all is done for it.
+            self.end(plan, ResponseStage.DONE, stamp, facts)
             return
         plan.began = False  # All was done, and it did not help enough.
         self._fail(plan, ResponseStage.WAITING, stamp, facts)

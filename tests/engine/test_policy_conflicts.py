@@ -41,6 +41,22 @@ def test_loss_that_closing_cannot_undo_is_done_once_everything_is_closed():
     assert house.alerts("response_failed") == []
 
 
+def test_share_is_done_where_it_is_reached_although_the_alert_recovers_further_down():
+    """38 lots of 105 are 19.8 % of 20,195: at most the 20 of the row, above the 18.75 of the limit.
+
+    Asked for more it would find nothing to close, fail three times and stop the account.
+    """
+    house = a_house({"concentration_pct": 25}, lots=39, balance=20_000.0)
+    gateway = Gateway(house)
+    tick(house, 105.0)  # 4,095 are 20.3 %.
+    gateway.work()
+    house.elapse(600 * SECOND)
+    assert house.position().books.lots == 38
+    assert stages(house)[-1] == ("concentration-medium", "done")
+    assert house.alerts("response_failed") == []
+    assert house.core.boards.breakers.book.open == {}
+
+
 def test_risk_shrinks_although_another_plan_runs():
     house = a_house(MARGIN | {"drawdown_day_pct": 5, "risk_per_trade_pct": 2})
     gateway = Gateway(house)
