@@ -14,6 +14,11 @@ settings.load_profile("riskd")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare `--rewrite`: golden transcripts become what is told now; read the difference."""
+    parser.addoption("--rewrite", action="store_true", help="write golden transcripts anew")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks; a mark that is not declared here is an error."""
     config.addinivalue_line("markers", "end_to_end: starts real processes with real sockets.")
