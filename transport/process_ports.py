@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import NamedTuple
 
 import zmq
@@ -34,6 +35,9 @@ from transport.sockets import (
     make_xpub,
 )
 from transport.ticks import TicksPort
+
+DRAIN_QUIET_S = 0.05  # Nothing came for so long: nothing is on its way.
+DRAIN_S_MAX = 0.5
 
 
 class Callbacks(NamedTuple):
@@ -70,10 +74,16 @@ class Ports:
             poller.add(ticks, ticks.socket, TICKS_BUDGET)
 
     def drain(self) -> None:
-        """Take every message that has arrived."""
-        for reader in (*self.ticks, self.orders.router, self.control.router):
-            while reader.drain(ORDERS_BUDGET):
-                pass
+        """Take every message that has arrived or is on its way: until none comes for a while.
+
+        What was written to a connection reaches a socket of ZeroMQ a little later. Somebody who
+        never stops sending holds nobody up: it ends after `DRAIN_S_MAX`.
+        """
+        readers = (*self.ticks, self.orders.router, self.control.router)
+        sockets, until_s = [reader.socket for reader in readers], monotonic() + DRAIN_S_MAX
+        while zmq.select(sockets, [], [], DRAIN_QUIET_S)[0] and monotonic() < until_s:
+            for reader in readers:
+                reader.drain(ORDERS_BUDGET)
 
     def close(self) -> None:
         """Let what was answered leave, then close every socket."""

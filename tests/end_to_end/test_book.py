@@ -117,7 +117,9 @@ def test_control_port_answers_from_the_same_numbers_with_the_age_of_every_price(
 
 
 def test_loss_by_price_alone_is_said_without_any_order(riskd: RiskdProcess):
-    with Subscriber(riskd.addresses["alerts"], ["alert."]) as listener:
+    with Subscriber(riskd.addresses["alerts"], ["alert.", "firm."]) as listener:
+        # It is told at once, and what was subscribed before it stands by then.
+        await_message(listener, lambda message: isinstance(message, FirmExposure))
         with riskd.peer("orders", zmq.REQ) as gateway:
             told = {"account": "A2", "symbol": "AAPL", "side": "sell", "quantity": 400}
             gateway.ask({"type": "fill", "exec_id": "b-2", "price": 110.0, **told})

@@ -70,7 +70,7 @@ def by_definition(taken: list[Any], one: str, other: str) -> float | None:
     return float(products / sqrt(firsts * seconds))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(samples)
 def test_correlation_of_every_pair_is_its_definition(drawn):
     taken = standing(drawn)
