@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from actors.account import AccountActor
 from actors.alerts import AlertActor
@@ -31,20 +32,17 @@ from engine.due import due_steady_ns
 from engine.facts import Recount, Stamp
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.sweep import Sweeper
+from engine.universe_desk import Declaration, UniverseDesk
 from riskd.messages import (
-    AccountAdd,
     AlertAck,
     Basket,
-    Configure,
     DayBegan,
     Elapse,
     Fill,
     Hello,
     InstructionReport,
-    InstrumentAdd,
     Kill,
     MarketState,
-    Override,
     Reduce,
     Reset,
     ResponseStop,
@@ -108,7 +106,7 @@ class System:
         self.sessions = core.sessions
         mail.sessions = SessionActor.start(self.sessions, mail=mail, run_queue=run_queue)
         mail.responses = ResponseActor.start(core.responses, mail=mail, run_queue=run_queue)
-        self._routes = self._start_writers(publish)
+        self._routes = self._start_writers()
         self._start_groups()
         for account in self.accounts.values():
             self._start_account(account)
@@ -140,21 +138,18 @@ class System:
         """Return the state as one tree. Call between inputs."""
         return state_of(self.boards, self.accounts, self.alert_book, self.last)
 
-    def _start_writers(self, publish: Publish) -> dict[type, Ref]:
+    def _start_writers(self) -> dict[type, Ref]:
         """Start the writer of what is declared; return which input goes to whom."""
         mail = self._mail
-        limits = LimitsActor.start(
-            self.boards,
-            self.accounts,
-            start_account=self._start_account,
+        self._limits = limits = LimitsActor.start(
+            UniverseDesk(self.boards, self.accounts, self._start_account),
             recount=self._recount_groups,
             mail=self._mail,
-            publish=publish,
             run_queue=self.run_queue,
         )
         routes: dict[type, Ref] = dict.fromkeys((Tick, Ticks, MarketState, Sweep), mail.market)
         routes |= dict.fromkeys((Kill, Unkill, Trip, Reset), mail.breakers)
-        routes |= dict.fromkeys((Configure, InstrumentAdd, AccountAdd, Override), limits)
+        routes |= dict.fromkeys(get_args(Declaration), limits)
         asked = (Hello, Resynced, InstructionReport, SessionLost)
         routes |= dict.fromkeys(asked, mail.sessions)
         routes |= dict.fromkeys((Reduce, ResponseStop), mail.responses)
@@ -168,8 +163,8 @@ class System:
             ref.tell(message)
         elif isinstance(asked, Elapse):
             mail = self._mail
-            woken = (mail.alerts, mail.market, mail.breakers, mail.sessions, mail.clock)
-            for ref in (*woken, mail.responses):
+            first = (self._limits, mail.alerts, mail.market, mail.breakers)
+            for ref in (*first, mail.sessions, mail.clock, mail.responses):
                 ref.tell(WakeAccounts(message.stamp))
         elif isinstance(asked, DayBegan):
             for key, account_ref in self._refs.items():

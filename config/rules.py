@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from importlib import resources
 from itertools import pairwise
-from typing import Any, TypeGuard
+from typing import Any
 from zoneinfo import available_timezones
 
 import msgspec
@@ -15,6 +15,7 @@ import msgspec
 from config.entries import ID_FIELDS, LIMIT_SECTIONS, Declared, Spec
 from config.errors import Problem, did_you_mean
 from config.shapes import Finding
+from engine.limit_tables import table_misfits
 from riskd.messages import (
     AccountSpec,
     CalendarSpec,
@@ -34,7 +35,6 @@ _WITH_PERCENT = (
     ResponseAction.CUT_CORRELATED,
     ResponseAction.SHRINK_RISK,
 )
-_MARGIN_LEVELS = ("margin_warning_pct", "margin_critical_pct", "margin_stopout_pct")
 
 
 def check_rules(declared: Declared, *, complete: bool) -> Iterator[Problem]:
@@ -226,40 +226,8 @@ def _check_limits(declared: Declared) -> Iterator[Problem]:
 
 def check_thresholds(limits: dict[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong between the numbers of one table of limits."""
-    for key, raw in limits.items():
-        if isinstance(raw, dict) and "value" in raw:
-            warning, critical = raw.get("warning", 80.0), raw.get("critical", 90.0)
-            if _is_number(warning) and _is_number(critical) and warning > critical:
-                yield Finding(
-                    (key, "warning"),
-                    f"a warning at {warning} % above critical at {critical} %",
-                    "warning <= critical",
-                    "Swap them, or give both.",
-                )
-    move = limits.get("price_move")
-    if isinstance(move, dict) and "window_ms" in move and not {"pct", "ticks"} & set(move):
-        found, expected = "neither pct nor ticks", "how far the price may move"
-        yield Finding(("price_move",), found, expected, "Add pct = 5, or ticks.")
-    if "risk_per_trade_drawdown" in limits and "risk_per_trade_pct" not in limits:
-        yield Finding(
-            ("risk_per_trade_drawdown",),
-            "no risk_per_trade_pct beside it",
-            "the share that shrinks in drawdown",
-            "Add risk_per_trade_pct = 2, or what one trade may risk.",
-        )
-    for higher, lower in pairwise(_MARGIN_LEVELS):
-        above, below = limits.get(higher), limits.get(lower)
-        if _is_number(above) and _is_number(below) and above < below:
-            yield Finding(
-                (lower,),
-                f"{below} above {higher} = {above}",
-                f"at most {higher}: a margin level falls through the warning first",
-                "Swap them, or correct one.",
-            )
-
-
-def _is_number(raw: object) -> TypeGuard[float]:
-    return isinstance(raw, (int, float)) and not isinstance(raw, bool)
+    for misfit in table_misfits(limits):
+        yield Finding(*misfit)
 
 
 def _unknown(key: str, kind: str, name: str, known: list[str]) -> Finding:

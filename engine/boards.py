@@ -10,6 +10,7 @@ from engine.gateways import SessionBook
 from engine.groups import GroupTotal, GroupWorth, turnover_of
 from engine.high_water import SweepState
 from engine.instruments import Instrument
+from engine.limit_book import LimitBook
 from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills, move_windows_ms
 from engine.margin import MarginTerms
 from engine.outbox import Outbox
@@ -71,6 +72,7 @@ class Boards:
         "groups",
         "held",
         "instruments",
+        "limit_book",
         "limits",
         "limits_fills",
         "limits_version",
@@ -98,7 +100,8 @@ class Boards:
         self.breakers = BreakerBoard()
         self.sessions = SessionBook()
         self.outbox = Outbox()
-        self.limits = LimitSet()
+        self.limit_book = LimitBook()
+        self.limits = LimitSet()  # In force: the configuration's, and what people changed since.
         self.limits_version = 0
         self.limits_fills = False  # Some limit counts fills: each has to be looked at.
         self.permissions = Permissions()

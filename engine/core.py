@@ -27,7 +27,6 @@ from engine.facts import (
     GroupMoved,
     Halted,
     Instructed,
-    LimitsChanged,
     Moved,
     Posted,
     Progressed,
@@ -46,38 +45,28 @@ from engine.facts import (
 from engine.intake import Input, Topical
 from engine.market import apply_ages, apply_market, apply_waiting
 from engine.operator import apply_command, apply_expiry, apply_measured
-from engine.overrides import apply_override
 from engine.response_desk import ResponseDesk
 from engine.sessions import SessionDesk
 from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
 from engine.sweep import Sweeper
 from engine.timers import Timers
-from engine.universe import (
-    account_conflict,
-    apply_universe,
-    instrument_conflict,
-    limits_update,
-)
+from engine.universe_desk import Declaration, UniverseDesk
 from engine.watch import Watch
 from riskd.messages import (
-    AccountAdd,
     AccountSpec,
     ActorFailed,
     AlertAck,
     Basket,
     Check,
     Checkpoint,
-    Configure,
     DayBegan,
     Elapse,
     Error,
     Fill,
     Hello,
     InstructionReport,
-    InstrumentAdd,
     Kill,
     MarketState,
-    Override,
     Published,
     Reduce,
     Reset,
@@ -116,7 +105,8 @@ class Core:
         self.said: list[Said] = []  # To gateways.
         self.faults: list[ActorFailed] = []  # Of this input: the freezes that it caused.
         self._fault_facts: Facts = []  # Of this input's faults: said last, as the supervisor does.
-        self._open(AccountSpec(id=SUSPENSE))
+        self.universe = UniverseDesk(self.boards, self.accounts, lambda _: None)
+        self.universe.open(AccountSpec(id=SUSPENSE))
 
     def apply(self, message: Input, stamp: Stamp, by: str = BY_LOCAL) -> Answer:
         """Apply one input and everything it causes; return its answer.
@@ -175,22 +165,10 @@ class Core:
                 if event is not None:
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
                 return reply
-            case Configure():
-                if apply_universe(self.boards, message.universe):
-                    facts.append(LimitsChanged(self.boards.limits_version))
-                for spec in message.universe.accounts:
-                    self._open(spec)
-                self.sweeper.configure(stamp)
-                self._recount(stamp, facts, Moved())
-                return None
-            case InstrumentAdd() | AccountAdd():
-                return self._add(message, stamp, facts)
             case Reduce() | ResponseStop():
                 return self.responses.command(message, stamp, facts)
             case Sweep():
                 return self.sweeper.sweep_all(message, stamp, facts)
-            case Override():
-                return apply_override(self.boards.overrides, message, stamp, facts)
             case AlertAck():
                 return self._acknowledge(message, stamp, by)
             case Elapse():
@@ -208,7 +186,15 @@ class Core:
             case Hello() | Resynced() | InstructionReport() | SessionLost():
                 return self.sessions.answer(message, stamp, facts)
             case _:
+                if isinstance(message, Declaration):
+                    return self._declare(message, stamp, by, facts)
                 return self._of_account(message, stamp, facts)
+
+    def _declare(self, asked: Declaration, stamp: Stamp, by: str, facts: Facts) -> Answer:
+        reply, moved = self.universe.answer(asked, stamp, by, facts)
+        if moved is not None:
+            self._recount(stamp, facts, moved)
+        return reply
 
     def _acknowledge(self, message: AlertAck, stamp: Stamp, by: str) -> Answer:
         reply, alert = self.alerts.acknowledge(message, stamp, by)
@@ -217,6 +203,9 @@ class Core:
         return reply
 
     def _elapse(self, message: Elapse, stamp: Stamp, facts: Facts) -> None:
+        moved = self.universe.elapse(stamp, facts)
+        if moved is not None:
+            self._recount(stamp, facts, moved)
         for alert in self.alerts.elapse(stamp, self.boards.settings.alerts):
             self._publish(topic_of(alert), alert)
         apply_ages(self.boards.quotes, stamp, facts)
@@ -264,24 +253,6 @@ class Core:
             self.faults.append(ActorFailed(account=account.id, reason=reason))
             return answer_fault(account, message, stamp, self._fault_facts)
 
-    def _add(self, message: InstrumentAdd | AccountAdd, stamp: Stamp, facts: Facts) -> Answer:
-        if isinstance(message, InstrumentAdd):
-            wrong = instrument_conflict(self.boards, message.instrument)
-        else:
-            standing = self.accounts.get(message.account.id)
-            held = standing.state.spec if standing is not None else None
-            wrong = account_conflict(held, message.account, self.boards.group_totals)
-        if wrong is not None:
-            return Error(code="refused", text=wrong, request_id=message.request_id)
-        if isinstance(message, InstrumentAdd):
-            if message.instrument.symbol in self.boards.instruments:
-                facts.append(Moved())  # Its margin may be another one.
-            self.boards.put_instrument(message.instrument)
-        else:
-            self._open(message.account)
-            self._recount(stamp, facts, Moved(message.account.id))
-        return Result(ok=True, data={"seq": stamp.seq}, request_id=message.request_id)
-
     def _recount(self, stamp: Stamp, facts: Facts, moved: Moved | None = None) -> None:
         """Make the totals of groups anew, where any has limits."""
         if moved is not None:  # Before the recount books what waited.
@@ -291,13 +262,6 @@ class Core:
         if self.boards.group_limits:
             for account in self.accounts.values():
                 self._at_desk(account, Recount(), stamp, facts)
-
-    def _open(self, spec: AccountSpec) -> None:
-        standing = self.accounts.get(spec.id)
-        if standing is None:
-            self.accounts[spec.id] = Account(spec, self.boards)
-        else:
-            standing.respecify(spec)
 
     def _roll_all(self, message: SessionRoll, stamp: Stamp, facts: Facts) -> Answer:
         skipped = []
@@ -322,9 +286,9 @@ class Core:
                 case Watched():
                     self.boards.quotes.watch(fact)
                 case Moved():
+                    if fact.account is None:
+                        self.sweeper.configure(stamp)
                     self.watch.take(fact, stamp, facts)
-                case LimitsChanged():
-                    self._publish("limits", limits_update(fact.limits_version, stamp))
                 case Told():
                     self._at_desk(self.accounts[fact.account], fact.message, stamp, facts)
                 case Instructed() | Certified():

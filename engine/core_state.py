@@ -14,6 +14,7 @@ from engine.correlation import CorrelationState
 from engine.facts import Stamp
 from engine.gateways import SessionBook
 from engine.high_water import SweepState
+from engine.limit_book import LimitBook
 from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quote import Quote
@@ -37,7 +38,7 @@ class CoreState(Struct):
     settings: RiskSettings
     instruments: list[InstrumentSpec]
     groups: dict[str, GroupSpec]
-    limits: LimitSet
+    limits: LimitSet  # In force.
     limits_version: int
     quotes: dict[str, Quote]
     correlations: CorrelationState
@@ -46,6 +47,7 @@ class CoreState(Struct):
     alerts: AlertBook = field(default_factory=AlertBook)
     silent: dict[str, None] = {}  # Feeds that are, in the order in which it was said.
     permissions: Permissions = Permissions()
+    limit_book: LimitBook = field(default_factory=LimitBook)
     overrides: Overrides = {}
     windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
     sweep: SweepState = field(default_factory=SweepState)
@@ -77,6 +79,7 @@ def state_of(
         alerts=alerts,
         silent=boards.quotes.silence.silent,
         permissions=boards.permissions,
+        limit_book=boards.limit_book,
         overrides=boards.overrides,
         windows=boards.windows,
         sweep=boards.sweep,
@@ -100,6 +103,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.quotes.silence.silent = state.silent
     boards.quotes.silence.expect()
     boards.put_groups(tuple(state.groups.values()))
+    boards.limit_book = state.limit_book
     boards.put_limits(state.limits)
     boards.limits_version = state.limits_version
     boards.breakers = BreakerBoard(state.breakers)

@@ -15,6 +15,7 @@ def due_steady_ns(
     return earliest(
         0 if boards.backlog.is_behind() else None,
         timers.next_ns(),
+        boards.limit_book.due_steady_ns(),
         boards.breakers.due_steady_ns(),
         boards.outbox.due_steady_ns(),
         boards.quotes.due_steady_ns(),

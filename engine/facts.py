@@ -13,6 +13,7 @@ from riskd.messages import (
     Certificate,
     Instruction,
     InstructionAction,
+    LimitsUpdate,
     OrdersPush,
     ResponseEvent,
     ResponseUpdate,
@@ -118,12 +119,6 @@ class Moved(Struct, frozen=True):
     began: str = ""  # A day, or a week and so a day.
 
 
-class LimitsChanged(Struct, frozen=True):
-    """Another limit set is in force."""
-
-    limits_version: int
-
-
 class Watched(Struct, frozen=True):
     """A position must know the extremes of its marks since another version of its quote."""
 
@@ -175,7 +170,7 @@ class Posted(Struct, frozen=True):
     """Something to publish."""
 
     topic: str
-    message: Instruction | Certificate | ResponseUpdate
+    message: Instruction | Certificate | ResponseUpdate | LimitsUpdate
 
 
 class Stood(Struct, frozen=True):
@@ -239,5 +234,5 @@ BreakerFact = Tripped | Recovered
 SessionFact = Instructed | Certified | Said | Posted | Told
 AccountFact = WakeAt | GroupMoved | Moved | Watched
 AlertFact = Raised | Resolved
-Fact = AlertFact | LimitsChanged | AccountFact | SessionFact | ResponseFact | BreakerFact
+Fact = AlertFact | AccountFact | SessionFact | ResponseFact | BreakerFact
 Facts = list[Fact]

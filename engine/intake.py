@@ -8,16 +8,13 @@ from engine.desk import AddressedMessage
 from engine.operator import BreakerCommand
 from engine.response_desk import ResponseCommand
 from engine.sessions import SessionMessage
+from engine.universe_desk import Declaration
 from riskd.messages import (
-    AccountAdd,
     AlertAck,
     Basket,
     Checkpoint,
-    Configure,
     DayBegan,
     Elapse,
-    InstrumentAdd,
-    Override,
     Published,
     StateDigest,
     Sweep,
@@ -30,12 +27,9 @@ Input = (
     | SessionMessage
     | TicksMessage
     | BreakerCommand
-    | Configure
+    | Declaration
     | Elapse
     | DayBegan
-    | InstrumentAdd
-    | AccountAdd
-    | Override
     | ResponseCommand
     | Checkpoint
     | StateDigest

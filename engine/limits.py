@@ -311,7 +311,7 @@ def unenforced(limits: LimitSet) -> list[str]:
         f"[{name}] {key}"
         for name, table in _tables(limits)
         for key in LimitsSpec.__struct_fields__
-        if getattr(table, key) is not None and not _is_enforced(name, key)
+        if getattr(table, key) is not None and not is_enforced(name, key)
     ]
 
 
@@ -336,7 +336,8 @@ def _tables(limits: LimitSet) -> Iterator[tuple[str, LimitsSpec]]:
             yield f"account.{account}.symbol.{key}", spec
 
 
-def _is_enforced(name: str, key: str) -> bool:
+def is_enforced(name: str, key: str) -> bool:
+    """Return whether a limit of the table of this name binds anything."""
     if name == "session":
         return key == ORDER_RATE
     if name == "firm" or name.startswith("group."):

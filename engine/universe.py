@@ -84,8 +84,8 @@ def account_conflict(
     return None
 
 
-def apply_universe(boards: Boards, universe: Universe) -> bool:
-    """Put settings, instruments, groups and limits in force; return whether limits changed.
+def apply_universe(boards: Boards, universe: Universe) -> None:
+    """Put settings, instruments, groups and limits in force.
 
     `universe_conflicts` was empty. Accounts are opened by whoever owns them.
     """
@@ -95,7 +95,8 @@ def apply_universe(boards: Boards, universe: Universe) -> bool:
     boards.put_groups(universe.groups)
     boards.put_permissions(universe.permissions)
     boards.policies = universe.responses
-    return boards.put_limits(universe.limits)
+    boards.limit_book.configured = universe.limits
+    boards.put_limits(boards.limit_book.in_force())
 
 
 def limits_update(limits_version: int, stamp: Stamp) -> LimitsUpdate:

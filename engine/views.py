@@ -207,15 +207,22 @@ def instruments_view(boards: Boards, now_ns: int) -> list[Shown]:
     return found
 
 
-def limits_view(boards: Boards, scope: str | None) -> Shown:
+def limits_view(boards: Boards, accounts: dict[str, Account], scope: str | None) -> Shown:
     """Return the limit set in force, whole or what applies to `account:A1` or `account:A1:AAPL`."""
-    shown: Shown = {"version": boards.limits_version}
+    book = boards.limit_book
+    shown: Shown = {
+        "version": boards.limits_version,
+        "changes": [*book.lasting.values(), *book.temporary.values()],
+        "proposals": list(book.proposals.values()),
+    }
     if scope is None:
         return {**shown, "limits": boards.limits}
     kind, _, name = scope.partition(":")
     if kind == "account":
         account, _, symbol = name.partition(":")
-        owner = Owner(account, (), symbol, "", "")
+        held = accounts.get(account)
+        groups = boards.ancestry(held.state.spec.group) if held is not None else ()
+        owner = Owner(account, groups, symbol, "", "")
         tables = scopes_of(boards.limits, owner)
         return {**shown, "limits": [_table(*table) for table in tables]}
     table = getattr(boards.limits, kind, None) if kind in LimitSet.__struct_fields__ else None

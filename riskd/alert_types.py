@@ -172,6 +172,15 @@ ALERT_TYPES: dict[str, AlertText] = {
     "override_granted": AlertText(
         "medium", "Two people let one order pass limits.", ONCE, "Nothing."
     ),
+    "limits_proposed": AlertText(
+        "medium",
+        "Somebody asks for other limits and a second person has to approve.",
+        "When it is approved, rejected, or a day has passed.",
+        "riskd limits shows what is asked for; riskd limits approve or reject answers it.",
+    ),
+    "limits_changed": AlertText(
+        "medium", "Limits were changed, or a change for a time has ended.", ONCE, "Nothing."
+    ),
     "override_used": AlertText(
         "high", "The order of an override was approved.", ONCE, "Nothing, if it was meant."
     ),

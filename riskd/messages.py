@@ -9,6 +9,7 @@ from riskd.contract.analysis import *
 from riskd.contract.base import *
 from riskd.contract.control import *
 from riskd.contract.journal import *
+from riskd.contract.limits import *
 from riskd.contract.measures import *
 from riskd.contract.orders import *
 from riskd.contract.responses import *

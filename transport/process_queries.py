@@ -124,7 +124,7 @@ class Queries:
                 scope = accounts_in(query.scope, accounts, boards)
                 return None if scope is None else pnl_view(boards, scope, query)
             case Limits():
-                return limits_view(boards, query.scope)
+                return limits_view(boards, accounts, query.scope)
             case Breakers():
                 return breakers_view(boards)
             case Sessions():

@@ -8,13 +8,12 @@ from msgspec.structs import replace
 
 from engine.case import Case, Plan
 from engine.findings import exceeded, reject_case
+from engine.limit_tables import RATIO_FLOOR
 from engine.money import MONEY_SCALE
 from engine.orders import Order
 from engine.overruns import Overrun
 from riskd.codes import CODES, RejectCode
 from riskd.messages import AccountSpec, Reject, SelfMatch, Side
-
-RATIO_FLOOR = 100  # Messages of a day up to which ratios say nothing, if ratio_floor is absent.
 
 
 def has_self_match_rule(spec: AccountSpec, plan: Plan) -> bool:

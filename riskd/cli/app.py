@@ -42,7 +42,7 @@ COMMANDS = (
     ("responses", "riskd.cli.look:responses", LOOK, "What riskd does about what crossed a line."),
     ("breakers", "riskd.cli.look:breakers", LOOK, "Breakers and kills in force."),
     ("sessions", "riskd.cli.look:sessions", LOOK, "Gateways: alive, accounts, working orders."),
-    ("limits", "riskd.cli.look:limits", LOOK, "The limits in force."),
+    ("limits", "riskd.cli.limits:app", LOOK, "The limits in force, and changing them."),
     ("trades", "riskd.cli.measure:trades", LOOK, "How the closed trades of an account went."),
     ("advice", "riskd.cli.measure:advice", LOOK, "What could be done about positions."),
     ("size", "riskd.cli.measure:size", LOOK, "What quantity fits a risk."),

@@ -16,7 +16,6 @@ from riskd.messages import (
     Breakers,
     ControlQuery,
     Instruments,
-    Limits,
     Orders,
     Pnl,
     PnlBy,
@@ -28,7 +27,6 @@ from riskd.messages import (
 
 Json = Annotated[bool, Parameter(negative="", help="JSON: one object, or one a line for a list.")]
 HERE = Connection()
-LIMIT_SCOPES = ("firm", "default", "group", "account", "strategy", "trader", "symbol")
 LINE_FIELDS_MAX = 6  # A longer map is shown a line a field.
 
 
@@ -109,26 +107,6 @@ def breakers(*, json: Json = False, connection: Connection = HERE) -> int:
     return print_rows(rows, names, json=json)
 
 
-def limits(
-    scope: str | None = None, /, *, json: Json = False, connection: Connection = HERE
-) -> int:
-    """Show the limits in force: all, or what binds SCOPE.
-
-    SCOPE is firm, default, group:G, account:A1, account:A1:AAPL, strategy:S, trader:T, symbol:AAPL.
-
-    Example: riskd limits account:A1
-    """
-    if scope is not None:
-        _check_limit_scope(scope, connection)
-    found = connection.ask(Limits(scope=scope)).data
-    if json:
-        print_json(found)
-        return DONE
-    for line in _limit_lines(found, scope) if isinstance(found, Mapping) else [cell("", found)]:
-        print(line)
-    return DONE
-
-
 def pnl(
     scope: str = "firm",
     /,
@@ -163,19 +141,6 @@ def pnl(
     return print_rows(rows, ("key", "life", "day", "week", "month"), json=False)
 
 
-def _check_limit_scope(scope: str, connection: Connection) -> None:
-    kind, _, name = scope.partition(":")
-    if kind not in LIMIT_SCOPES or (not name and kind not in LIMIT_SCOPES[:2]):
-        raise CommandError(
-            f"{scope!r} is no scope of limits.",
-            exit_code=USAGE,
-            where="SCOPE",
-            expected=", ".join((*LIMIT_SCOPES[:2], *(f"{one}:NAME" for one in LIMIT_SCOPES[2:]))),
-            next_step=did_you_mean(kind, LIMIT_SCOPES) if kind not in LIMIT_SCOPES else "",
-        )
-    check_known(kind, name.partition(":")[0], connection)
-
-
 def ask_of(account: str | None, message: ControlQuery, connection: Connection) -> Any:
     """Return what riskd answers; an unknown account is refused with the nearest one."""
     return ask_scope(f"account:{account or ''}", message, connection)
@@ -203,22 +168,6 @@ def check_known(kind: str, name: str | None, connection: Connection) -> None:
             expected=f"one that riskd {kind.replace('symbol', 'instrument')}s lists",
             next_step=did_you_mean(name or "", known),
         )
-
-
-def _limit_lines(found: Mapping[str, Any], scope: str | None) -> list[str]:
-    """Return the limits of a scope, or of all that bind it, each under the scope that sets them."""
-    tables = found.get("limits")
-    if scope is None:
-        return tree(found, depth=0)
-    if not isinstance(tables, list):
-        kind, _, name = scope.partition(":")
-        tables = [{"scope": kind, "scope_id": name, "limits": tables}]
-    lines = [f"version  {found.get('version')}"]
-    for owner in tables:
-        kind, name = str(owner.get("scope", "")), str(owner.get("scope_id", ""))
-        lines.append(coloured(kind if name in ("", kind) else f"{kind}:{name}", BOLD))
-        lines += tree(owner.get("limits") or {}, depth=1) or ["  none of its own"]
-    return lines
 
 
 def print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = True) -> int:

@@ -24,6 +24,7 @@ from riskd.contract.base import (
     Text,
     UniqueId,
 )
+from riskd.contract.limits import LimitsCommand
 from riskd.contract.measures import MeasuresQuery
 from riskd.contract.orders import Error
 from riskd.contract.responses import Reduce, Responses, ResponseStop
@@ -267,6 +268,7 @@ ControlCommand = (
     | Rearm
     | AlertAck
     | Override
+    | LimitsCommand
     | Reduce
     | ResponseStop
     | Sweep

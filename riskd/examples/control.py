@@ -58,6 +58,25 @@ CONTROL = (
         approved_by="bob",
         reason="The client's block, agreed by telephone.",
     ),
+    m.LimitsSet(
+        changes=(m.LimitChange(scope="account:A1", key="order_notional", value=500),),
+        reason="A new strategy starts small.",
+        by="ann",
+    ),
+    m.LimitsPropose(
+        changes=(
+            m.LimitChange(
+                scope="account:A1:AAPL",
+                key="position_notional",
+                value=20_000,
+                until_ns=AT_NS + 3600 * SECOND_NS,
+            ),
+        ),
+        reason="The client's block.",
+        by="ann",
+    ),
+    m.LimitsApprove(proposal_id=1, by="bob"),
+    m.LimitsReject(proposal_id=2, reason="Not before the announcement.", by="bob"),
     m.Reduce(account="A1", percent=50.0, reason="Too much before the announcement."),
     m.ResponseStop(response_id="response-4", reason="The desk closes it by hand."),
     m.Responses(account="A1"),

@@ -110,6 +110,8 @@ def _presence(field: structs.FieldInfo) -> str:
         value = field.default_factory() if callable(field.default_factory) else None
     if value is None:
         return "optional"
+    if value is msgspec.UNSET:
+        return "optional; null says something else"
     if isinstance(value, Struct) or value in ((), {}, []):
         return "default empty"
     plain = value.value if isinstance(value, Enum) else value

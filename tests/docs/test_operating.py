@@ -63,9 +63,10 @@ def riskd(tmp_path: Path):
 
 def test_operating_commands_for_a_running_riskd_work(riskd):
     told = [run(riskd, command) for command in commands("live")]
-    assert len(told) == 10
+    assert len(told) == 14
     text = "\n".join(told)
-    for expected in ("WRITTEN", "WHOLE", "EQUAL", "APPROVED at seq", "APPROVED to ORDER_QUANTITY"):
+    words = ("SET ", "PROPOSED 1", "WRITTEN", "WHOLE", "EQUAL", "APPROVED at seq")
+    for expected in (*words, "APPROVED to ORDER_QUANTITY"):
         assert expected in text, text
 
 

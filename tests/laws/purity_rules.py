@@ -9,7 +9,7 @@ from tests.laws.import_rules import OURS
 from tests.laws.tree import Source
 
 PURE_MODULES = {
-    *("__future__", "abc", "array", "binascii", "bisect", "calendar", "collections"),
+    *("__future__", "abc", "array", "binascii", "bisect", "calendar", "collections", "difflib"),
     *("contextlib", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions"),
     *("functools", "hashlib", "heapq", "itertools", "math", "numbers", "operator", "re"),
     *("statistics", "string", "struct", "textwrap", "types", "typing", "zlib"),
