@@ -13,15 +13,18 @@ from engine.universe import account_conflict, apply_universe, instrument_conflic
 from riskd.messages import (
     AccountAdd,
     AccountSpec,
+    AccountUpdate,
     Configure,
     Error,
     InstrumentAdd,
+    InstrumentUpdate,
     LimitsCommand,
     Override,
     Result,
 )
 
-Declaration = Configure | InstrumentAdd | AccountAdd | Override | LimitsCommand
+Put = InstrumentAdd | InstrumentUpdate | AccountAdd | AccountUpdate
+Declaration = Configure | Put | Override | LimitsCommand
 
 
 class UniverseDesk:
@@ -43,20 +46,10 @@ class UniverseDesk:
             case Configure():
                 self._configure(asked, stamp, facts)
                 return None, Moved()
-            case InstrumentAdd():
-                wrong = instrument_conflict(self._boards, asked.instrument)
-                if wrong is None:
-                    self._boards.put_instrument(asked.instrument)
-                return _answer(wrong, asked.request_id, stamp.seq), None
-            case AccountAdd():
-                spec = asked.account
-                standing = self._accounts.get(spec.id)
-                held = None if standing is None else standing.state.spec
-                wrong = account_conflict(held, spec, self._boards.group_totals)
-                if wrong is None:
-                    self.open(spec)
-                moved = Moved(spec.id) if wrong is None else None
-                return _answer(wrong, asked.request_id, stamp.seq), moved
+            case InstrumentAdd() | InstrumentUpdate():
+                return self._put_instrument(asked, stamp)
+            case AccountAdd() | AccountUpdate():
+                return self._put_account(asked, stamp)
             case Override():
                 return apply_override(self._boards.overrides, asked, stamp, facts), None
             case _:
@@ -79,6 +72,31 @@ class UniverseDesk:
         account = self._accounts[spec.id] = Account(spec, self._boards)
         self._opened(account)
 
+    def _put_instrument(
+        self, asked: InstrumentAdd | InstrumentUpdate, stamp: Stamp
+    ) -> tuple[Result | Error, Moved | None]:
+        spec = asked.instrument
+        standing = self._boards.instruments.get(spec.symbol)
+        held = None if standing is None else standing.spec
+        wrong = instrument_conflict(self._boards, spec)
+        wrong = wrong or _misplaced(asked, spec.symbol, held, spec)
+        if wrong is None:
+            self._boards.put_instrument(spec)
+        moved = None if wrong or held is None else Moved()  # Margins of all who hold it.
+        return _answer(wrong, asked.request_id, stamp.seq), moved
+
+    def _put_account(
+        self, asked: AccountAdd | AccountUpdate, stamp: Stamp
+    ) -> tuple[Result | Error, Moved | None]:
+        spec = asked.account
+        standing = self._accounts.get(spec.id)
+        held = None if standing is None else standing.state.spec
+        wrong = account_conflict(held, spec, self._boards.group_totals)
+        wrong = wrong or _misplaced(asked, spec.id, held, spec)
+        if wrong is None:
+            self.open(spec)
+        return _answer(wrong, asked.request_id, stamp.seq), None if wrong else Moved(spec.id)
+
     def _configure(self, asked: Configure, stamp: Stamp, facts: Facts) -> None:
         version = self._boards.limits_version
         apply_universe(self._boards, asked.universe)
@@ -92,6 +110,16 @@ class UniverseDesk:
             return None
         facts.append(Posted("limits", limits_update(self._boards.limits_version, stamp)))
         return Moved()
+
+
+def _misplaced(asked: Put, name: str, held: object, spec: object) -> str | None:
+    """Return why nothing of this name can be added, or changed."""
+    kind = "account" if isinstance(asked, AccountAdd | AccountUpdate) else "instrument"
+    if isinstance(asked, AccountUpdate | InstrumentUpdate):
+        return f"there is no {kind} {name}: {kind}_add adds one" if held is None else None
+    if held is None or held == spec:
+        return None
+    return f"{kind} {name} is there with other terms: {kind}_update changes them"
 
 
 def _answer(wrong: str | None, request_id: str | None, seq: int) -> Result | Error:

@@ -176,7 +176,7 @@ ALERT_TYPES: dict[str, AlertText] = {
         "medium",
         "Somebody asks for other limits and a second person has to approve.",
         "When it is approved, rejected, or a day has passed.",
-        "riskd limits shows what is asked for; riskd limits approve or reject answers it.",
+        "See riskd limits; answer with riskd limits approve or reject.",
     ),
     "limits_changed": AlertText(
         "medium", "Limits were changed, or a change for a time has ended.", ONCE, "Nothing."

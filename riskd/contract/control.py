@@ -151,13 +151,32 @@ class Reset(ControlRequest, frozen=True, kw_only=True, tag="reset"):
 
 
 class AccountAdd(ControlRequest, frozen=True, kw_only=True, tag="account_add"):
-    """Add an account."""
+    """Add an account; one that is there with other terms is refused, see `account_update`."""
+
+    account: AccountSpec
+
+
+class AccountUpdate(ControlRequest, frozen=True, kw_only=True, tag="account_update"):
+    """Put other terms of an account in force: all of them, the absent ones as their defaults.
+
+    Currency, cost method and position mode stay, for they would change what is booked; `balance`
+    counts once, when an account is first seen.
+    """
 
     account: AccountSpec
 
 
 class InstrumentAdd(ControlRequest, frozen=True, kw_only=True, tag="instrument_add"):
-    """Add an instrument."""
+    """Add an instrument; one that is there with other terms is refused."""
+
+    instrument: InstrumentSpec
+
+
+class InstrumentUpdate(ControlRequest, frozen=True, kw_only=True, tag="instrument_update"):
+    """Put other terms of an instrument in force: all of them, the absent ones as their defaults.
+
+    Currencies, kind, tick, lot and multiplier stay, for they would revalue what is booked.
+    """
 
     instrument: InstrumentSpec
 
@@ -262,7 +281,9 @@ ControlCommand = (
     | Trip
     | Reset
     | AccountAdd
+    | AccountUpdate
     | InstrumentAdd
+    | InstrumentUpdate
     | OrderRelease
     | AccountUnfreeze
     | Rearm

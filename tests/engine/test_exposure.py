@@ -18,6 +18,7 @@ from engine.measures import (
 from engine.portfolio import accounts_in
 from riskd.messages import (
     AccountAdd,
+    AccountUpdate,
     GroupSpec,
     InstrumentSpec,
     LimitsSpec,
@@ -157,7 +158,7 @@ def test_firm_and_groups_are_the_sum_of_their_accounts_also_when_one_moves():
     tick(house, "X", 103.0)
     for regroup in (False, True):
         if regroup:
-            assert house.send(AccountAdd(account=an_account("A4", group="firm"))).ok
+            assert house.send(AccountUpdate(account=an_account("A4", group="firm"))).ok
         for scope in ("firm", "g1", "g2"):
             told = firm_exposure(house.core.boards, scope, 0)
             whole = scope if scope == "firm" else f"group:{scope}"

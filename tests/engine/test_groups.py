@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from engine.core import Core
 from engine.digest import decode_state, encode_state
 from riskd.messages import (
-    AccountAdd,
     AccountSpec,
+    AccountUpdate,
     Configure,
     GroupSpec,
     LimitSet,
@@ -132,7 +132,7 @@ def test_group_totals_count_an_account_that_is_added_or_moved():
     house = a_house(inner=LimitsSpec(gross_exposure=1000.0))
     house.send(an_order("o-1", quantity=10, account="B1"))
     moved = AccountSpec(id="B1", group="inner", balance=1e6, margin_model=MarginModel.NONE)
-    assert house.send(AccountAdd(account=moved)).ok
+    assert house.send(AccountUpdate(account=moved)).ok
     assert codes(house.send(an_order("o-2", quantity=1, account="A1"))) == ["GROUP_LIMIT"]
 
 
