@@ -1,4 +1,4 @@
-"""What is done beside the loop: checkpoints of the state, and accounts made anew."""
+"""What is done beside the loop: checkpoints, accounts made anew, other limits tried."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from actors.system import System
 from config.settings import Settings
 from engine.desk import Answer
 from engine.facts import Raised
-from riskd.messages import ControlWork, Snapshot
+from riskd.messages import AccountRebuild, ControlWork, Snapshot
 from transport.aside import Aside
 from transport.process_checkpoint import Checkpoints
 from transport.process_door import Door
 from transport.process_rebuild import Rebuilds
+from transport.process_shadow import Shadows
 
 
 class Beside:
@@ -29,10 +30,11 @@ class Beside:
         loop: asyncio.AbstractEventLoop,
         say: Callable[[Raised], None],
     ) -> None:
-        self._asides = (Aside(loop), Aside(loop))
-        checkpoint, rebuild = self._asides
+        self._asides = (Aside(loop), Aside(loop), Aside(loop))
+        checkpoint, rebuild, shadow = self._asides
         self._checkpoints = Checkpoints(settings, system, door, aside=checkpoint, say=say)
         self._rebuilds = Rebuilds(system, door, rebuild)
+        self._shadows = Shadows(door, shadow)
 
     @property
     def last_snapshot(self) -> dict[str, Any] | None:
@@ -43,8 +45,10 @@ class Beside:
         """Do what is asked for; `reply` is called once, now or later."""
         if isinstance(request, Snapshot):
             self._checkpoints.ask(request, reply)
-        else:
+        elif isinstance(request, AccountRebuild):
             self._rebuilds.ask(request, reply)
+        else:
+            self._shadows.ask(request, reply)
 
     def step(self) -> None:
         """Do what is due. Called often."""

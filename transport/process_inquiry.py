@@ -105,12 +105,22 @@ def why(
 
 
 def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
-    """Run the same journal under the limits of another configuration; return what would differ.
+    """Run the same journal under the limits of another configuration, as `judged_under` does.
 
-    Facts stay what they were: a fill of an order that would have been refused is still booked.
     Raises ConfigError.
     """
     limits = load(config, {}).universe.limits
+    return judged_under(data_dir, limits, shown_max=DIFFERENCES_MAX, shows=sys.stderr.isatty())
+
+
+def judged_under(
+    data_dir: Path, limits: LimitSet, *, shown_max: int, shows: bool = False
+) -> dict[str, Any]:
+    """Run all that is kept of a journal under other limits; return which verdicts would differ.
+
+    They take the place of the configuration's; what people changed since lies on top of them.
+    Facts stay what they were: a fill of an order that would have been refused is still booked.
+    """
     reader = JournalReader(data_dir, SCHEMA)
     as_was, records, snapshot = begin(reader)
     other = Core()
@@ -119,7 +129,7 @@ def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
         other.apply(_limits_alone(other, limits), Stamp(*other.stamp))
     verdicts, counts = 0, Counter[str]()
     differing: list[dict[str, Any]] = []
-    for record in _with_progress(records, reader.last_seq):
+    for record in _with_progress(records, reader.last_seq) if shows else records:
         message = decode_record(record)
         was = as_was.take(record, message)
         if record.seq in as_was.skipped:
@@ -132,7 +142,7 @@ def under_limits(data_dir: Path, config: Path) -> dict[str, Any]:
         verdicts += 1
         if _code(was) != _code(now):
             counts[f"{_code(was)} to {_code(now)}"] += 1
-            if len(differing) < DIFFERENCES_MAX:
+            if len(differing) < shown_max:
                 differing.append(_difference(was, now, record))
     return {
         "verdicts": verdicts,

@@ -159,7 +159,7 @@ def replay(
         wanted = {"seq": seq, "client_order_id": why, "account": account}
         return _why(_asked(data_dir, "why", data_dir, **wanted), json=json)
     if limits is not None:
-        return _under_limits(_asked(data_dir, "under_limits", data_dir, limits), json=json)
+        return print_under_limits(_asked(data_dir, "under_limits", data_dir, limits), json=json)
     found = _asked(data_dir, "compare", data_dir)
     first = found["first_divergence"]
     if json:
@@ -202,7 +202,8 @@ def _why(found: list[dict[str, Any]], *, json: bool) -> int:
     return DONE
 
 
-def _under_limits(found: dict[str, Any], *, json: bool) -> int:
+def print_under_limits(found: dict[str, Any], *, json: bool) -> int:
+    """Print which verdicts would differ under other limits."""
     if json:
         print_json(found)
         return DONE

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import time
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -14,6 +16,7 @@ from msgspec import UNSET
 from riskd.cli.act import Reason
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, USAGE, CommandError
+from riskd.cli.keep import print_under_limits
 from riskd.cli.look import HERE, Json, check_known, print_rows, tree
 from riskd.cli.names import did_you_mean
 from riskd.cli.text import BOLD, coloured, print_json
@@ -25,6 +28,7 @@ from riskd.messages import (
     LimitsPropose,
     LimitsReject,
     LimitsSet,
+    Shadow,
 )
 
 app = App(name="limits", help="The limits in force; set, propose, approve, reject others.")
@@ -146,6 +150,28 @@ def reject(
     """
     asked = LimitsReject(proposal_id=proposal_id, reason=reason, by=_name(who))
     return _send(asked, "REJECTED", connection, json=json)
+
+
+@app.command
+def shadow(
+    config: Annotated[Path, Parameter(help="A configuration, such as tighter/riskd.toml.")],
+    /,
+    *,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Say which verdicts that riskd's journal keeps would differ under the limits of CONFIG.
+
+    Nothing changes. It reads the journal beside trading: give a long one time with --timeout-ms.
+
+    Example: riskd limits shadow tighter/riskd.toml --timeout-ms 60000
+    """
+    loading = importlib.import_module("config.load")
+    try:
+        limits = loading.load(config, {}).universe.limits
+    except importlib.import_module("config.errors").ConfigError as error:
+        raise CommandError(str(error), exit_code=USAGE, where=str(config)) from error
+    return print_under_limits(connection.ask(Shadow(limits=limits)).data, json=json)
 
 
 def _send(asked: LimitsCommand, done: str, connection: Connection, *, json: bool) -> int:

@@ -24,7 +24,7 @@ from riskd.contract.base import (
     Text,
     UniqueId,
 )
-from riskd.contract.limits import LimitsCommand
+from riskd.contract.limits import LimitsCommand, Shadow
 from riskd.contract.measures import MeasuresQuery
 from riskd.contract.orders import Error
 from riskd.contract.responses import Reduce, Responses, ResponseStop
@@ -295,7 +295,7 @@ ControlCommand = (
     | Sweep
     | SessionRoll
 )
-ControlWork = Snapshot | AccountRebuild  # Done beside the loop, answered when it is done.
+ControlWork = Snapshot | AccountRebuild | Shadow  # Done beside the loop, answered when it is done.
 ControlMessage = ControlQuery | ControlCommand | ControlWork | Stop
 ControlAnswer = Result | Error
 ScopeName = Scope

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from riskd.contract.base import ControlRequest, Count, InstantNs, Name, Part, Text
+from riskd.contract.specs import LimitSet
 
 LIMIT_CHANGES_MAX = 1000  # Of one request.
 
@@ -63,6 +64,17 @@ class LimitsReject(ControlRequest, frozen=True, kw_only=True, tag="limits_reject
     proposal_id: Count  # Of limits_propose's answer, or of limits.
     reason: Text = ""
     by: Name = ""
+
+
+class Shadow(ControlRequest, frozen=True, kw_only=True, tag="shadow"):
+    """Which verdicts that the journal keeps would differ under other limits; nothing changes.
+
+    Answered when the journal is through: `verdicts`, how many `differ`, `changes` by code, and the
+    first of the `differences`. Facts stay facts: a fill of what would be refused is booked.
+    """
+
+    limits: LimitSet  # In the place of the configuration's; what people changed lies on top.
+    differences_max: Annotated[int, Meta(ge=0, le=1000)] = 100  # Told one by one.
 
 
 LimitsCommand = LimitsSet | LimitsPropose | LimitsApprove | LimitsReject

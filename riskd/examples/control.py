@@ -79,6 +79,7 @@ CONTROL = (
     ),
     m.LimitsApprove(proposal_id=1, by="bob"),
     m.LimitsReject(proposal_id=2, reason="Not before the announcement.", by="bob"),
+    m.Shadow(limits=m.LimitSet(default=m.LimitsSpec(order_notional=500.0))),
     m.Reduce(account="A1", percent=50.0, reason="Too much before the announcement."),
     m.ResponseStop(response_id="response-4", reason="The desk closes it by hand."),
     m.Responses(account="A1"),

@@ -1,0 +1,53 @@
+"""Limits that people change: through the control port, over a kill, and tried in the shadow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import zmq
+
+from scripts.proof.kills import CONFIG
+from tests.end_to_end.process import RiskdProcess
+
+pytestmark = pytest.mark.end_to_end
+CHANGE = {"scope": "default", "key": "order_quantity", "value": 3}
+REFUSED = "APPROVED to ORDER_QUANTITY"
+
+
+def check(riskd: RiskdProcess, order_id: str, quantity: float) -> Any:
+    with riskd.peer("ticks", zmq.PUSH) as feed:
+        before = riskd.status()["seq"]
+        feed.tell({"type": "tick", "symbol": "X", "bid": 100.0, "ask": 100.0})
+        riskd.wait_until(lambda: riskd.status()["seq"] > before)
+    order = {"type": "check", "account": "A1", "symbol": "X", "side": "buy", "price": 100.0}
+    with riskd.peer("orders") as gateway:
+        return gateway.ask({**order, "client_order_id": order_id, "quantity": quantity})
+
+
+def test_e71_e76_limits_changed_over_sockets_bind_the_next_order_and_outlive_a_kill(tmp_path):
+    config = tmp_path / "riskd.toml"
+    config.write_text(CONFIG)
+    with RiskdProcess(tmp_path, config=config) as riskd:
+        first = check(riskd, "o-1", 5)
+        assert check(riskd, "o-2", 2)["approved"]
+        tried = riskd.control("shadow", limits={"default": {"order_quantity": 3}})
+        assert (tried["verdicts"], tried["differ"], tried["changes"]) == (2, 1, {REFUSED: 1})
+        assert check(riskd, "o-7", 4)["approved"]  # The shadow changed nothing.
+        done = riskd.control("limits_set", changes=[CHANGE], by="ann", reason="a drill")
+        refused = check(riskd, "o-3", 4)
+        assert done["limits_version"] == first["limits_version"] + 1 == refused["limits_version"]
+        assert [each["code"] for each in refused["rejects"]] == ["ORDER_QUANTITY"]
+        looser = [{**CHANGE, "value": 4}]
+        with riskd.peer("control") as operator:
+            asked = {"type": "limits_set", "changes": looser, "by": "ann"}
+            assert operator.ask(asked)["code"] == "refused"
+        proposed = riskd.control("limits_propose", changes=looser, by="ann", reason="a block")
+        riskd.kill()
+        riskd.start()
+        assert not check(riskd, "o-4", 4)["approved"]
+        riskd.control("limits_approve", proposal_id=proposed["proposal_id"], by="bob")
+        assert check(riskd, "o-5", 4)["approved"]
+        assert not check(riskd, "o-6", 5)["approved"]
+        shown = riskd.control("limits", scope="account:A1")
+        assert [(x["value"], x["approved_by"]) for x in shown["changes"]] == [(4, "bob")]
