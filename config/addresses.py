@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from config.entries import Declared, Entry
 from config.errors import Problem
 from config.settings import PortsSettings
-from config.shapes import Finding
+from engine.misfits import Misfit
 
 IPC_PATH_BYTES_MAX = 107  # What a Unix socket's address holds on Linux, without its last NUL.
 PORT_MAX = 65_535
@@ -32,12 +32,12 @@ def check_ports(declared: Declared) -> Iterator[Problem]:
         yield _entry_of(declared, str(finding.path[0])).problem(finding)
 
 
-def _findings(addresses: dict[str, list[str]]) -> Iterator[Finding]:
+def _findings(addresses: dict[str, list[str]]) -> Iterator[Misfit]:
     seen: dict[str, str] = {}
     for name, listed in addresses.items():
         if not listed and name != CONNECTING and not (name == "ticks" and addresses[CONNECTING]):
             default = getattr(PortsSettings(), name)[0]
-            yield Finding((name,), "an empty list", "at least one address", f'Write ["{default}"].')
+            yield Misfit((name,), "an empty list", "at least one address", f'Write ["{default}"].')
         for index, address in enumerate(listed):
             finding = _check_address(address, connects=name == CONNECTING)
             if finding is None:
@@ -56,7 +56,7 @@ def _entry_of(declared: Declared, name: str) -> Entry:
     return neighbours[0]
 
 
-def _check_address(address: str, *, connects: bool) -> Finding | None:
+def _check_address(address: str, *, connects: bool) -> Misfit | None:
     if address.startswith("ipc://"):
         return _check_ipc(address)
     if not address.startswith("tcp://"):
@@ -83,7 +83,7 @@ def _check_address(address: str, *, connects: bool) -> Finding | None:
     return None
 
 
-def _check_ipc(address: str) -> Finding | None:
+def _check_ipc(address: str) -> Misfit | None:
     path = address.removeprefix("ipc://")
     if not path or "\0" in path:
         return _finding(address, "ipc:// and the path of a file", 'Write "ipc://riskd.sock".')
@@ -93,7 +93,7 @@ def _check_ipc(address: str) -> Finding | None:
     return None
 
 
-def _check_repeated(address: str, name: str, seen: dict[str, str]) -> Finding | None:
+def _check_repeated(address: str, name: str, seen: dict[str, str]) -> Misfit | None:
     """Two sockets may not share an address, unless the system picks a free port for each."""
     if address.endswith((":0", ":*")) or address == "ipc://*":
         return None
@@ -105,5 +105,5 @@ def _check_repeated(address: str, name: str, seen: dict[str, str]) -> Finding | 
     return _finding(address, f"each address once; {before} has it", "Choose another address.")
 
 
-def _finding(address: str, expected: str, suggestion: str) -> Finding:
-    return Finding((), f'"{address}" (text)', expected, suggestion)
+def _finding(address: str, expected: str, suggestion: str) -> Misfit:
+    return Misfit((), f'"{address}" (text)', expected, suggestion)

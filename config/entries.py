@@ -14,7 +14,6 @@ from config.errors import Problem
 from config.locate import KeyPath
 from config.settings import Settings
 from config.shapes import (
-    Finding,
     Shape,
     check_shape,
     describe,
@@ -22,6 +21,7 @@ from config.shapes import (
     shape_of,
     unknown_key,
 )
+from engine.misfits import Misfit
 from riskd.messages import (
     AccountSpec,
     CalendarSpec,
@@ -78,7 +78,7 @@ class Entry(NamedTuple):
     header: str  # `[ports]`, `[[instrument]] AAPL`, `[account.A2]`.
     raw: Any
 
-    def problem(self, finding: Finding) -> Problem:
+    def problem(self, finding: Misfit) -> Problem:
         """Return a finding about this table as a problem with file and line."""
         key = dotted(finding.path)
         if self.document.is_environment:
@@ -230,7 +230,7 @@ class Declared:
         if before is None or not before.raw:
             self.limits[key] = entry
 
-    def _report(self, entry: Entry, findings: Iterable[Finding]) -> None:
+    def _report(self, entry: Entry, findings: Iterable[Misfit]) -> None:
         self.problems.extend(entry.problem(finding) for finding in findings)
 
 
@@ -249,14 +249,14 @@ def _quoted(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
-def _not_a_table(entry: Entry, path: KeyPath = ()) -> Finding:
-    return Finding(path, describe(entry.raw), "a table", f"Write it as a table {entry.header}.")
+def _not_a_table(entry: Entry, path: KeyPath = ()) -> Misfit:
+    return Misfit(path, describe(entry.raw), "a table", f"Write it as a table {entry.header}.")
 
 
-def _not_an_array(kind: str, raw: object) -> Finding:
+def _not_an_array(kind: str, raw: object) -> Misfit:
     written = f"[{kind}]" if isinstance(raw, dict) else describe(raw)
-    return Finding((), written, f"an array of tables [[{kind}]]", f"Write [[{kind}]].")
+    return Misfit((), written, f"an array of tables [[{kind}]]", f"Write [[{kind}]].")
 
 
-def _repeated(path: KeyPath, before: str, remedy: str) -> Finding:
-    return Finding(path, f"a second time, after {before}", "once", remedy)
+def _repeated(path: KeyPath, before: str, remedy: str) -> Misfit:
+    return Misfit(path, f"a second time, after {before}", "once", remedy)

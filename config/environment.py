@@ -11,7 +11,8 @@ from config.documents import Document
 from config.entries import ROOT, SECTIONS, Declared, Entry
 from config.errors import ENVIRONMENT, did_you_mean
 from config.locate import Lines
-from config.shapes import Finding, Shape
+from config.shapes import Shape
+from engine.misfits import Misfit
 
 PREFIX = "RISKD_"
 SEPARATOR = "__"
@@ -73,8 +74,8 @@ def parse_value(text: str, shape: Shape) -> object:
     return text if wants_text and not isinstance(value, str) else value
 
 
-def _unknown(variable: str) -> Finding:
-    return Finding(
+def _unknown(variable: str) -> Misfit:
+    return Misfit(
         (),
         "names no setting",
         f"{PREFIX}<SECTION>{SEPARATOR}<KEY> or {PREFIX}<KEY>",

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from fractions import Fraction
 from importlib import resources
-from itertools import pairwise
-from typing import Any
 from zoneinfo import available_timezones
 
 import msgspec
 
 from config.entries import ID_FIELDS, LIMIT_SECTIONS, Declared, Spec
 from config.errors import Problem, did_you_mean
-from config.shapes import Finding
-from engine.limit_tables import table_misfits
+from engine.misfits import Misfit, account_misfits, instrument_misfits, table_misfits
 from riskd.messages import (
-    AccountSpec,
     CalendarSpec,
-    InstrumentKind,
-    InstrumentSpec,
-    MarginModel,
     ResponseAction,
     ResponsePolicy,
 )
 
 FIRM = "firm"  # The root of all groups; it is not declared.
-MONEY_PER_UNIT = 10**12  # The engine counts money in integer 10^-12 of its currency.
-_GRID = ("tick_size", "lot_size", "multiplier")
 _WITH_PERCENT = (
     ResponseAction.REDUCE,
     ResponseAction.SHARE,
@@ -46,10 +36,10 @@ def check_rules(declared: Declared, *, complete: bool) -> Iterator[Problem]:
     yield from _check_repeats(declared)
     for spec in declared.specs["instrument"]:
         if spec.value is not None:
-            yield from _problems(spec, check_instrument(spec.value))
+            yield from _problems(spec, instrument_misfits(spec.value))
     for spec in declared.specs["account"]:
         if spec.value is not None:
-            yield from _problems(spec, _check_account(spec.value))
+            yield from _problems(spec, account_misfits(spec.value))
     for spec in declared.specs["response"]:
         if spec.value is not None:
             yield from _problems(spec, _check_response(spec.value))
@@ -61,59 +51,15 @@ def check_rules(declared: Declared, *, complete: bool) -> Iterator[Problem]:
         yield from _check_permissions(declared)
 
 
-def check_instrument(instrument: InstrumentSpec) -> Iterator[Finding]:
-    """Yield what is wrong with one instrument: its grid, and the currencies its kind needs."""
-    grid = {name: Fraction(getattr(instrument, name)) for name in _GRID}
-    for name, size in grid.items():
-        if size <= 0:
-            found = f'"{getattr(instrument, name)}" (text)'
-            yield Finding((name,), found, "a decimal above zero", 'Such as "1" or "0.01".')
-    for index, (lower, upper) in enumerate(pairwise(instrument.tiers), 1):
-        if upper.notional <= lower.notional:
-            found = f"{upper.notional} after {lower.notional}"
-            expected = "tiers from the lowest notional to the highest"
-            yield Finding(("tiers", index, "notional"), found, expected, "Put them in order.")
-    if instrument.kind is InstrumentKind.INVERSE:
-        if instrument.settlement is None:
-            remedy = 'Add settlement = "BTC", or whatever it pays in.'
-            yield Finding(("settlement",), "missing", "a currency: kind is inverse", remedy)
-        return  # Its money comes from a division, which no grid makes exact.
-    if instrument.kind is InstrumentKind.FX:
-        yield from _check_pair(instrument)
-    step = grid["tick_size"] * grid["lot_size"] * grid["multiplier"]
-    if min(grid.values()) > 0 and (step * MONEY_PER_UNIT).denominator != 1:
-        yield Finding(
-            ("tick_size",),
-            f"tick_size x lot_size x multiplier = {float(step):.6g}",
-            "a multiple of 1e-12: one tick of one lot in the engine's unit of money",
-            "Use a coarser tick_size or lot_size.",
-        )
-
-
-def _check_pair(instrument: InstrumentSpec) -> Iterator[Finding]:
-    expected = "the currency that the pair buys: kind is fx"
-    if instrument.base is None:
-        yield Finding(("base",), "missing", expected, 'Add base = "EUR", or whatever it buys.')
-    elif instrument.base == instrument.currency:
-        found = f'"{instrument.base}", the same as currency'
-        yield Finding(("base",), found, expected, "Give two different currencies.")
-
-
-def _check_account(account: AccountSpec) -> Iterator[Finding]:
-    if account.margin_model is MarginModel.LEVERAGE and account.leverage is None:
-        expected = 'a number above zero: margin_model is "leverage"'
-        yield Finding(("leverage",), "missing", expected, "Add leverage = 30, or what is agreed.")
-
-
-def _check_response(policy: ResponsePolicy) -> Iterator[Finding]:
+def _check_response(policy: ResponsePolicy) -> Iterator[Misfit]:
     needs = policy.action in _WITH_PERCENT
     if needs and policy.percent is None:
-        yield Finding(
+        yield Misfit(
             ("percent",), "missing", f"a percentage: action is {policy.action}", "Add percent = 50."
         )
     if not needs and policy.percent is not None:
         remedy = "Remove it, or choose another action."
-        yield Finding(("percent",), "a percentage", f"none: action is {policy.action}", remedy)
+        yield Misfit(("percent",), "a percentage", f"none: action is {policy.action}", remedy)
 
 
 def _check_repeats(declared: Declared) -> Iterator[Problem]:
@@ -127,7 +73,7 @@ def _check_repeats(declared: Declared) -> Iterator[Problem]:
                 key = ID_FIELDS[kind]
                 found = f'"{spec.id}" a second time, after {before}'
                 yield spec.entry.problem(
-                    Finding((key,), found, f"each {kind} once", "Remove or rename one.")
+                    Misfit((key,), found, f"each {kind} once", "Remove or rename one.")
                 )
 
 
@@ -146,7 +92,7 @@ def _check_groups(declared: Declared) -> Iterator[Problem]:
         if spec.value is not None and _is_own_ancestor(spec.value.id, parents):
             found = f'"{spec.value.parent}", which lies below "{spec.value.id}" itself'
             yield spec.entry.problem(
-                Finding(("parent",), found, 'a way up to "firm"', 'Use parent = "firm".')
+                Misfit(("parent",), found, 'a way up to "firm"', 'Use parent = "firm".')
             )
 
 
@@ -162,7 +108,7 @@ def _check_calendars(declared: Declared) -> Iterator[Problem]:
         if spec.value is not None and spec.value.zone not in zones:
             found = f'"{spec.value.zone}"'
             suggestion = did_you_mean(spec.value.zone, zones) or 'Try "America/New_York" or "UTC".'
-            yield spec.entry.problem(Finding(("zone",), found, "an IANA time zone", suggestion))
+            yield spec.entry.problem(Misfit(("zone",), found, "an IANA time zone", suggestion))
     names = [*(known.id for known in known_calendars()), *declared.spec_ids("calendar")]
     for spec in declared.specs["account"]:
         if spec.value is not None and spec.value.calendar not in names:
@@ -206,7 +152,7 @@ def _check_permissions(declared: Declared) -> Iterator[Problem]:
             if not rule.keys() - {"reason"}:
                 expected = "one of account, group, trader, strategy, symbol, side, order_type"
                 remedy = "Say which orders it is about."
-                yield entry.problem(Finding((key, index), "a rule of no order", expected, remedy))
+                yield entry.problem(Misfit((key, index), "a rule of no order", expected, remedy))
             for kind, names in known.items():
                 if kind in rule and rule[kind] not in names:
                     finding = _unknown(kind, kind, rule[kind], names)
@@ -216,23 +162,17 @@ def _check_permissions(declared: Declared) -> Iterator[Problem]:
 def _check_limits(declared: Declared) -> Iterator[Problem]:
     for section in LIMIT_SECTIONS:
         values = declared.values.get(section, {})
-        for finding in check_thresholds({key: raw for key, (_, raw) in values.items()}):
-            entry, _ = values[str(finding.path[0])]
-            yield entry.problem(finding)
+        for misfit in table_misfits({key: raw for key, (_, raw) in values.items()}):
+            entry, _ = values[str(misfit.path[0])]
+            yield entry.problem(misfit)
     for entry in declared.limits.values():
-        for finding in check_thresholds(entry.raw):
-            yield entry.problem(finding)
+        for misfit in table_misfits(entry.raw):
+            yield entry.problem(misfit)
 
 
-def check_thresholds(limits: dict[str, Any]) -> Iterator[Finding]:
-    """Yield what is wrong between the numbers of one table of limits."""
-    for misfit in table_misfits(limits):
-        yield Finding(*misfit)
-
-
-def _unknown(key: str, kind: str, name: str, known: list[str]) -> Finding:
+def _unknown(key: str, kind: str, name: str, known: list[str]) -> Misfit:
     declared = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-    return Finding(
+    return Misfit(
         (key,) if key else (),
         f'"{name}" names no {kind}',
         f"one of {declared}" if known else f"a declared {kind}",
@@ -240,6 +180,6 @@ def _unknown(key: str, kind: str, name: str, known: list[str]) -> Finding:
     )
 
 
-def _problems(spec: Spec, findings: Iterator[Finding]) -> Iterator[Problem]:
+def _problems(spec: Spec, findings: Iterator[Misfit]) -> Iterator[Problem]:
     for finding in findings:
         yield spec.entry.problem(finding)

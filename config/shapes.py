@@ -6,12 +6,13 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 from msgspec import NODEFAULT, inspect
 
 from config.errors import UNKNOWN_KEY, did_you_mean, one_of
 from config.locate import KeyPath
+from engine.misfits import Misfit
 from riskd.messages import Decimal
 
 INTEGER_MAX = 2**63 - 1  # What the journal and every client can hold.
@@ -19,15 +20,6 @@ FOUND_LENGTH_MAX = 60
 DECIMAL_PATTERN: str = get_args(Decimal)[1].pattern
 
 Shape = inspect.Type
-
-
-class Finding(NamedTuple):
-    """One difference, at a path below the value that was checked."""
-
-    path: KeyPath
-    found: str
-    expected: str
-    suggestion: str
 
 
 @lru_cache(maxsize=64)
@@ -44,7 +36,7 @@ def field_shapes(kind: type) -> dict[str, Shape]:
     return {field.encode_name: _bare(field.type) for field in shape_of(kind).fields}
 
 
-def check_shape(raw: object, shape: Shape, path: KeyPath = ()) -> Iterator[Finding]:
+def check_shape(raw: object, shape: Shape, path: KeyPath = ()) -> Iterator[Misfit]:
     """Yield every difference between `raw`, as tomllib gives it, and `shape`.
 
     Numbers must be finite and of the right kind: no text for a number, no truth value for one, no
@@ -113,7 +105,7 @@ def _bare(shape: Shape) -> Shape:
     return shape
 
 
-def _check_struct(raw: object, shape: inspect.StructType, path: KeyPath) -> Iterator[Finding]:
+def _check_struct(raw: object, shape: inspect.StructType, path: KeyPath) -> Iterator[Misfit]:
     if not isinstance(raw, dict):
         yield _wrong_type(raw, shape, path)
         return
@@ -126,18 +118,18 @@ def _check_struct(raw: object, shape: inspect.StructType, path: KeyPath) -> Iter
     for name, field in fields.items():
         missing = field.default is NODEFAULT and field.default_factory is NODEFAULT
         if missing and name not in raw:
-            yield Finding(
+            yield Misfit(
                 (*path, name), "missing", expectation(field.type), f"Add a line `{name} = ...`."
             )
 
 
-def unknown_key(key: str, known: dict[str, Any], path: KeyPath) -> Finding:
+def unknown_key(key: str, known: dict[str, Any], path: KeyPath) -> Misfit:
     """Return the finding for a key that names nothing."""
     suggestion = did_you_mean(key, known) or "Remove it."
-    return Finding((*path, key), UNKNOWN_KEY, one_of(known), suggestion)
+    return Misfit((*path, key), UNKNOWN_KEY, one_of(known), suggestion)
 
 
-def _check_mapping(raw: object, shape: inspect.DictType, path: KeyPath) -> Iterator[Finding]:
+def _check_mapping(raw: object, shape: inspect.DictType, path: KeyPath) -> Iterator[Misfit]:
     if not isinstance(raw, dict):
         yield _wrong_type(raw, shape, path)
         return
@@ -145,7 +137,7 @@ def _check_mapping(raw: object, shape: inspect.DictType, path: KeyPath) -> Itera
         yield from check_shape(value, shape.value_type, (*path, key))
 
 
-def _check_list(raw: object, shape: inspect.VarTupleType, path: KeyPath) -> Iterator[Finding]:
+def _check_list(raw: object, shape: inspect.VarTupleType, path: KeyPath) -> Iterator[Misfit]:
     if not isinstance(raw, list):
         yield _wrong_type(raw, shape, path)
         return
@@ -153,7 +145,7 @@ def _check_list(raw: object, shape: inspect.VarTupleType, path: KeyPath) -> Iter
         yield from check_shape(value, shape.item_type, (*path, index))
 
 
-def _check_union(raw: object, shape: inspect.UnionType, path: KeyPath) -> Iterator[Finding]:
+def _check_union(raw: object, shape: inspect.UnionType, path: KeyPath) -> Iterator[Misfit]:
     """Unions here are a number, a table or a list, or nothing: what is written decides which."""
     fits: Callable[[Shape], bool]
     if isinstance(raw, dict):
@@ -198,15 +190,15 @@ def _choices(shape: inspect.EnumType | inspect.LiteralType) -> list[str]:
 
 def _check_choice(
     raw: object, shape: inspect.EnumType | inspect.LiteralType, path: KeyPath
-) -> Iterator[Finding]:
+) -> Iterator[Misfit]:
     names = _choices(shape)
     if raw not in names:
         near = did_you_mean(raw, names) if isinstance(raw, str) else ""
         suggestion = near or "Write one of these, in quotes."
-        yield Finding(path, describe(raw), expectation(shape), suggestion)
+        yield Misfit(path, describe(raw), expectation(shape), suggestion)
 
 
-def _check_text(raw: object, shape: inspect.StrType, path: KeyPath) -> Iterator[Finding]:
+def _check_text(raw: object, shape: inspect.StrType, path: KeyPath) -> Iterator[Misfit]:
     if not isinstance(raw, str):
         yield _wrong_type(raw, shape, path)
         return
@@ -217,12 +209,12 @@ def _check_text(raw: object, shape: inspect.StrType, path: KeyPath) -> Iterator[
     if not (long_enough and short_enough and formed and raw == raw.strip()):
         is_decimal = shape.pattern == DECIMAL_PATTERN
         suggestion = "Write digits, a point and digits." if is_decimal else "Correct the text."
-        yield Finding(path, describe(raw), expectation(shape), suggestion)
+        yield Misfit(path, describe(raw), expectation(shape), suggestion)
 
 
 def _check_number(
     raw: object, shape: inspect.IntType | inspect.FloatType, path: KeyPath
-) -> Iterator[Finding]:
+) -> Iterator[Misfit]:
     whole = isinstance(shape, inspect.IntType)
     allowed: tuple[type, ...] = (int,) if whole else (int, float)
     if isinstance(raw, bool) or not isinstance(raw, allowed):
@@ -231,9 +223,9 @@ def _check_number(
     assert isinstance(raw, (int, float))
     if isinstance(raw, float) and not math.isfinite(raw):
         suggestion = "Leave the key out where there is no value."
-        yield Finding(path, describe(raw), "a finite number" + _range_text(shape), suggestion)
+        yield Misfit(path, describe(raw), "a finite number" + _range_text(shape), suggestion)
     elif not _in_range(raw, shape):
-        yield Finding(path, describe(raw), expectation(shape), _range_suggestion(raw, shape))
+        yield Misfit(path, describe(raw), expectation(shape), _range_suggestion(raw, shape))
 
 
 def _in_range(raw: float, shape: inspect.IntType | inspect.FloatType) -> bool:
@@ -260,8 +252,8 @@ def _range_suggestion(raw: float, shape: inspect.IntType | inspect.FloatType) ->
     return f"Use a value of at most {high}."
 
 
-def _wrong_type(raw: object, shape: Shape, path: KeyPath) -> Finding:
-    return Finding(path, describe(raw), expectation(shape), _type_suggestion(raw, shape))
+def _wrong_type(raw: object, shape: Shape, path: KeyPath) -> Misfit:
+    return Misfit(path, describe(raw), expectation(shape), _type_suggestion(raw, shape))
 
 
 def _type_suggestion(raw: object, shape: Shape) -> str:

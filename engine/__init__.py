@@ -4,6 +4,7 @@ Modules import only from modules above them in this reading order:
 
 money,
 facts,
+misfits,
 instruments,
 limits,
 limit_tables,

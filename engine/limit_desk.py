@@ -20,10 +20,10 @@ from engine.limit_tables import (
     is_finite,
     loosens,
     parse_table_scope,
-    table_misfits,
     table_of,
 )
 from engine.limits import is_enforced
+from engine.misfits import table_misfits
 from riskd.messages import (
     Error,
     LimitChange,
@@ -196,9 +196,8 @@ class LimitDesk:
         told = []
         for change in changes:
             table = table_of(limits, checked_scope(change.scope))
-            for path, found, expected, _ in table_misfits(msgspec.to_builtins(table)):
-                text = f"{change.scope} {path[0]}: {found}; expected {expected}"
-                return Error(code="refused", text=text, field="changes")
+            for misfit in table_misfits(msgspec.to_builtins(table)):
+                return Error(code="refused", text=f"{change.scope} {misfit}", field="changes")
             difference = _difference(before, limits, change.scope, change.key)
             told.append(replace(difference, until_ns=change.until_ns))
         return Trial(book, limits, tuple(told))

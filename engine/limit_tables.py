@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
+from engine.misfits import MARGIN_LEVELS
 from engine.money import is_amount
 from riskd.messages import DuplicateOrders, LimitSet, LimitsSpec, LimitValue, PriceMove
 
 WHOLE = ("default", "firm", "session")  # Scopes of one table.
 NAMED = ("group", "account", "strategy", "trader", "symbol")  # Scopes of a table a name.
-MARGIN_LEVELS = ("margin_warning_pct", "margin_critical_pct", "margin_stopout_pct")  # Falling.
 RATIO_FLOOR = 100  # Messages of a day up to which ratios say nothing, if ratio_floor is absent.
 FLOORS: dict[str, float] = {  # Below these nothing is judged: what an absent one comes to.
     "concentration_floor": 0.0,
@@ -31,15 +29,6 @@ class TableScope(NamedTuple):
 
     def __str__(self) -> str:
         return ":".join(part for part in self if part)
-
-
-class Misfit(NamedTuple):
-    """What is wrong between the numbers of one table, below its keys."""
-
-    path: tuple[str | int, ...]
-    found: str
-    expected: str
-    remedy: str
 
 
 def parse_table_scope(written: str) -> TableScope | None:
@@ -79,40 +68,6 @@ def with_table(limits: LimitSet, scope: TableScope, table: LimitsSpec) -> LimitS
     if scope.kind in WHOLE:
         return replace(limits, **{scope.kind: table})
     return replace(limits, **{scope.kind: getattr(limits, scope.kind) | {scope.name: table}})
-
-
-def table_misfits(limits: Mapping[str, Any]) -> Iterator[Misfit]:
-    """Yield what is wrong between the values of one table, as limits.toml has them."""
-    for key, raw in limits.items():
-        if isinstance(raw, dict) and "value" in raw:
-            warning, critical = raw.get("warning", 80.0), raw.get("critical", 90.0)
-            if _is_number(warning) and _is_number(critical) and warning > critical:
-                yield Misfit(
-                    (key, "warning"),
-                    f"a warning at {warning} % above critical at {critical} %",
-                    "warning <= critical",
-                    "Swap them, or give both.",
-                )
-    move = limits.get("price_move")
-    if isinstance(move, dict) and "window_ms" in move and not {"pct", "ticks"} & set(move):
-        found, expected = "neither pct nor ticks", "how far the price may move"
-        yield Misfit(("price_move",), found, expected, "Add pct = 5, or ticks.")
-    if "risk_per_trade_drawdown" in limits and "risk_per_trade_pct" not in limits:
-        yield Misfit(
-            ("risk_per_trade_drawdown",),
-            "no risk_per_trade_pct beside it",
-            "the share that shrinks in drawdown",
-            "Add risk_per_trade_pct = 2, or what one trade may risk.",
-        )
-    for higher, lower in pairwise(MARGIN_LEVELS):
-        above, below = limits.get(higher), limits.get(lower)
-        if _is_number(above) and _is_number(below) and above < below:
-            yield Misfit(
-                (lower,),
-                f"{below} above {higher} = {above}",
-                f"at most {higher}: a margin level falls through the warning first",
-                "Swap them, or correct one.",
-            )
 
 
 def is_finite(raw: object) -> bool:
@@ -161,7 +116,3 @@ def _thresholds(limit: float | LimitValue) -> tuple[float, ...]:
     told = limit if isinstance(limit, LimitValue) else LimitValue(value=limit)
     warned = (told.value * told.warning, told.value * told.critical)
     return (told.value, float(not told.hard), *warned)
-
-
-def _is_number(raw: object) -> TypeGuard[float]:
-    return isinstance(raw, (int, float)) and not isinstance(raw, bool)

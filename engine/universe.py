@@ -8,6 +8,7 @@ from engine.boards import Boards, value_changed
 from engine.facts import Stamp
 from engine.instruments import Instrument, InstrumentError
 from engine.limits import FIRM
+from engine.misfits import account_misfits, instrument_misfits
 from engine.money import is_amount
 from riskd.messages import AccountSpec, InstrumentSpec, LimitsUpdate, Universe
 
@@ -42,6 +43,8 @@ def instrument_conflict(boards: Boards, spec: InstrumentSpec) -> str | None:
     wrong = _margin_invalid(spec)
     if wrong is not None:
         return f"instrument {spec.symbol}: {wrong}"
+    for misfit in instrument_misfits(spec):
+        return f"instrument {spec.symbol}: {misfit}"
     standing = boards.instruments.get(spec.symbol)
     name = value_changed(standing.spec, spec) if standing is not None else None
     if standing is None or name is None:
@@ -54,14 +57,10 @@ def _margin_invalid(spec: InstrumentSpec) -> str | None:
     for name in ("initial_margin", "maintenance_margin", "hedged_margin"):
         if not is_amount(getattr(spec, name)):
             return f"{name} must be finite and in range"
-    below = 0.0
     for tier in spec.tiers:
         for name in ("notional", "initial_margin", "maintenance_margin"):
             if not is_amount(getattr(tier, name)):
                 return f"{name} of a tier must be finite and in range"
-        if tier.notional <= below:
-            return f"tiers must rise: notional {tier.notional} after {below}"
-        below = tier.notional
     return None
 
 
@@ -75,6 +74,8 @@ def account_conflict(
         return f"account {spec.id}: balance {spec.balance} must be finite and in range"
     if spec.leverage is not None and not is_amount(spec.leverage):
         return f"account {spec.id}: leverage {spec.leverage} must be finite and in range"
+    for misfit in account_misfits(spec):
+        return f"account {spec.id}: {misfit}"
     if standing is None:
         return None
     for name in ("currency", "cost_method", "position_mode"):

@@ -41,6 +41,7 @@ class Days:
 
     def __init__(self, calendars: tuple[CalendarSpec, ...]) -> None:
         self._calendars = calendars
+        self.names = frozenset(spec.id for spec in calendars)
         self._told: dict[str, date] = {}
 
     def begun(self, wall_ns: int) -> Iterator[DayBegan]:

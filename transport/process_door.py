@@ -14,7 +14,9 @@ from engine.desk import AddressedMessage, Answer, account_of
 from riskd import __version__
 from riskd.codec import encode_msgpack, internal_codec
 from riskd.messages import (
+    AccountAdd,
     AccountSpec,
+    AccountUpdate,
     ActorFailed,
     Amend,
     Basket,
@@ -106,6 +108,12 @@ class Door:
 
     def command(self, message: ControlCommand, raw: bytes, reply: Reply) -> None:
         """Take an operator's command."""
+        if isinstance(message, AccountAdd | AccountUpdate):
+            calendar = message.account.calendar
+            if calendar not in self._days.names:  # Its day would never begin.
+                text = f"account {message.account.id}: there is no calendar {calendar}"
+                reply(Error(code="refused", text=text, request_id=message.request_id))
+                return
         if not self._admit(message, raw, Source.CONTROL, reply):
             text = f"not taken: {self.refusal}"
             reply(Error(code="internal", text=text, request_id=message.request_id))

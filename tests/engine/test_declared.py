@@ -10,6 +10,7 @@ from riskd.messages import (
     AccountUpdate,
     Error,
     InstrumentAdd,
+    InstrumentKind,
     InstrumentUpdate,
     MarginModel,
 )
@@ -83,3 +84,28 @@ def test_live_house_takes_updates_as_the_pure_one_does():
     with Live() as live:
         answers = [live.send(message, stamp) for message, stamp in house.inputs]
     assert answers[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"kind": InstrumentKind.INVERSE}, "settlement: missing; expected a currency"),
+        ({"kind": InstrumentKind.FX}, "base: missing"),
+        ({"kind": InstrumentKind.FX, "base": "USD"}, "the same as currency"),
+        ({"tick_size": "0"}, "tick_size"),
+        ({"tick_size": "0.0000001", "lot_size": "0.0000001"}, "a multiple of 1e-12"),
+    ],
+)
+def test_instrument_that_does_not_fit_together_is_refused(fields, words):
+    house = a_core()
+    answer = house.send(InstrumentAdd(instrument=replace(STOCK, symbol="N", **fields)))
+    assert answer.code == "refused"
+    assert words in answer.text
+    assert "N" not in house.core.boards.instruments
+
+
+def test_account_on_leverage_that_names_none_is_refused():
+    house = a_core()
+    spec = an_account("A9", margin_model=MarginModel.LEVERAGE, leverage=None)
+    assert "leverage: missing" in house.send(AccountAdd(account=spec)).text
+    assert "A9" not in house.core.accounts
