@@ -5,12 +5,16 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from engine.bursts import Burst, take_ended, withholds
+from engine.bursts import due_steady_ns as burst_due_ns
 from engine.facts import AlertFact, Raised, Resolved, Stamp
+from engine.timers import earliest
 from riskd.messages import Alert, AlertAck, AlertSettings, AlertStep, Error, Result, Severity
 
 ALERTS_MAX = 10_000  # Kept for questions; the oldest is forgotten.
 MUTES_MAX = 10_000  # At once; the oldest is forgotten.
 STEPS_MAX = 32  # Kept of one alert: its first and the newest.
+ESCALATED_MAX = 100  # By one input; the next goes on.
 REPEAT_NS = 1_000_000_000  # A cause that goes on is published again at most this often.
 MS_NS = 1_000_000
 SEVERITIES = tuple(Severity)
@@ -49,11 +53,24 @@ class AlertBook(Struct):
     open: dict[str, int] = {}  # By cause: the alert that counts its repeats.
     waiting: dict[Severity, dict[int, int]] = {}  # When each is escalated, the first due first.
     mutes: dict[str, Mute] = {}  # By cause.
+    bursts: dict[str, Burst] = {}  # By type and status.
 
     def apply(
         self, fact: AlertFact, stamp: Stamp, settings: AlertSettings = UNCONFIGURED
     ) -> Alert | None:
-        """Count a cause, or end it; return the alert to publish, None if there is none now."""
+        """Count a cause, or end it; return the alert to publish, None if there is none now.
+
+        One that is `withheld` is for the audit alone.
+        """
+        return self._measured(self._apply(fact, stamp, settings), stamp)
+
+    def _measured(self, alert: Alert | None, stamp: Stamp) -> Alert | None:
+        """Return an alert that is about to be published, withheld if there are too many."""
+        if alert is None or not withholds(self.bursts, alert, stamp.steady_ns):
+            return alert
+        return replace(alert, withheld=True)
+
+    def _apply(self, fact: AlertFact, stamp: Stamp, settings: AlertSettings) -> Alert | None:
         alert_id = self.open.get(fact.cause)
         if isinstance(fact, Resolved):
             return self._resolve(self.entries[alert_id], stamp) if alert_id is not None else None
@@ -108,11 +125,11 @@ class AlertBook(Struct):
         return Result(ok=True, data=shown, request_id=ack.request_id), told
 
     def elapse(self, stamp: Stamp, settings: AlertSettings = UNCONFIGURED) -> list[Alert]:
-        """Escalate what nobody acknowledged in time; return what to publish."""
-        found = []
+        """Escalate what nobody acknowledged in time, so many at once; return what to publish."""
+        found: list[Alert | None] = []
         for rank, severity in enumerate(SEVERITIES[:-1]):
             waiting = self.waiting.get(severity, {})
-            while waiting:
+            while waiting and len(found) < ESCALATED_MAX:
                 alert_id, due_ns = next(iter(waiting.items()))
                 if due_ns > stamp.steady_ns:
                     break
@@ -122,13 +139,15 @@ class AlertBook(Struct):
                 entry.published_steady_ns = stamp.steady_ns
                 self._note(entry, "escalated", stamp)
                 self._wait(entry, stamp, settings)
-                found.append(entry.alert)
-        return found
+                found.append(self._measured(entry.alert, stamp))
+        ended = take_ended(self.bursts, stamp.steady_ns)
+        found += [self.apply(digest, stamp, settings) for digest in ended]
+        return [alert for alert in found if alert is not None]
 
     def due_steady_ns(self) -> int | None:
-        """Return when the next alert is escalated, None if none waits."""
+        """Return when the next alert is escalated, or the next burst over; None if none waits."""
         firsts = [next(iter(dues.values())) for dues in self.waiting.values() if dues]
-        return min(firsts, default=None)
+        return earliest(min(firsts, default=None), burst_due_ns(self.bursts))
 
     def newest(self, count_max: int) -> list[Alert]:
         """Return the newest alerts with their present counts, the latest last."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import islice
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from engine.facts import Stamp, Tripped
 from riskd.messages import Breaker, Kill, Scope, Trip, Unkill
 
 BREAKERS_MAX = 100_000  # Open at once; one more kill or trip is refused.
+EXPIRED_MAX = 50  # Closed by one input; what is over is in force no more anyway.
 FIRM_ID = "firm"
 MS_NS = 1_000_000
 SPACING_MS = 1000  # Of a breaker that a measure tripped, where its action is slow.
@@ -159,8 +161,9 @@ class BreakerBoard:
         return state
 
     def expire(self, steady_ns: int) -> list[BreakerState]:
-        """Close every timed breaker whose time has come and return them."""
-        due = [state for state in self.book.open.values() if not _is_in_force(state, steady_ns)]
+        """Close the timed breakers whose time has come, so many at once, and return them."""
+        over = (state for state in self.book.open.values() if not _is_in_force(state, steady_ns))
+        due = list(islice(over, EXPIRED_MAX))
         for state in due:
             self.apply_reset(state.breaker_id)
         return due

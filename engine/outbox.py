@@ -16,6 +16,7 @@ from engine.gateways import SessionBook
 from riskd.messages import Instruction, InstructionAction, InstructionReport, Severity
 
 OUTSTANDING_MAX = 100_000
+REMINDED_MAX = 100  # By one input; the next goes on.
 ENDED_MAX = 10_000  # Remembered to tell a repeated report from one of an unknown instruction.
 MS_NS = 1_000_000
 
@@ -118,8 +119,8 @@ class Outbox(Struct):
         span_ms: int,
         facts: Facts,
     ) -> None:
-        """End what is over; give what is late again, and say so."""
-        while self.outstanding:
+        """End what is over; give what is late again, and say so. So many at once."""
+        for _ in range(min(REMINDED_MAX, len(self.outstanding))):
             instruction_id, entry = next(iter(self.outstanding.items()))
             if entry.until_steady_ns > stamp.steady_ns:
                 return

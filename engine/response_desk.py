@@ -8,6 +8,7 @@ true now, after a restart too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 
 from engine.account import Account
 from engine.boards import Boards
@@ -42,6 +43,7 @@ from riskd.messages import (
     Severity,
 )
 
+LATE_MAX = 20  # Plans that one input takes on because they waited long enough.
 ASKED_FOR = (ResponseEvent.KILL, ResponseEvent.BREAKER, ResponseEvent.MANUAL)  # By a person.
 ResponseCommand = Reduce | ResponseStop
 
@@ -72,10 +74,11 @@ class ResponseDesk:
                     self._go_on(plan, stamp, facts)
 
     def elapse(self, stamp: Stamp, facts: Facts) -> None:
-        """Take on the plans that waited long enough."""
-        for plan in list(self._boards.responses.running.values()):
-            if plan.until_steady_ns <= stamp.steady_ns:
-                self._go_on(plan, stamp, facts)
+        """Take on plans that waited long enough, so many at once; the next input goes on."""
+        running = self._boards.responses.running.values()
+        late = (plan for plan in running if plan.until_steady_ns <= stamp.steady_ns)
+        for plan in list(islice(late, LATE_MAX)):
+            self._go_on(plan, stamp, facts)
 
     def command(self, asked: ResponseCommand, stamp: Stamp, facts: Facts) -> Result | Error:
         """Carry out what an operator asks for."""

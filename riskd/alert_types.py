@@ -283,6 +283,12 @@ ALERT_TYPES: dict[str, AlertText] = {
         "medium", "A message on the ticks port is too large.", ONCE, "Send smaller batches."
     ),
     # riskd itself.
+    "alert_digest": AlertText(
+        "that of the worst it stands for",
+        "More than 500 alerts of one type came within a second; this one stands for the rest.",
+        ONCE,
+        "See riskd alerts and riskd export risk_alerts: each of them is there.",
+    ),
     "account_frozen": AlertText(
         "extreme",
         "An account had a fault or its books may lack something; it may not trade.",

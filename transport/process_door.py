@@ -182,11 +182,12 @@ class Door:
                 pass  # What waits happened before this day.
             self.inject(began)
 
-    def elapse_if_due(self) -> None:
-        """Let time pass for the rules if something waits for it."""
+    def elapse_if_due(self) -> bool:
+        """Let time pass for the rules if something waits for it; return whether it was let in."""
         due_ns = self._system.due_ns()
-        if due_ns is not None and due_ns <= self._clock.steady_ns():
-            self.inject(Elapse())
+        if due_ns is None or due_ns > self._clock.steady_ns():
+            return False
+        return bool(self.inject(Elapse()))
 
     def catch_up(self) -> bool:
         """Give the next of those who wait their turn; return whether more wait."""

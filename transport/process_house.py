@@ -142,7 +142,7 @@ class House:
         self._poller.start()
         self.door.state = "active"
         publish = self.settings.publish
-        self._every("due", DUE_S, self.door.elapse_if_due)
+        self._every("due", DUE_S, self._elapse)
         self._every("days", DAYS_S, self.door.begin_days)
         self._every("beside", BESIDE_S, self.beside.step)
         if audit is not None:
@@ -195,11 +195,17 @@ class House:
 
         self._timers[name] = self._loop.call_later(span_s, run)
 
+    def _elapse(self) -> None:
+        if self.ports is not None and self.door.elapse_if_due():
+            self._loop.call_soon(self._elapse)  # One input does a part of what is due.
+
     def _publish(self, topic: str, message: Published, stamp: Stamp | None = None) -> None:
         stamp = stamp or self.system.last
         if self.audit is not None:
             self.audit.published(topic, message, stamp)
         if isinstance(message, Alert):
+            if message.withheld:
+                return  # One of a burst: the audit has it.
             self.notifier.take(message)
             caused_ns = self.waiting.since_ns or stamp.steady_ns
             self.figures.alert_latency.add(max(0, self.clock.steady_ns() - caused_ns))

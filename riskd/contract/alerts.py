@@ -27,6 +27,7 @@ class Alert(Answer, frozen=True, kw_only=True, tag="alert"):
     note: str | None = None  # What they had to say.
     account: str | None = None
     symbol: str | None = None
+    withheld: bool = False  # Kept, and not published by itself: an `alert_digest` counts it.
     pub_seq: int = 0
 
 

@@ -30,6 +30,14 @@ remembered, the audit database keeps all. Alerts about the process itself are in
 are numbered from 10^12. The time from the input that caused an alert to its publication is in the
 metrics: `alert_p99_ns`.
 
+## Crowds
+
+One price may carry every account over a line. All of them are looked at before the next tick is
+taken in, in passes between which orders are judged; an account that waits is looked at before its
+own order is. Of one type and status 500 alerts are published within a second; what goes beyond is
+`withheld`: kept, in the audit database, shown by `riskd alerts`, and told to subscribers and
+notifications by one `alert_digest` that says how many there were.
+
 Two types are off unless `[alerts]` asks for them: `feed_silence = true` for feeds of what is held,
 `reject_ratio_pct` with `reject_orders_min` and `reject_window_ms` for accounts with many rejects.
 

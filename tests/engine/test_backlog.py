@@ -6,9 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from engine.alerts import ESCALATED_MAX
 from engine.backlog import CROSSING_LOOKS, LOOKS_MAX, TICKS_MAX
+from engine.bursts import BURST_NS, PUBLISHED_MAX
 from engine.digest import decode_state, encode_state, state_digest
 from riskd.messages import (
+    AlertSettings,
     Configure,
     Elapse,
     LimitSet,
@@ -53,6 +56,7 @@ def a_crowd(count: int = COUNT, *, responses: tuple[ResponsePolicy, ...] = ()) -
     house.send(a_tick(100.0))
     for name in names(count):
         house.send(a_fill("e", "buy", 10, account=name))
+    house.elapse(2 * BURST_NS)  # Each fill was of an unknown order, and told.
     house.published.clear()
     return house
 
@@ -170,3 +174,36 @@ def test_actors_work_a_crowd_off_as_the_engine_does():
         for message, stamp in house.inputs:
             live.send(message, stamp)
         assert state_digest(live.system.state()) == house.digest()
+
+
+def test_burst_of_alerts_is_published_up_to_a_bound_and_the_rest_told_by_one():
+    """Each is kept and goes to the audit; a second later one alert says how many there were."""
+    house = a_crowd(PUBLISHED_MAX + 3)
+    house.send(a_tick(89.0))
+    house.catch_up()
+    raised = house.alerts("daily_loss")
+    assert [alert.account for alert in raised] == names(PUBLISHED_MAX + 3)
+    assert [alert.withheld for alert in raised] == [False] * PUBLISHED_MAX + [True] * 3
+    assert house.alerts("alert_digest") == []
+    house.elapse(BURST_NS)
+    (digest,) = house.alerts("alert_digest")
+    assert (digest.severity, digest.value) == (Severity.CRITICAL, PUBLISHED_MAX + 3)
+    assert f"{raised[PUBLISHED_MAX].alert_id} to {raised[-1].alert_id}" in digest.message
+    kept = [x.alert.account for x in house.core.alerts.entries.values()]
+    assert kept[-1 - len(raised) :] == [*names(PUBLISHED_MAX + 3), None]
+    house.elapse(10 * BURST_NS)
+    assert len(house.alerts("alert_digest")) == 1
+    assert house.core.alerts.bursts == {}
+
+
+def test_alerts_that_nobody_saw_are_escalated_so_many_at_once():
+    house = a_crowd(ESCALATED_MAX + 1)
+    house.send(a_tick(89.0))
+    house.catch_up()
+    late_ns = AlertSettings().escalate_critical_ms * MS
+    house.send(Elapse(), late_ns)
+    assert alerted(house, "escalated") == []  # Those of unknown orders are older.
+    house.send(Elapse())
+    assert len(alerted(house, "escalated")) == ESCALATED_MAX - 1
+    house.send(Elapse())
+    assert alerted(house, "escalated") == names(ESCALATED_MAX + 1)
