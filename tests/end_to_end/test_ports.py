@@ -148,8 +148,10 @@ def test_account_and_instrument_added_by_an_operator_trade_at_once(riskd: RiskdP
             {"type": "instrument_add", "instrument": {**instrument, "tick_size": "1"}}
         )
         unknown = operator.ask({"type": "account_add", "account": {"id": "N2", "group": "nope"}})
+        dayless = operator.ask({"type": "account_add", "account": {"id": "N3", "calendar": "N"}})
     assert (other["code"], "tick_size" in other["text"]) == ("refused", True)
     assert (unknown["code"], "nope" in unknown["text"]) == ("refused", True)
+    assert (dayless["code"], "no calendar N" in dayless["text"]) == ("refused", True)
 
 
 def test_suspect_reservation_is_said_counted_and_freed_by_an_operator(tmp_path):
