@@ -34,6 +34,7 @@ from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspen
 from engine.sweep import Sweeper
 from engine.universe_desk import Declaration, UniverseDesk
 from riskd.messages import (
+    EVERY_ACCOUNT,
     AlertAck,
     Basket,
     DayBegan,
@@ -170,7 +171,7 @@ class System:
             for key, account_ref in self._refs.items():
                 if self.accounts[key].state.spec.calendar == asked.calendar:
                     account_ref.tell(message)
-        elif isinstance(asked, SessionRoll) and asked.account is None:
+        elif isinstance(asked, SessionRoll) and asked.account in (None, EVERY_ACCOUNT):
             roll = RollCall(message, len(self._refs))
             for account, account_ref in self._refs.items():
                 account_ref.tell(roll.input_for(account))

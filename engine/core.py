@@ -53,6 +53,7 @@ from engine.timers import Timers
 from engine.universe_desk import Declaration, UniverseDesk
 from engine.watch import Watch
 from riskd.messages import (
+    EVERY_ACCOUNT,
     AccountSpec,
     ActorFailed,
     AlertAck,
@@ -181,7 +182,7 @@ class Core:
                 return None
             case Checkpoint() | StateDigest():
                 return None  # Of no rule: whoever replays compares them.
-            case SessionRoll() if message.account is None:
+            case SessionRoll() if message.account in (None, EVERY_ACCOUNT):
                 return self._roll_all(message, stamp, facts)
             case Hello() | Resynced() | InstructionReport() | SessionLost():
                 return self.sessions.answer(message, stamp, facts)

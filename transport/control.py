@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeGuard
 
 import zmq
 
@@ -16,6 +17,7 @@ from riskd.messages import (
     Error,
     Result,
     Stop,
+    VerdictRequest,
 )
 from transport.router import Request, Router, decode_request
 from transport.sockets import CONTROL_BYTES_MAX
@@ -33,7 +35,7 @@ class ControlPort:
         command: Callable[[ControlCommand, bytes, Reply], None],
         query: Callable[[ControlQuery], Result | Error],
         stop: Callable[[Stop], None],
-        work: Callable[[ControlWork, Reply], None],
+        work: Callable[[ControlWork | VerdictRequest, Reply], None],
     ) -> None:
         self.router = Router(
             socket, payload_bytes_max=CONTROL_BYTES_MAX, on_request=self._on_request
@@ -51,7 +53,7 @@ class ControlPort:
             shown = {"state": "stopping", "drain": message.drain}
             self.router.answer(request, Result(ok=True, data=shown, request_id=message.request_id))
             self._stop(message)
-        elif isinstance(message, ControlWork):
+        elif isinstance(message, ControlWork) or is_of_journal(message):
             self._work(message, lambda found: self._reply(request, found))
         elif isinstance(message, ControlCommand):
             self._command(message, request.payload, lambda found: self._reply(request, found))
@@ -71,3 +73,8 @@ class ControlPort:
     def _reply(self, request: Request, found: Answer) -> None:
         assert isinstance(found, Result | Error)  # Commands are answered by nothing else.
         self.router.answer(request, found)
+
+
+def is_of_journal(query: ControlMessage) -> TypeGuard[VerdictRequest]:
+    """Return whether a query is answered from the journal, when it has been read."""
+    return isinstance(query, VerdictRequest) and query.seq is not None

@@ -1,4 +1,4 @@
-"""What is done beside the loop: checkpoints, accounts made anew, other limits tried."""
+"""What is done beside the loop: checkpoints, accounts made anew, questions to the journal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from actors.system import System
 from config.settings import Settings
 from engine.desk import Answer
 from engine.facts import Raised
-from riskd.messages import AccountRebuild, ControlWork, Snapshot
+from riskd.messages import AccountRebuild, ControlWork, Snapshot, VerdictRequest
 from transport.aside import Aside
 from transport.process_checkpoint import Checkpoints
 from transport.process_door import Door
+from transport.process_inquiries import Inquiries
 from transport.process_rebuild import Rebuilds
-from transport.process_shadow import Shadows
 
 
 class Beside:
@@ -31,24 +31,24 @@ class Beside:
         say: Callable[[Raised], None],
     ) -> None:
         self._asides = (Aside(loop), Aside(loop), Aside(loop))
-        checkpoint, rebuild, shadow = self._asides
+        checkpoint, rebuild, inquiry = self._asides
         self._checkpoints = Checkpoints(settings, system, door, aside=checkpoint, say=say)
         self._rebuilds = Rebuilds(system, door, rebuild)
-        self._shadows = Shadows(door, shadow)
+        self._inquiries = Inquiries(door, inquiry)
 
     @property
     def last_snapshot(self) -> dict[str, Any] | None:
         """Return what the newest checkpoint was, None when there was none yet."""
         return self._checkpoints.last or None
 
-    def ask(self, request: ControlWork, reply: Callable[[Answer], None]) -> None:
+    def ask(self, request: ControlWork | VerdictRequest, reply: Callable[[Answer], None]) -> None:
         """Do what is asked for; `reply` is called once, now or later."""
         if isinstance(request, Snapshot):
             self._checkpoints.ask(request, reply)
         elif isinstance(request, AccountRebuild):
             self._rebuilds.ask(request, reply)
         else:
-            self._shadows.ask(request, reply)
+            self._inquiries.ask(request, reply)
 
     def step(self) -> None:
         """Do what is due. Called often."""

@@ -26,6 +26,7 @@ from riskd.messages import (
     Severity,
     Stop,
     Verdict,
+    VerdictRequest,
 )
 from transport.clock import Clock
 from transport.journal import Journal
@@ -307,7 +308,7 @@ class House:
         """Stop after everything that has arrived is answered. For signals."""
         self._on_stop(Stop())
 
-    def _on_work(self, request: ControlWork, reply: Callable[[Answer], None]) -> None:
+    def _on_work(self, request: ControlWork | VerdictRequest, reply: Reply) -> None:
         def answer(found: Answer) -> None:
             reply(found)
             if self.ports is not None:  # Long after the request's own turn.

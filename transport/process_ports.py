@@ -20,6 +20,7 @@ from riskd.messages import (
     Result,
     Stop,
     Verdict,
+    VerdictRequest,
 )
 from transport.alerts import AlertsPort
 from transport.control import ControlPort
@@ -46,7 +47,7 @@ class Callbacks(NamedTuple):
     query: Callable[[ControlQuery], Result | Error]
     command: Callable[[ControlCommand, bytes, Reply], None]
     stop: Callable[[Stop], None]
-    work: Callable[[ControlWork, Callable[[Answer], None]], None]
+    work: Callable[[ControlWork | VerdictRequest, Callable[[Answer], None]], None]
     verdict: Callable[[Check, Verdict], None]
     tick_refused: Callable[[str, str], None]
     standing: Callable[[str], Iterable[tuple[str, Published]]]

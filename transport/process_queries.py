@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.system import System
 from engine.account import Account
 from engine.advice import advice_view, size_view
@@ -32,6 +34,7 @@ from engine.views import (
     verdict_view,
 )
 from riskd.messages import (
+    EVERY_ACCOUNT,
     AccountRequest,
     Accounts,
     AdviceRequest,
@@ -88,11 +91,15 @@ class Queries:
 
     def answer(self, query: ControlQuery) -> Result | Error:
         """Return the answer of one query."""
+        if isinstance(query, CheckState) and query.account == EVERY_ACCOUNT:
+            query = replace(query, account=None)
         account = getattr(query, "account", None)
         if account is not None and account not in self._system.accounts:
             text = f"no account {account}"
             return Error(code="not_found", text=text, request_id=query.request_id)
         shown = self._shown(query)
+        if isinstance(shown, Error):
+            return shown
         if shown is None:
             text = "nothing is remembered of this order"
             if isinstance(query, ConcentrationRequest | ExposureRequest | Pnl):
@@ -135,7 +142,7 @@ class Queries:
             case Alerts():
                 return self._alerts(query)
             case VerdictRequest():
-                return verdict_view(accounts[query.account], query.client_order_id)
+                return self._verdict(query)
             case TradesRequest():
                 return trades_view(accounts[query.account], query.by, query.limit)
             case StatisticsRequest():
@@ -150,6 +157,19 @@ class Queries:
                 return self._measured(query)
             case ConcentrationRequest():
                 return self._concentration(query.scope)
+
+    def _verdict(self, query: VerdictRequest) -> Any:
+        """Return what is remembered of an order, or an error where that is not one order's."""
+        order_id = query.client_order_id
+        if order_id is None:
+            text = "client_order_id or seq says which order"
+            return Error(code="malformed", text=text, request_id=query.request_id)
+        asked = self._asked(query.account)
+        known = {x.id: shown for x in asked if (shown := verdict_view(x, order_id)) is not None}
+        if len(known) > 1:
+            text = f"several accounts have an order {order_id}: {', '.join(known)[:200]}; name one"
+            return Error(code="refused", text=text, request_id=query.request_id)
+        return next(iter(known.values()), None)
 
     def _alerts(self, query: Alerts) -> Any:
         """Return the alerts that match, or the one that is asked for, with its life."""

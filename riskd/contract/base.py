@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 ID_LENGTH_MAX = 64
 
 AccountId = Annotated[str, Meta(min_length=1, max_length=ID_LENGTH_MAX, description="An account.")]
+EVERY_ACCOUNT = "all"  # Instead of an account's id, where absent means every account too.
 OrderId = Annotated[
     str, Meta(min_length=1, max_length=ID_LENGTH_MAX, description="Unique per account.")
 ]

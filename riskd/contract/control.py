@@ -104,10 +104,14 @@ class Sessions(ControlRequest, frozen=True, kw_only=True, tag="sessions"):
 
 
 class VerdictRequest(ControlRequest, frozen=True, kw_only=True, tag="verdict"):
-    """Why: the remembered verdict of an order."""
+    """Why: the remembered verdict of an order, by its id or by its seq.
 
-    account: AccountId
-    client_order_id: OrderId
+    By seq it is derived again from the journal, with the numbers of every check.
+    """
+
+    account: AccountId | None = None  # Where several accounts have used the id.
+    client_order_id: OrderId | None = None
+    seq: Count | None = None  # Instead of the id.
 
 
 class Metrics(ControlRequest, frozen=True, kw_only=True, tag="metrics"):
@@ -225,7 +229,7 @@ class Override(ControlRequest, tag="override", frozen=True, kw_only=True):
 class SessionRoll(ControlRequest, frozen=True, kw_only=True, tag="session_roll"):
     """Begin a new day for one account or all: day P&L restarts at the present mark."""
 
-    account: AccountId | None = None  # All, if absent.
+    account: AccountId | None = None  # All, if absent or `all`.
 
 
 class Stop(ControlRequest, frozen=True, kw_only=True, tag="stop"):

@@ -183,7 +183,7 @@ class CheckState(ControlRequest, tag="check", frozen=True, kw_only=True):
     What the valuation book says is compared with the ledger, and nothing is changed.
     """
 
-    account: AccountId | None = None
+    account: AccountId | None = None  # All, if absent or `all`.
 
 
 MeasuresQuery = ExposureRequest | MarginRequest | DrawdownRequest | CheckState

@@ -51,3 +51,27 @@ def test_e71_e76_limits_changed_over_sockets_bind_the_next_order_and_outlive_a_k
         assert not check(riskd, "o-6", 5)["approved"]
         shown = riskd.control("limits", scope="account:A1")
         assert [(x["value"], x["approved_by"]) for x in shown["changes"]] == [(4, "bob")]
+
+
+def test_verdict_is_told_by_id_without_the_account_and_by_seq_with_every_check(tmp_path):
+    config = tmp_path / "riskd.toml"
+    config.write_text(CONFIG)
+    with RiskdProcess(tmp_path, config=config) as riskd:
+        first = check(riskd, "o-1", 5)
+        told = riskd.control("verdict", client_order_id="o-1")
+        assert (told["verdict"]["seq"], told["state"]) == (first["seq"], "pending")
+        again = riskd.control("verdict", seq=first["seq"])
+        assert again["check"]["client_order_id"] == "o-1"
+        assert again["verdict"]["reservation_id"] == first["reservation_id"]
+        assert all(line["passed"] for line in again["checks"])
+        with riskd.peer("control") as operator:
+            for asked, code in (
+                ({}, "malformed"),
+                ({"client_order_id": "o-9"}, "not_found"),
+                ({"seq": first["seq"] - 1}, "not_found"),
+                ({"seq": first["seq"] + 100}, "not_found"),
+            ):
+                assert operator.ask({"type": "verdict", **asked})["code"] == code
+        rolled = riskd.control("session_roll", account="all")
+        assert rolled["skipped"] == []
+        assert len(riskd.control("check", account="all")) == len(riskd.control("check"))
