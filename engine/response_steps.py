@@ -177,9 +177,12 @@ class ResponseSteps:
                 plan.failures = 0
             self._fail(plan, ResponseStage.WAITING, stamp, facts)
             return
-        again = missing_of(account, self.targets(account, plan))
-        if not is_bad(account, plan.measure) or not again:  # It recovers, or all is done for it.
-            self.end(plan, ResponseStage.DONE, stamp, facts)
+        bad = is_bad(account, plan.measure)
+        if missing_of(account, plan.targets) and (bad or not plan.measure):
+            self._fail(plan, ResponseStage.WAITING, stamp, facts)  # Its exits work still.
+            return
+        if not bad or not missing_of(account, self.targets(account, plan)):
+            self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovers, or asks for no more.
             return
         plan.began = False  # All was done, and it did not help enough.
         self._fail(plan, ResponseStage.WAITING, stamp, facts)

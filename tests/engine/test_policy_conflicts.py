@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
-from riskd.messages import Elapse, ResponseEvent, ResponseStop
+from riskd.messages import (
+    Check,
+    Elapse,
+    InstructionReport,
+    Reduce,
+    ResponseEvent,
+    ResponseStop,
+)
 from tests.builders import MS, SECOND, StampedCore
-from tests.engine.gateway import Gateway
+from tests.engine.gateway import Gateway, exit_of
 from tests.engine.live import Live
 from tests.engine.test_policies import DWELL_MS, MARGIN, SHIPPED, a_house, stages, tick
 
@@ -55,6 +62,40 @@ def test_share_is_done_where_it_is_reached_although_the_alert_recovers_further_d
     assert stages(house)[-1] == ("concentration-medium", "done")
     assert house.alerts("response_failed") == []
     assert house.core.boards.breakers.book.open == {}
+
+
+def exit_without_a_fill(gateway: Gateway) -> Check:
+    """Send the exit that is asked for; the venue takes it and says nothing more."""
+    (told,) = gateway.told()
+    order = exit_of(told)
+    assert gateway.send(order).approved
+    gateway.send(InstructionReport(instruction_id=told.instruction_id, status="done"))
+    return order
+
+
+def test_half_is_closed_once_although_its_exit_is_filled_late():
+    house = a_house(MARGIN)
+    gateway = Gateway(house)
+    tick(house, 90.5)
+    order = exit_without_a_fill(gateway)
+    house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
+    assert gateway.told() == []  # Not half of it anew: the first half is on its way.
+    gateway.fill(order, 50)
+    house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
+    assert stages(house)[-1] == ("margin-critical", "done")
+    assert house.position().books.lots == 50
+
+
+def test_plan_of_a_person_is_not_done_while_its_exit_works():
+    house = a_house({})
+    gateway = Gateway(house)
+    house.send(Reduce(account="A1", reason="too much"))
+    order = exit_without_a_fill(gateway)
+    house.elapse(house.core.boards.settings.instruction_ms * MS)
+    assert stages(house)[-1] == ("", "waiting")
+    gateway.fill(order, 100)
+    house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
+    assert stages(house)[-1] == ("", "done")
 
 
 def test_risk_shrinks_although_another_plan_runs():

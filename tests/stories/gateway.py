@@ -6,10 +6,11 @@ It does one thing at a time and waits for every acknowledgement, so a story is t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Self
 
-from riskd import AsyncGateway
+from riskd.gateway import AsyncGateway
 from riskd.messages import (
     Ack,
     Certificate,
@@ -29,6 +30,16 @@ WAIT_S_MAX = 60.0
 TIMEOUT_MS = 60_000
 
 
+class _Lossy(AsyncGateway):
+    """The product's client on a network that swallows what it is told to."""
+
+    loses: Callable[[Instruction], bool] | None = None
+
+    def _take(self, instruction: Instruction) -> None:
+        if self.loses is None or not self.loses(instruction):
+            super()._take(instruction)
+
+
 class StoryGateway:
     """One session of a gateway of one account, with what riskd told it that waits to be done."""
 
@@ -42,7 +53,7 @@ class StoryGateway:
         self.certificates: list[Certificate] = []
         self._told: asyncio.Queue[Instruction] = asyncio.Queue()
         hello = Hello(gateway=name, accounts=(account,), executes_responses=True)
-        self._client = AsyncGateway(
+        self._client = _Lossy(
             hello,
             address,
             timeout_ms=TIMEOUT_MS,
@@ -67,11 +78,32 @@ class StoryGateway:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.__aexit__(kind, error, trace)
+        self.leave()
+
+    def leave(self) -> None:
+        """Drop the connection without a word."""
+        self._client.close()
+
+    def lose_first(self, action: InstructionAction) -> None:
+        """Let the first instruction of a kind get lost on its way."""
+        lost: list[Instruction] = []
+
+        def loses(told: Instruction) -> bool:
+            if lost or told.action is not action:
+                return False
+            lost.append(told)
+            return True
+
+        self._client.loses = loses
 
     async def told(self) -> Instruction:
         """Return the next instruction; fail if none comes."""
         return await asyncio.wait_for(self._told.get(), WAIT_S_MAX)
+
+    async def serve(self) -> None:
+        """Carry out whatever comes, without end."""
+        while True:
+            await self.carry_out(await self._told.get())
 
     def waiting(self) -> int:
         """Return how many instructions came and were not looked at."""

@@ -50,7 +50,11 @@ class Stage:
         self._beats = 0
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.riskd.start)
+        try:
+            await asyncio.to_thread(self.riskd.start)
+        except BaseException:
+            self.riskd.close()
+            raise
         self._feed = self.riskd.peer("ticks", zmq.PUSH)
         self._operator = self.riskd.peer("control", zmq.REQ)
         self._subscriber = Subscriber(self.riskd.addresses["alerts"], TOPICS)

@@ -139,6 +139,12 @@ class Venue:
             Decimal(0),
         )
 
+    def holdings(self, account: str) -> dict[str, Decimal]:
+        """Return everything that an account holds, by its trades."""
+        symbols = dict.fromkeys(trade.symbol for trade in self.trades if trade.account == account)
+        held = {symbol: self.held(account, symbol) for symbol in symbols}
+        return {symbol: quantity for symbol, quantity in held.items() if quantity}
+
     def traded(self, account: str, *, exits: bool = True) -> dict[str, Decimal]:
         """Return how much of each symbol an account's exits (or all else) traded, signed."""
         found: dict[str, Decimal] = {}
