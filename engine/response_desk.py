@@ -127,6 +127,8 @@ class ResponseDesk:
             policy = policy_for(self._boards.policies, plan.event, severity)
             if policy is not None and STRENGTH[policy.action] > STRENGTH[plan.action]:
                 reason = f"after {plan.response_id}: {plan.reason}"
+                worse = Stood(plan.account, plan.measure, plan.event, severity, reason)
+                self._trip(worse, policy, facts)
                 stronger = _planned(plan.account, plan.event, policy, plan.measure, reason)
                 self._start(stronger, stamp, facts)
                 return

@@ -64,6 +64,25 @@ def test_share_is_done_where_it_is_reached_although_the_alert_recovers_further_d
     assert house.core.boards.breakers.book.open == {}
 
 
+def test_plan_whose_exits_are_all_refused_ends_in_the_stop_of_its_account():
+    house = a_house({"concentration_pct": 25}, lots=39, balance=20_000.0)
+    gateway = Gateway(house)
+    gateway.fill_part = 0.0
+    tick(house, 105.0)
+    for _ in range(4):
+        gateway.work()
+        house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
+    assert len({order.client_order_id for order in gateway.sent}) == 3
+    assert len(house.alerts("response_failed")) == 1
+    (breaker,) = house.core.boards.breakers.book.open.values()
+    assert (breaker.action, breaker.measure) == ("halt", "concentration_pct")
+    assert stages(house)[-1] == ("any-extreme", "done")
+    tick(house, 80.0)
+    house.elapse(2 * DWELL_MS * MS)  # It recovered by the price: the breaker cools, and closes.
+    house.elapse(60 * SECOND)
+    assert house.core.boards.breakers.book.open == {}
+
+
 def exit_without_a_fill(gateway: Gateway) -> Check:
     """Send the exit that is asked for; the venue takes it and says nothing more."""
     (told,) = gateway.told()
