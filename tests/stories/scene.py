@@ -18,6 +18,7 @@ from riskd.messages import (
     ResponseUpdate,
     Side,
     TimeInForce,
+    Verdict,
 )
 from tests.stories.cast import Role
 from tests.stories.crashes import Step, steps_of
@@ -45,10 +46,13 @@ class Act:
         self.transcript.is_muted = True
         for symbol, quantity in self.role.holds.items():
             for part, size in enumerate(_parts(quantity, self.role.order_quantity), 1):
-                await self._order(f"open-{symbol}-{part}", symbol, Side.BUY, size)
+                name = f"open-{symbol}-{part}"
+                assert (await self.order(name, symbol, Side.BUY, size)).approved
         for number, rest in enumerate(self.role.rests, 1):
             price = float(rest.price)
-            await self._order(f"rest-{number}", rest.symbol, rest.side, rest.quantity, price)
+            name = f"rest-{number}"
+            verdict = await self.order(name, rest.symbol, rest.side, rest.quantity, price)
+            assert verdict.approved, verdict
         self.transcript.is_muted = False
         held = ", ".join(f"{quantity:,} {symbol}" for symbol, quantity in self.role.holds.items())
         worth = f"{self.role.balance:,} {self.role.currency}"
@@ -58,9 +62,10 @@ class Act:
             self.transcript.say("*", f"rest-{number} works: {told}")
         assert self.stage.left(self.account) == []
 
-    async def _order(
+    async def order(
         self, name: str, symbol: str, side: Side, quantity: int, price: float | None = None
-    ) -> None:
+    ) -> Verdict:
+        """Ask for an order, at the market without a price, and send it if it may go."""
         check = Check(
             account=self.account,
             client_order_id=name,
@@ -71,8 +76,7 @@ class Act:
             price=price,
             time_in_force=TimeInForce.DAY if price is None else TimeInForce.GTC,
         )
-        verdict = await self.gateway.trade(check)
-        assert verdict.approved, verdict
+        return await self.gateway.trade(check)
 
     async def alert(self) -> Alert:
         """Return the next alert about the account, as it was published."""
@@ -92,10 +96,13 @@ class Act:
         self.transcript.say("breaker", self.transcript.breaker(told))
         return told
 
-    async def plan(self) -> list[ResponseUpdate]:
-        """Carry out all that a response asks for, until it is over; return what was told of it."""
+    async def plan(self, until: ResponseStage | None = None) -> list[ResponseUpdate]:
+        """Carry out all that a response asks for, until it is over or comes to a stage.
+
+        Returns what was told of it.
+        """
         told: list[ResponseUpdate] = []
-        while not told or told[-1].stage not in OVER:
+        while not told or told[-1].stage not in (*OVER, until):
             told.append(await self.update())
             asked = len(told[-1].exits) if told[-1].stage is ResponseStage.EXITING else 0
             if told[-1].stage is ResponseStage.CANCELING:

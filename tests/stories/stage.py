@@ -23,7 +23,7 @@ from tests.stories.cast import INSTRUMENTS, Role, Times, configuration
 from tests.stories.crashes import Mark
 from tests.stories.venue import News, Venue
 
-WAIT_S_MAX = 60.0
+WAIT_S_MAX = 30.0
 POLL_S = 0.003
 TOPICS = ("alert", "response", "breaker", "heartbeat")
 Told = Alert | ResponseUpdate | Breaker

@@ -22,7 +22,7 @@ from tests.stories import expected
 from tests.stories.cast import ROLES, Role, Times
 from tests.stories.scene import Scene
 from tests.stories.stage import Stage
-from tests.stories.trial import FAULTS, Trial
+from tests.stories.trial import FAULTS, LOSSES, Trial
 
 pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
@@ -69,6 +69,8 @@ async def _try_row(stage: Stage, data: Path, row: str) -> dict[str, Result]:
         if fault == "gateway-replaced":  # Of two that name the account the newer is told.
             trial.standby = trial.another(f"{trial.act.account}_standby")
             await trial.enter(trial.standby)
+        if fault in LOSSES:
+            trial.gateway.lose_first(LOSSES[fault])
         await trial.enter(trial.gateway)
     scene = Scene(data, ROLES[row].crash, [trial.act for trial in trials.values()])
     await scene.open()

@@ -8,24 +8,25 @@ whose gateways are never late; each has an account and symbols of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from riskd.messages import Check, OrderType, Severity, Side
+from riskd.messages import Check, OrderType, ResponseStage, Severity, Side
 from tests.stories import expected
 from tests.stories.cast import ROLES, Times
 from tests.stories.scene import Act, Scene
 from tests.stories.stage import Stage
 from tests.stories.transcript import require_golden
+from tests.stories.venue import Mood
 
 pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
 GOLDEN = Path(__file__).parent / "golden"
-CALM = Times()
-PATIENT = "any-extreme"  # Played where gateways may be late: it waits between its attempts.
+CALM, PAUSING = Times(), Times(instruction_ms=1500)
+PAUSES = {"any-extreme"}  # They pause before another attempt, for as long as PAUSING says.
 Story = Callable[["Play"], Awaitable[None]]
 
 
@@ -151,6 +152,28 @@ async def correlation_medium(play: Play) -> None:
     assert act.held() == expected.left(act.role, sold)
 
 
+async def any_extreme(play: Play) -> None:
+    """Trading is halted, as it was that morning: no exit is taken, and the account is stopped."""
+    act = play.first
+    act.stage.venue.script(act.account, [Mood.REJECT, Mood.HOLD, Mood.REJECT, Mood.REJECT])
+    await play.scene.feed_to(act.role.crosses)
+    assert (await act.alert()).severity is Severity.MEDIUM
+    await act.plan(until=ResponseStage.WAITING)
+    assert (await act.order("later", "XOM", Side.BUY, 5, 40.0)).approved  # The stop cancels it.
+    told = await act.plan()
+    assert told[-1].stage is ResponseStage.ESCALATED
+    assert told[-1].attempt == 3
+    assert (await act.alert()).severity is Severity.EXTREME
+    assert (await act.breaker()).active
+    assert (await act.alert()).alert_type == "breaker_stopped"
+    (*_, last) = await act.plan()
+    assert (last.policy, last.stage) == ("any-extreme", ResponseStage.DONE)
+    assert not (await act.order("more", "WMT", Side.BUY, 1, 120.0)).approved
+    assert (await act.order("less", "WMT", Side.SELL, 10)).approved
+    sold = {"WMT": Decimal(-10)}
+    assert act.held() == expected.left(act.role, sold)
+
+
 STORIES: dict[str, tuple[Story, tuple[str, ...]]] = {
     "margin-critical": (margin_critical, ("margin-critical", "advice")),
     "margin-stopout": (margin_stopout, ("margin-stopout",)),
@@ -158,8 +181,8 @@ STORIES: dict[str, tuple[Story, tuple[str, ...]]] = {
     "daily-loss-high": (daily_loss_high, ("daily-loss-high",)),
     "concentration-medium": (concentration_medium, ("concentration-medium",)),
     "correlation-medium": (correlation_medium, ("correlation-medium",)),
+    "any-extreme": (any_extreme, ("any-extreme",)),
 }
-Ending = BaseException | None
 
 
 async def _play(stage: Stage, data: Path, name: str) -> Play:
@@ -179,14 +202,19 @@ def plays(
 ) -> dict[str, Play | BaseException]:
     """Every story, played to its end or to what went wrong in it."""
 
+    folder, data = tmp_path_factory.mktemp("stories"), shared / "data"
+
+    async def play(times: Times, names: Sequence[str]) -> list[tuple[str, Play | BaseException]]:
+        roles = {role: ROLES[role] for name in names for role in STORIES[name][1]}
+        async with Stage(folder / names[0], roles, times) as stage:
+            plays = (_play(stage, data, name) for name in names)
+            ends = await asyncio.gather(*plays, return_exceptions=True)
+            return list(zip(names, ends, strict=True))
+
     async def play_all() -> dict[str, Play | BaseException]:
-        roles = {name: ROLES[name] for _, names in STORIES.values() for name in names}
-        async with Stage(tmp_path_factory.mktemp("stories"), roles, CALM) as stage:
-            data = shared / "data"
-            ends = await asyncio.gather(
-                *(_play(stage, data, name) for name in STORIES), return_exceptions=True
-            )
-            return dict(zip(STORIES, ends, strict=True))
+        calm = [name for name in STORIES if name not in PAUSES]
+        stages = await asyncio.gather(play(CALM, calm), play(PAUSING, sorted(PAUSES)))
+        return {name: end for stage in stages for name, end in stage}
 
     return asyncio.run(play_all())
 

@@ -130,16 +130,8 @@ async def slow_venue(trial: Trial) -> None:
         await trial.ended()
 
 
-async def lost_exit(trial: Trial) -> None:
-    """The first exit that is asked for gets lost on its way to the gateway."""
-    trial.gateway.lose_first(InstructionAction.REDUCE)
-    trial.serve(trial.gateway)
-    await trial.ended()
-
-
-async def lost_cancel(trial: Trial) -> None:
-    """The first cancel gets lost on its way to the gateway."""
-    trial.gateway.lose_first(InstructionAction.CANCEL)
+async def lost_instruction(trial: Trial) -> None:
+    """The first exit, or the first cancel, gets lost on its way to the gateway: see `LOSSES`."""
     trial.serve(trial.gateway)
     await trial.ended()
 
@@ -175,8 +167,9 @@ FAULTS: dict[str, Fault] = {
     "reject": reject,
     "late-fill": late_fill,
     "slow-venue": slow_venue,
-    "lost-exit": lost_exit,
-    "lost-cancel": lost_cancel,
+    "lost-exit": lost_instruction,
+    "lost-cancel": lost_instruction,
     "gateway-returns": dies_and_returns,
     "gateway-replaced": another_takes_over,
 }
+LOSSES = {"lost-exit": InstructionAction.REDUCE, "lost-cancel": InstructionAction.CANCEL}
