@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from riskd.contract.base import (
     AccountId,
+    Count,
     Currency,
     Name,
     OrderType,
@@ -62,7 +63,9 @@ class InstrumentSpec(Part, frozen=True, kw_only=True):
     hedged_margin: NotNegative = 0.0  # Fraction of a hedge's smaller leg; the larger pays in full.
     calendar: Name = ""
     allow_negative: bool = False  # Spreads and power may trade at or below zero.
-    stale_after_ms: Annotated[int, Meta(gt=0)] | None = None  # Default: [prices] stale_after_ms.
+    stale_after_ms: Annotated[int, Meta(gt=0, le=2**63 - 1)] | None = (
+        None  # Default: [prices] stale_after_ms.
+    )
 
 
 class Weekday(StrEnum):
@@ -151,7 +154,7 @@ class LimitValue(Part, frozen=True, kw_only=True):
 class DuplicateOrders(Part, frozen=True, kw_only=True):
     """At most `count` orders of the same content in any window of `window_ms`."""
 
-    count: Annotated[int, Meta(gt=0)]
+    count: Annotated[int, Meta(gt=0, le=2**63 - 1)]
     window_ms: Annotated[int, Meta(gt=0, le=3_600_000)]
 
 
@@ -171,7 +174,7 @@ class PriceMove(Part, frozen=True, kw_only=True):
 
 
 Limit = Annotated[float, Meta(ge=0)] | LimitValue
-CountLimit = Annotated[int, Meta(ge=0)] | LimitValue
+CountLimit = Count | LimitValue
 
 
 class SelfMatch(StrEnum):
@@ -221,7 +224,7 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     cancels_per_second: CountLimit | None = None
     order_to_trade: Limit | None = None
     cancel_ratio_pct: Limit | None = None
-    ratio_floor: Annotated[int, Meta(ge=0)] | None = None
+    ratio_floor: Count | None = None
     fills_per_second: CountLimit | None = None
     repeated_executions: CountLimit | None = None
     duplicate_orders: DuplicateOrders | None = None
@@ -263,7 +266,9 @@ class AlertSettings(Part, frozen=True, kw_only=True):
     escalate_critical_ms: EscalationMs = 300_000
     feed_silence: bool = False  # Of what is held, past stale_after_ms in an open market.
     reject_ratio_pct: Annotated[float, Meta(ge=0, le=100)] = 0.0  # Of an account's orders.
-    reject_orders_min: Annotated[int, Meta(ge=1)] = 20  # In the window, for a ratio to count.
+    reject_orders_min: Annotated[int, Meta(ge=1, le=2**63 - 1)] = (
+        20  # In the window, for a ratio to count.
+    )
     reject_window_ms: Annotated[int, Meta(gt=0, le=86_400_000)] = 60_000  # Then both begin anew.
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import zmq
 
-STATM = Path("/proc/self/statm")
 CPUINFO = Path("/proc/cpuinfo")
 PACKAGES = ("pyzmq", "uvloop", "pykka", "msgspec", "numpy")  # What the figures rest on.
 
@@ -21,11 +20,12 @@ def cores() -> tuple[int, ...]:
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
-def resident_bytes() -> int | None:
-    """Return the memory that this process occupies, None where the system does not say."""
-    if not STATM.exists():
+def resident_bytes(pid: int | None = None) -> int | None:
+    """Return the memory that this process or another occupies, None if the system does not say."""
+    pages = Path(f"/proc/{'self' if pid is None else pid}/statm")
+    if not pages.exists():
         return None
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def describe(timer_ns: float) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from scripts.proof.damage import prove_damage
+from scripts.proof.frames import prove_frames
 from scripts.proof.kills import prove_kills
 from scripts.proof.measures import prove_measures
 from scripts.proof.soak import prove_soak
@@ -25,6 +26,7 @@ PROOFS: dict[str, Callable[[int, int], Tally]] = {
     "kills": prove_kills,
     "damage": prove_damage,
     "soak": prove_soak,
+    "frames": prove_frames,
     "measures": prove_measures,
 }
 
@@ -34,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/prove", description=__doc__)
     parser.add_argument("proof", choices=PROOFS)
     parser.add_argument(
-        "count", type=int, help="how many kills, damaged journals, days, accounts a row"
+        "count", type=int, help="how many kills, damaged journals, days, frames, accounts a row"
     )
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()

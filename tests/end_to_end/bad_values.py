@@ -171,7 +171,7 @@ def _wrong_fields(struct: type[Struct], tree: Tree) -> Iterator[tuple[str, Tree]
         for wrong in _wrong_values(field.type):
             yield f"{name} is {str(wrong)[:40]!r}", {**tree, name: wrong}
         if isinstance(field.type, inspect.StructType):
-            part = tree[name]
+            part = tree.get(name, {})  # Absent: as it is by default.
             yield f"{name}: an unknown field", {**tree, name: {**part, "no_such_field": 1}}
             for why, wrong in _wrong_fields(field.type.cls, part):
                 yield f"{name}: {why}", {**tree, name: wrong}
@@ -180,6 +180,8 @@ def _wrong_fields(struct: type[Struct], tree: Tree) -> Iterator[tuple[str, Tree]
 def _wrong_values(described: inspect.Type) -> Iterator[Any]:
     kinds = _alternatives(described)
     taken = {kind for each in kinds for kind in _TAKES[type(each)]}
+    if any(isinstance(x, inspect.StructType) and not _has_required(x) for x in kinds):
+        taken.add(dict)  # An empty one is right: all is as it is by default.
     for value in _ALL_KINDS:
         if type(value) not in taken:
             yield value
@@ -197,6 +199,10 @@ def _wrong_values(described: inspect.Type) -> Iterator[Any]:
                     yield from (each.ge - 1, 2**63, 2**64 - 1)
             case inspect.ListType():
                 yield from ([5], [None], [[]])
+
+
+def _has_required(described: inspect.StructType) -> bool:
+    return any(field.required for field in described.fields)
 
 
 def _alternatives(described: inspect.Type) -> list[inspect.Type]:

@@ -1,0 +1,333 @@
+"""Mutated frames over every port of a real riskd: each request answered once, nothing else moved.
+
+Frames that are no message must change nothing: the number of the last record and the hash of the
+state are compared after every round. Then frames that are one all the same come among them, and
+what they changed must be what a replay of the journal comes to. All the while it must not crash,
+and once warm neither its memory nor its files may grow.
+"""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+import msgspec
+import zmq
+
+from riskd.codec import (
+    Codec,
+    control_answers_codec,
+    control_codec,
+    orders_codec,
+    session_codec,
+    ticks_codec,
+)
+from riskd.examples import example_of
+from riskd.messages import ControlMessage, OrdersPush, OrdersRequest, TicksMessage
+from scripts.benchmarks.machine import resident_bytes
+from scripts.proof.mutation import Mutator
+from tests.end_to_end.bad_values import shapeless, structs_of, undecodable
+from tests.end_to_end.books import replayed_hash
+from tests.end_to_end.process import RiskdProcess
+from tests.end_to_end.raw import GREETING, connected, ready
+from transport.sockets import SUBSCRIPTION_BYTES_CUT
+
+BATCH = 50  # Under half of every high-water mark: answers beyond it would be dropped.
+ROUND = 5_000  # Messages between two looks at the state.
+FRAME_BYTES_MAX = 4_000  # Of most; the few that are larger come once in so many.
+LARGE_SHARE = 0.002
+PORT_SHARES = {"orders": 45, "control": 30, "ticks": 18, "alerts": 6, "wire": 1}
+REQ_EVERY = 10  # Of so many batches one goes through a REQ, which waits for each answer.
+WARM_SHARE = 0.3
+GROWTH_BYTES_MAX = 8 << 20  # What an allocator may still take, whatever the number of frames.
+RIGHT_SHARE = 0.1  # Of all messages come when right ones are let through as well.
+UNIONS: dict[str, Any] = {"orders": OrdersRequest, "control": ControlMessage, "ticks": TicksMessage}
+CODECS: dict[str, Codec[Any]] = {
+    "orders": orders_codec,
+    "control": control_codec,
+    "ticks": ticks_codec,
+}
+ANSWERS: dict[str, Codec[Any]] = {"orders": session_codec, "control": control_answers_codec}
+MARKERS = {"orders": {"type": "ping"}, "control": {"type": "breakers"}}
+# Ends the run; done beside the loop and answered when it is done.
+LEFT_OUT = ("stop", "snapshot", "account_rebuild")
+TOPICS = (b"", b"verdict", b"alert.A1", b"heartbeat", b"pnl.", b"position.A1.AAPL", b"no_such")
+SETTINGS = {
+    "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
+    "RISKD_SESSIONS__HEARTBEAT_MS": "3600000",  # A hello among the frames would be sent some.
+}
+Frames = tuple[bytes, ...]
+
+
+class Tally(NamedTuple):
+    """What the frames came to; the last five have to be 0."""
+
+    frames: int
+    right: int  # Of them a message all the same.
+    answers: int
+    warm_bytes: int
+    resident_bytes: int
+    unanswered: int
+    faults: int  # Answers that speak of a bug, or that no client could read.
+    states_changed: int
+    replays_differing: int
+    descriptors_leaked: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing crashed, leaked, changed or stayed unanswered."""
+        return not any(self[5:]) and self.resident_bytes <= self.warm_bytes + GROWTH_BYTES_MAX
+
+
+class Stream:
+    """Draws the messages for one port."""
+
+    def __init__(self, port: str, random: Random) -> None:
+        self._random, self._mutator = random, Mutator(random)
+        wrong: list[bytes] = []
+        if port in UNIONS:
+            self._right, wrong = port_contents(port)
+        elif port == "alerts":
+            self._right = [kind + topic for topic in TOPICS for kind in (b"\x01", b"\x00", b"")]
+        else:
+            kinds = ("DEALER", "REQ", "PUSH", "SUB", "ROUTER", "X" * 200)
+            self._right = [GREETING + ready(kind) + b"\x00\x02{}" for kind in kinds]
+        contents = [*self._right, *wrong]
+        self._small = [content for content in contents if len(content) <= FRAME_BYTES_MAX]
+        self._large = [content for content in contents if len(content) > FRAME_BYTES_MAX]
+        self._codec = CODECS.get(port)
+
+    def draw(self) -> Frames:
+        """Return the frames of one message."""
+        random = self._random
+        if self._large and random.random() < LARGE_SHARE:
+            return (random.choice(self._large),)
+        content = random.choice(self._right if random.random() < 0.5 else self._small)
+        if random.random() < 0.8:
+            content = self._mutator.spoil(content, self._small)
+        if random.random() < 0.95:
+            return (content,)
+        others = [random.choice((b"", b"\0\0\0\1", *self._small[:9])) for _ in range(3)]
+        return (*others[: random.randint(1, 3)], content)
+
+    def is_right(self, frames: Frames) -> bool:
+        """Return whether a port may take this for a message, by itself or after a delimiter."""
+        if self._codec is None:
+            return False
+        try:
+            self._codec.decode(frames[-1])
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return False
+        return True
+
+    def is_left_out(self, frames: Frames) -> bool:
+        """Return whether this may be what would end the run, or is not answered in its turn.
+
+        A subscription beyond all measure has its sender cut off, which then says it again.
+        """
+        if self._codec is None:
+            return max(map(len, frames)) >= SUBSCRIPTION_BYTES_CUT
+        return any(name.encode() in frames[-1] for name in LEFT_OUT)
+
+
+@cache
+def port_contents(port: str) -> tuple[list[bytes], list[bytes]]:
+    """Return right messages of every type of a port in both encodings, and wrong ones of each."""
+    structs = [one for name, one in structs_of(UNIONS[port]).items() if name not in LEFT_OUT]
+    encoders = (msgspec.json.encode, msgspec.msgpack.encode)
+    right = [encode(example_of(struct)) for struct in structs for encode in encoders]
+    wrong = [payload.content for struct in structs for payload in undecodable(struct)]
+    return right, [*wrong, *(payload.content for payload in shapeless())]
+
+
+class Barrage:
+    """One riskd under mutated frames, and what came of them."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.riskd = RiskdProcess(folder, settings=SETTINGS)
+        self.counts: Counter[str] = Counter()
+        self.warm_bytes = 0
+        self._random = Random(seed)
+        self._streams = {port: Stream(port, self._random) for port in PORT_SHARES}
+        self._batches = 0
+
+    def run(self, count: int) -> Tally:
+        """Send `count` messages and return what came of them."""
+        with self.riskd:
+            self._open()
+            broken_count = count - int(count * RIGHT_SHARE)
+            descriptors = self._descriptors()
+            for first in range(0, broken_count, ROUND):
+                self._round(min(ROUND, broken_count - first), lets_right=False)
+                if not self.warm_bytes and first + ROUND >= broken_count * WARM_SHARE:
+                    self.warm_bytes = self._resident()
+            resident = self._resident()
+            self.riskd.wait_until(lambda: self._descriptors() <= descriptors)
+            leaked = self._descriptors() - descriptors
+            self._round(count - broken_count, lets_right=True)
+            self._require_sane()
+            self._replay()
+        return Tally(
+            frames=count,
+            right=self.counts["right"],
+            answers=self.counts["answers"],
+            warm_bytes=self.warm_bytes,
+            resident_bytes=resident,
+            unanswered=self.counts["unanswered"],
+            faults=self.counts["faults"],
+            states_changed=self.counts["changed"],
+            replays_differing=self.counts["differing"],
+            descriptors_leaked=max(0, leaked),
+        )
+
+    def _open(self) -> None:
+        """Give it something to spoil: a price, a position and an order that works."""
+        riskd = self.riskd
+        with riskd.peer("ticks", zmq.PUSH) as feed:
+            feed.tell({"type": "tick", "symbol": "AAPL", "bid": 187.49, "ask": 187.51})
+            riskd.wait_until(lambda: riskd.control("status")["ticks"].get("applied"))
+        order = {"account": "A1", "symbol": "AAPL", "side": "buy", "quantity": 1, "price": 187.5}
+        with riskd.peer("orders") as gateway:
+            assert gateway.ask({"type": "fill", "exec_id": "e-1", **order})["type"] == "ack"
+            assert gateway.ask({"type": "check", "client_order_id": "o-1", **order})["approved"]
+            report = {"type": "order_report", "account": "A1", "client_order_id": "o-1"}
+            report |= {"report_id": "r-1"}
+            assert gateway.ask({**report, "status": "accepted"})["type"] == "ack"
+
+    def _round(self, count: int, *, lets_right: bool) -> None:
+        before = self.riskd.status()
+        while count > 0:
+            size = min(BATCH, count)
+            port = self._random.choices(list(PORT_SHARES), list(PORT_SHARES.values()))[0]
+            batch = self._batch(port, size, lets_right=lets_right)
+            self._send(port, batch)
+            count -= size
+        after = self.riskd.status()
+        names = ("seq", "state_hash")
+        if not lets_right and any(before[name] != after[name] for name in names):
+            self.counts["changed"] += 1
+
+    def _batch(self, port: str, size: int, *, lets_right: bool) -> list[Frames]:
+        stream, found = self._streams[port], list[Frames]()
+        while len(found) < size:
+            frames = stream.draw()
+            is_right = stream.is_right(frames)
+            if stream.is_left_out(frames) or (is_right and not lets_right):
+                continue
+            self.counts["right"] += is_right
+            found.append(frames)
+        return found
+
+    def _send(self, port: str, batch: list[Frames]) -> None:
+        self._batches += 1
+        match port:
+            case "ticks":
+                self._tick(batch)
+            case "alerts":
+                self._subscribe(batch)
+            case "wire":
+                self._dial([frames[0] for frames in batch[:5]])
+            case _ if self._batches % REQ_EVERY:
+                self._ask_at_once(port, batch)
+            case _:
+                self._ask_in_turn(port, batch)
+
+    def _ask_at_once(self, port: str, batch: list[Frames]) -> None:
+        with self.riskd.peer(port) as peer:
+            for frames in batch:
+                peer.send(*frames)
+            peer.tell(MARKERS[port])
+            with suppress(AssertionError):  # None came in time: those are what is missing.
+                left = len(batch) + 1
+                while left:
+                    left -= self._is_answer(port, peer.socket.recv_multipart()[-1])
+            self.counts["unanswered"] += left
+            self.counts["faults"] += bool(peer.socket.poll(0))  # One too many.
+
+    def _ask_in_turn(self, port: str, batch: list[Frames]) -> None:
+        with self.riskd.peer(port, zmq.REQ) as peer:
+            for frames in batch:
+                peer.send(*frames)
+                try:
+                    while not self._is_answer(port, peer.socket.recv_multipart()[-1]):
+                        pass
+                except zmq.Again:
+                    self.counts["unanswered"] += 1
+                    return
+
+    def _is_answer(self, port: str, payload: bytes) -> bool:
+        """Count an answer; return False for what is sent unasked to who has said hello."""
+        try:
+            answer = ANSWERS[port].decode(payload)
+        except (msgspec.DecodeError, ValueError):
+            self.counts["faults"] += 1
+            return True
+        if isinstance(answer, OrdersPush):
+            return False
+        self.counts["answers"] += 1
+        self.counts["faults"] += getattr(answer, "code", "") == "internal"
+        return True
+
+    def _tick(self, batch: list[Frames]) -> None:
+        def taken() -> int:
+            counts = self.riskd.control("metrics")["ticks_port"]
+            return sum(counts.values())
+
+        until = taken() + len(batch)
+        with self.riskd.peer("ticks", zmq.PUSH) as feed:
+            for frames in batch:
+                feed.send(*frames)
+            self.riskd.wait_until(lambda: taken() >= until)
+
+    def _subscribe(self, batch: list[Frames]) -> None:
+        with self.riskd.peer("alerts", zmq.XSUB) as subscriber:
+            for frames in batch:
+                subscriber.send(*frames)
+            subscriber.send(b"\x01firm.")  # It is told at once what stands.
+            while subscriber.socket.recv_multipart()[0] != b"firm.exposure":
+                pass
+
+    def _dial(self, contents: list[bytes]) -> None:
+        for content in contents:
+            port = self._random.choice(("orders", "control", "ticks", "alerts"))
+            # It may be cut off before it has said everything.
+            with connected(self.riskd, port) as raw, suppress(OSError):
+                raw.sendall(content)
+                raw.shutdown(socket.SHUT_WR)
+
+    def _require_sane(self) -> None:
+        self.riskd.require_running()
+        assert "Traceback" not in self.riskd.output, self.riskd.output
+        with self.riskd.peer("orders", zmq.REQ) as gateway:
+            assert gateway.ask({"type": "ping"})["type"] == "pong"
+
+    def _replay(self) -> None:
+        status = self.riskd.status()
+        self.riskd.kill()
+        if replayed_hash(self.riskd.books, status["seq"]) != status["state_hash"]:
+            self.counts["differing"] += 1
+
+    def _resident(self) -> int:
+        return resident_bytes(self.riskd.pid) or 0
+
+    def _descriptors(self) -> int:
+        return len(list(Path(f"/proc/{self.riskd.pid}/fd").iterdir()))
+
+
+def prove_frames(count: int, seed: int, *, verbose: bool = True) -> Tally:
+    """Send `count` mutated messages to a riskd of its own; return and print what came of it."""
+    begun_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="frames", ignore_cleanup_errors=True) as folder:
+        tally = Barrage(Path(folder), seed).run(count)
+    if verbose:
+        for name, figure in tally._asdict().items():
+            print(f"{name:<24} {figure:>14,}")
+        print(f"{'seconds':<24} {time.monotonic() - begun_s:>14,.0f}")
+    return tally
