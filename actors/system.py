@@ -159,6 +159,7 @@ class System:
 
     def _dispatch_other(self, message: Input) -> None:
         asked = message.message
+        self.boards.epoch += 1
         ref = self._routes.get(type(asked))
         if ref is not None:
             ref.tell(message)

@@ -7,23 +7,28 @@ from msgspec.structs import replace
 from engine.account_state import AccountState, close_day, opened_state
 from engine.boards import Boards
 from engine.books import BookRules
+from engine.bounds import Credit
 from engine.case import Case, Plan
 from engine.facts import Facts, Missing, Moved
 from engine.hedging import HedgedCase, HedgedValuation
+from engine.held import unrealized_of
 from engine.high_water import HighWater
 from engine.instruments import Instrument
+from engine.kinds import Name
 from engine.ledger import Position
 from engine.membership import Membership
 from engine.orders import Order, OrderState
 from engine.plans import build_plan
 from engine.pnl import Profits
 from engine.quote import Quote
-from engine.valuation import Valuation, unrealized_of
-from riskd.messages import AccountSpec, DayBegan, PositionMode, TimeInForce
+from engine.seats import Seat
+from engine.valuation import Valuation
+from riskd.messages import AccountSpec, PositionMode, Side
 
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
+NO_CREDIT = Credit()
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
 
 
@@ -36,9 +41,11 @@ class Account:
         "_moved",
         "_plans",
         "_plans_version",
+        "_seats",
         "_transferred",
         "boards",
         "case",
+        "credit",
         "crossed",
         "currency",
         "hedging",
@@ -68,6 +75,8 @@ class Account:
         self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._plans_version = -1
+        self._seats: dict[Name, Seat] = {}
+        self.credit = NO_CREDIT
 
     @property
     def id(self) -> str:
@@ -84,6 +93,7 @@ class Account:
         """Return the prepared checks of an order's kind, None for an unknown symbol."""
         if self._plans_version != self.boards.version or len(self._plans) >= PLANS_MAX:
             self._plans.clear()
+            self._seats.clear()
             self._plans_version = self.boards.version
         key = (symbol, strategy, trader)
         plan = self._plans.get(key)
@@ -93,6 +103,21 @@ class Account:
                 self.boards, self.state.spec, position, strategy, trader
             )
         return plan
+
+    def seat(self, name: Name) -> Seat | None:
+        """Return where orders of a kind are judged swiftly; None where they are not.
+
+        A symbol without a position in the state has none.
+        """
+        if self._plans_version == self.boards.version:
+            seat = self._seats.get(name)
+            if seat is not None:
+                return seat
+        plan, held = self.plan(*name), self.valuation.held(name[0])
+        if plan is None or plan.kind is None or held is None:
+            return None
+        seat = self._seats[plan.kind.name] = Seat(plan.kind, plan, held)
+        return seat
 
     def position(self, symbol: str) -> Position:
         """Return the position of a known symbol to read; a flat one is no state until used."""
@@ -145,6 +170,11 @@ class Account:
             facts.append(Moved(self.id, tuple(self._transferred), self._began))
             self._transferred.clear()
             self._moved, self._began = False, ""
+            self.forget_credit()
+
+    def forget_credit(self) -> None:
+        """Ask again for the bounds by the money of now: it may be other money."""
+        self.credit = NO_CREDIT
 
     def drawdown_pct(self, span: str = "max") -> float | None:
         """Return how far equity is below its highest of the `day`, the `week` or ever, in percent.
@@ -198,31 +228,32 @@ class Account:
             if root in self.state.orders:
                 aliases[alias] = root  # Still needed: a younger one goes before it.
 
-    def reserve(self, order: Order, case: Case) -> None:
-        """Reserve all of a new order: `set_leaves` for the verdict path, with what `case` knows."""
-        plan, lots = case.plan, order.lots
-        symbol = plan.instrument.symbol
-        position = self.position_to_change(symbol)
-        if case.closing:
-            order.closes = True
-            position.release(-lots, buying=case.buying, closing=True)
-        elif case.buying:
+    def reserve(self, order: Order) -> None:
+        """Reserve all of a new order, whose money is known."""
+        check, lots, working = order.check, order.lots, self.state.working_turnover
+        symbol, buying = check.symbol, check.side is Side.BUY
+        settlement = self.boards.instruments[symbol].settlement
+        working[settlement] = working.get(settlement, 0) + order.working_money
+        position = self.state.positions.get(symbol) or self.position_to_change(symbol)
+        if order.closes:
+            position.release(-lots, buying=buying, closing=True)
+        elif buying:
             position.open_buy_lots += lots
         else:
             position.open_sell_lots += lots
         order.leaves_lots = lots
-        if case.notional_money is not None:
-            order.working_money = case.notional_money
-            working, settlement = self.state.working_turnover, plan.instrument.settlement
-            working[settlement] = working.get(settlement, 0) + case.notional_money
+        self.membership.touch(symbol)
+        self.valuation.reserved(symbol, lots, buying=buying)
 
     def set_leaves(self, order: Order, leaves_lots: int) -> None:
         """Reserve exactly `leaves_lots` for an order instead of what it reserved before."""
-        position = self.position_to_change(order.check.symbol)
+        symbol, buying = order.check.symbol, order.check.side is Side.BUY
         self._count_working(order, leaves_lots)
         freed = order.leaves_lots - leaves_lots
-        position.release(freed, buying=order.check.side == "buy", closing=order.closes)
+        self.state.positions[symbol].release(freed, buying=buying, closing=order.closes)
         order.leaves_lots = leaves_lots
+        self.membership.touch(symbol)
+        self.valuation.reserved(symbol, -freed, buying=buying)
 
     def turnover_money(self) -> int | None:
         """Return what was traded today and what works, in account money; None without a rate."""
@@ -290,26 +321,6 @@ class Account:
             self.state.day_open_money = 0
             self.state.day_open_money = self.day_pnl_money()  # Nothing is earned yet.
             self.open_periods()
-
-    def begin_day(self, began: DayBegan) -> None:
-        """Begin a calendar day, once: day orders expire, all others are carried.
-
-        The first week and the first month of an account begin with the account.
-        """
-        state, day = self.state, began.day
-        if day <= state.day:
-            return
-        longer = {"week": began.week, "month": began.month}
-        opened = [name for name in longer if "" < getattr(state, name) < longer[name]]
-        self.roll_day("week" if "week" in opened else "day", ("day", *opened))
-        state.day, state.week, state.month = day, began.week, began.month
-        expired = [
-            order_id
-            for order_id, order in self.state.orders.items()
-            if order.check.time_in_force is TimeInForce.DAY
-        ]
-        for order_id in expired:
-            self.end(order_id, OrderState.EXPIRED)
 
     def convert(self, money: int, currency: str) -> int | None:
         """Return money in account currency, half-even; None if no rate is known."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.books import Books
+from engine.held import Held
 from engine.instruments import Instrument, is_a_millitick
 from engine.money import (
     MONEY_SCALE,
@@ -22,7 +23,6 @@ from engine.money import (
 )
 from engine.sizing import largest_fitting
 from engine.standing import Standing, ranks_of, standing
-from engine.valuation import Held
 from engine.views import Shown
 from riskd.messages import MarginModel, Side, SizeRequest
 

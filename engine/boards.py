@@ -10,6 +10,7 @@ from engine.gateways import SessionBook
 from engine.groups import GroupTotal, GroupWorth, turnover_of
 from engine.high_water import SweepState
 from engine.instruments import Instrument
+from engine.kinds import Kinds
 from engine.limit_book import LimitBook
 from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills, move_windows_ms
 from engine.margin import MarginTerms
@@ -67,11 +68,13 @@ class Boards:
         "backlog",
         "book",
         "breakers",
+        "epoch",
         "group_limits",
         "group_totals",
         "groups",
         "held",
         "instruments",
+        "kinds",
         "limit_book",
         "limits",
         "limits_fills",
@@ -112,6 +115,8 @@ class Boards:
         self.overrides: Overrides = {}  # Used up in place by the one order that each is for.
         self._move_windows_ms: tuple[int, dict[str, int]] = (0, {})  # Of all symbols, and by each.
         self.version = 0
+        self.kinds = Kinds()
+        self.epoch = 0  # Changes with every input that may change what several accounts have.
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}
         self._group_worths: dict[str, GroupWorth] = {}

@@ -7,16 +7,18 @@ from typing import NamedTuple
 
 from engine.account_state import Conduct
 from engine.boards import Boards, GroupPlan
+from engine.bounds import Bounds, Credit
 from engine.breakers import BreakerBoard, ScopeKey
 from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
+from engine.kinds import Kind
 from engine.ledger import Position
 from engine.limits import MoveLimit, Owner, RateLimit, ResolvedLimit, RiskStep
 from engine.margin import MarginTerms
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
-from engine.rates import Rate, converted_away
+from engine.rates import Rate, ends_away
 from engine.reference import Reference
 from engine.valuation import Valuation
 from riskd.codes import RejectCode
@@ -35,12 +37,14 @@ class Plan:
         "cancel_rates",
         "checks",
         "correlations",
+        "credits",
         "currency_limits",
         "duplicates",
         "fill_rates",
         "groups",
         "instrument",
         "is_account_currency",
+        "kind",
         "limit_checks",
         "limits",
         "margin_terms",
@@ -80,6 +84,8 @@ class Plan:
         self.needs_valuation = False  # Some limit in force is on the whole account.
         self.needs_peaks = False  # Some limit in force is on drawdown.
         self.margin_terms = margin_terms
+        self.kind: Kind | None = None  # None: some check of the plan has no bound.
+        self.credits: tuple[CreditFunction, ...] = ()  # What tells those of them that money makes.
         self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
         self.duplicates: tuple[DuplicateOrders, ...] = ()
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
@@ -281,7 +287,7 @@ class Case:
             lower = plan.instrument.exposure_money(shortest, reference)
         terms, size = plan.margin_terms, max(abs(upper), abs(lower))
         if rate.numerator != rate.denominator:
-            upper, lower = self._away(upper, lower)
+            upper, lower = ends_away(upper, lower, rate, self.offset_rate)
         symbol = self.symbol_money = max(abs(upper), abs(lower))
         if terms.initial_brackets:
             margin = terms.initial_money(size, rate)
@@ -289,15 +295,6 @@ class Case:
             numerator, denominator = terms.initial  # `margin_of`, written out: it is hot.
             margin = -(-symbol * numerator // denominator)
         self._add_up(upper, lower, symbol, margin)
-
-    def _away(self, upper: int, lower: int) -> tuple[int, int]:
-        """Return both ends in account currency, wide where that makes the exposure larger."""
-        rate, offset = self.account_rate, self.offset_rate
-        assert rate is not None and offset is not None  # noqa: PT018 - both or none.
-        return (
-            converted_away(upper, rate if upper > 0 else offset),
-            converted_away(lower, rate if lower < 0 else offset),
-        )
 
     def _add_up(self, upper: int, lower: int, symbol: int, margin: int) -> None:
         """Put the symbol's figures with the order in the place of those without it."""
@@ -324,6 +321,7 @@ class Case:
 
 
 CheckFunction = Callable[[Case], Reject | None]
+CreditFunction = Callable[[Case, Credit], None]
 
 
 class CheckRow(NamedTuple):
@@ -340,6 +338,8 @@ class CheckRow(NamedTuple):
     valued: bool = False  # Looks at the whole account's money.
     warns: bool = False  # What it finds is a warning, not a reject.
     ordinary: bool = False  # Must be run even when nothing about order or market is unusual.
+    bound: Callable[[Plan, Bounds], None] | None = None  # Tells what surely passes, for good,
+    credit: CreditFunction | None = None  # and what does by the money of now. Neither: no one can.
     limit: ResolvedLimit | None = None  # In a plan's watches: whose thresholds are looked at.
     hard_beyond: bool = False  # Holds to the hard limit beyond a tighter one that only warns.
 

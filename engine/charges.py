@@ -6,6 +6,7 @@ from engine.account import Account
 from engine.boards import Boards
 from engine.case import Case, Plan
 from engine.facts import Stamp
+from engine.kinds import Kind, Rate
 from engine.limits import RateLimit, ResolvedLimit
 from engine.overruns import Overrun, Slowed
 from engine.throttle import Window, charge_content, content_wait_ns
@@ -14,6 +15,7 @@ SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 SESSION = "session "  # What the names of the windows of sessions begin with.
 SLOW = "slow "  # What the names of the windows of slowing breakers begin with.
+_NO_CHARGES = Window()  # Never charged.
 
 
 def charge(account: Account, case: Case) -> None:
@@ -35,6 +37,39 @@ def charge(account: Account, case: Case) -> None:
         _charge_rates(account, case, rates)
     case.repeated = None
     case.repeat_after_ns = _charge_content(account, plan, case) if plan.duplicates else 0
+
+
+def charge_within(account: Account, kind: Kind, content: str, stamp: Stamp) -> bool:
+    """Charge an order to every window it falls under if all have room, else charge none.
+
+    Returns whether they were charged. `content` is that of the order, see `content_of`.
+    """
+    boards, state, now_ns, rates = account.boards, account.state, stamp.steady_ns, kind.rates
+    if stamp.session and kind.session_rate is not None:
+        name, limit, is_shared = _session_rate(boards, kind.session_rate, stamp)
+        rates = (*rates, Rate(name, int(limit.value), is_shared))
+    for name, count_max, is_shared in rates:
+        window = (boards.windows if is_shared else state.windows).get(name, _NO_CHARGES)
+        may_be_full = len(window.charges) - window.head >= count_max  # Some may be out of it.
+        if may_be_full and window.wait_ns(count_max, SECOND_NS, now_ns):
+            return False
+    contents = state.contents
+    for name, count_max, window_ns in kind.contents:
+        key = content + name
+        if key in contents and content_wait_ns(
+            contents, key, now_ns, count_max=count_max, window_ns=window_ns
+        ):
+            return False
+    for name, count_max, is_shared in rates:
+        windows = boards.windows if is_shared else state.windows
+        if name not in windows:
+            windows[name] = Window()
+        windows[name].charge(count_max, SECOND_NS, now_ns)
+    for name, count_max, window_ns in kind.contents:
+        key = content + name
+        charge_content(contents, key, now_ns, count_max=count_max, window_ns=window_ns)
+    state.conduct.messages += 1
+    return True
 
 
 def basket_overrun(legs: list[tuple[Account, Plan]], stamp: Stamp) -> Overrun | None:
@@ -155,13 +190,20 @@ def charge_rates(
     return found
 
 
+def content_of(
+    symbol: str, signed_lots: int, price_milliticks: int | None, stop_milliticks: int | None = None
+) -> str:
+    """Return what tells an order's content from others."""
+    return f"{symbol} {signed_lots:+} {price_milliticks} {stop_milliticks}"
+
+
 def _charge_content(account: Account, plan: Plan, case: Case) -> int:
     if case.lots is None:
         return 0
     charge = content_wait_ns if case.order.dry_run else charge_content
-    side = "+" if case.buying else "-"
-    prices = f"{case.price_milliticks} {case.stop_milliticks}"
-    content = f"{plan.instrument.symbol} {side}{case.lots} {prices}"
+    signed = case.lots if case.buying else -case.lots
+    prices = case.price_milliticks, case.stop_milliticks
+    content = content_of(plan.instrument.symbol, signed, *prices)
     after_ns = 0
     for duplicates in plan.duplicates:
         found_ns = charge(

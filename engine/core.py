@@ -154,6 +154,7 @@ class Core:
     def _route(self, message: Input, stamp: Stamp, by: str, facts: Facts) -> Answer:
         if isinstance(message, Check):  # The common case, before the long match.
             return self._of_account(message, stamp, facts)
+        self.boards.epoch += not isinstance(message, AddressedMessage)
         match message:
             case Tick() | Ticks() | MarketState():
                 quotes, counts = self.boards.quotes, self.tick_counts

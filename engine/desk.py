@@ -31,6 +31,7 @@ from engine.orders import Order, OrderState, first_difference
 from engine.pretrade import decide_order, denied, wrong_in_itself
 from engine.rebuilt import take_part
 from engine.reports import apply_release, apply_report, apply_wake, report_invalid
+from engine.swift import decide_swiftly
 from engine.told import apply_told
 from riskd.codes import RejectCode
 from riskd.messages import (
@@ -56,6 +57,7 @@ from riskd.messages import (
     Result,
     Scope,
     SessionRoll,
+    TimeInForce,
     Transfer,
     Verdict,
     VerdictVoid,
@@ -94,8 +96,11 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
     if account.state.unbooked and not isinstance(message, Elapse | Recount):
         book_waiting(account, stamp, facts)  # Not at these: a restored engine may have others.
     found = _answer(account, message, stamp, facts)
-    if account.state.certified and type(message) is not Check:  # A younger order shrinks none.
-        recertify(account, stamp, facts)
+    if type(message) is not Check:
+        if not isinstance(message, OrderReport):  # A report frees lots, and no money.
+            account.forget_credit()
+        if account.state.certified:  # A younger order shrinks none.
+            recertify(account, stamp, facts)
     account.tell_groups(facts)
     account.tell_book(facts)
     if account.id in account.boards.responses.running:
@@ -106,7 +111,8 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
 def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
     match message:
         case Check():
-            verdict = decide_order(account, message, stamp, facts)
+            verdict = decide_swiftly(account, message, stamp, facts)
+            verdict = verdict or decide_order(account, message, stamp, facts)
             alerts = account.boards.settings.alerts
             if alerts.reject_ratio_pct and not (verdict.duplicate or message.dry_run):
                 note_verdict(account, verdict, alerts, stamp, facts)
@@ -137,7 +143,7 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             apply_wake(account, stamp, facts)
             return None
         case DayBegan():
-            account.begin_day(message)
+            _begin_day(account, message)
             return None
         case Recount():
             account.membership.recount(list(account.state.positions))
@@ -237,6 +243,27 @@ def answer_unknown(message: AddressedMessage, stamp: Stamp, boards: Boards) -> A
         else message.request_id
     )
     return Error(code="not_found", text=f"no account {message.account}", request_id=request_id)
+
+
+def _begin_day(account: Account, began: DayBegan) -> None:
+    """Begin a calendar day, once: day orders expire, all others are carried.
+
+    The first week and the first month of an account begin with the account.
+    """
+    state, day = account.state, began.day
+    if day <= state.day:
+        return
+    longer = {"week": began.week, "month": began.month}
+    opened = [name for name in longer if "" < getattr(state, name) < longer[name]]
+    account.roll_day("week" if "week" in opened else "day", ("day", *opened))
+    state.day, state.week, state.month = day, began.week, began.month
+    expired = [
+        order_id
+        for order_id, order in state.orders.items()
+        if order.check.time_in_force is TimeInForce.DAY
+    ]
+    for order_id in expired:
+        account.end(order_id, OrderState.EXPIRED)
 
 
 def _void(account: Account, client_order_id: str, facts: Facts) -> None:

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.books import Books
+from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.margin import MarginTerms
 from engine.money import exact_fraction
 from engine.standing import standing
 from engine.targets import Target
-from engine.valuation import unrealized_of
 from riskd.messages import ResponseAction, ResponsePriority, Side
 
 ROUNDS_MAX = 50  # Of bringing shares under a share of what is left.

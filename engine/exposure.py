@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.account import Account
-from engine.valuation import Held
+from engine.held import Held
 
 
 class Exposure(NamedTuple):

@@ -11,12 +11,13 @@ from __future__ import annotations
 from engine.books import Books, side_lots
 from engine.case import Case
 from engine.facts import Missing
+from engine.held import NOTHING, Figures, Held, unrealized_of, widened
 from engine.instruments import Instrument
 from engine.ledger import worst_sides
 from engine.money import divide_half_even
 from engine.quote import Quote
-from engine.rates import converted_away
-from engine.valuation import NOTHING, Figures, Held, Valuation, unrealized_of, widened
+from engine.rates import converted_away, ends_away
+from engine.valuation import Valuation
 from riskd.messages import Check, Side
 
 
@@ -129,7 +130,7 @@ class HedgedCase(Case):
             instrument.notional_money(lots, reference)
             for lots in (self.longest_lots, self.shortest_lots)
         ]
-        upper, lower = self._away(upper, lower)
+        upper, lower = ends_away(upper, lower, rate, self.offset_rate)
         symbol = self.symbol_money = converted_away(sum(sides), rate)
         margin = plan.margin_terms.initial_money(max(sides), rate, min(sides))
         self.symbol_margin_money = margin

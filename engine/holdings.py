@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.boards import Boards
+from engine.held import unrealized_of
 from engine.high_water import HighWater
 from engine.instruments import MILLI, Instrument
 from engine.ledger import Position
 from engine.limits import FIRM
 from engine.lines import LineKey
-from engine.valuation import unrealized_of
 
 
 class Held(NamedTuple):

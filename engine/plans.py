@@ -7,10 +7,13 @@ from functools import partial
 from typing import TypeVar
 
 from engine.boards import Boards, GroupPlan
+from engine.bounds import Bounds
+from engine.breakers import MS_NS, ScopeKey
 from engine.case import Case, CheckRow, Plan
 from engine.checks import CHECKS
 from engine.checks.group import total_numbers
 from engine.instruments import Instrument
+from engine.kinds import Content, Kind, Rate
 from engine.ledger import Position
 from engine.limits import (
     CANCEL_RATE,
@@ -47,7 +50,6 @@ def build_plan(
     owner = Owner(spec.id, groups, symbol, strategy, trader)
     terms = boards.margin_terms(spec, instrument)
     plan = Plan(owner, instrument, position, boards, terms)
-    currencies = _currencies(instrument)
     limited = (
         (currency, resolve_currency(boards.limits, owner, currency))
         for currency in ((instrument.base, instrument.settlement) if instrument.is_pair else ())
@@ -78,15 +80,23 @@ def build_plan(
     plan.needs_valuation = any(row.valued for row in rows)
     plan.needs_peaks = any(row.code is RejectCode.DRAWDOWN for row in rows)
     plan.is_account_currency = instrument.settlement == spec.currency
-    plan.breaker_keys = (
-        (Scope.FIRM.value, FIRM),
-        *((Scope.GROUP.value, group) for group in reversed(groups)),
-        (Scope.ACCOUNT.value, spec.id),
-        *(((Scope.STRATEGY.value, strategy),) if strategy else ()),
-        (Scope.SYMBOL.value, symbol),
-        *((Scope.CURRENCY.value, currency) for currency in currencies),
-    )
+    plan.credits = tuple(row.credit for row in rows if row.credit is not None)
+    kind = _kind_of(plan)
+    plan.kind = None if kind is None else boards.kinds.shared(kind, boards.version)
+    plan.breaker_keys = _breaker_keys(owner, instrument)
     return plan
+
+
+def _breaker_keys(owner: Owner, instrument: Instrument) -> tuple[ScopeKey, ...]:
+    """Return every scope whose breakers stop an owner's orders, the widest first."""
+    return (
+        (Scope.FIRM.value, FIRM),
+        *((Scope.GROUP.value, group) for group in reversed(owner.groups)),
+        (Scope.ACCOUNT.value, owner.account),
+        *(((Scope.STRATEGY.value, owner.strategy),) if owner.strategy else ()),
+        (Scope.SYMBOL.value, owner.symbol),
+        *((Scope.CURRENCY.value, currency) for currency in _currencies(instrument)),
+    )
 
 
 def _currencies(instrument: Instrument) -> tuple[str, ...]:
@@ -123,6 +133,36 @@ def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow,
             watches += _group_watches(plan, row)
     plan.watches = tuple(watches)
     return tuple(rows)
+
+
+def _kind_of(plan: Plan) -> Kind | None:
+    """Return a plan's kind, None if a check has no bound or its figures take more than lots.
+
+    Each bound is that of the tightest limit, so it holds for a wider one behind it too.
+    """
+    has_all = all(row.bound or row.credit for row in plan.checks if row.ordinary)
+    is_plain = plan.is_account_currency and plan.milli_value and not plan.position.hedging
+    if not has_all or not is_plain or plan.watches or plan.margin_terms.initial_brackets:
+        return None
+    bounds, owner, limits = Bounds(), plan.owner, plan.limits
+    for row in plan.checks:
+        if row.bound is not None:
+            row.bound(plan, bounds)
+    kind = Kind((owner.symbol, owner.strategy, owner.trader), plan.instrument, plan.quote, bounds)
+    kind.initial_margin = plan.margin_terms.initial
+    kind.is_valued = plan.needs_valuation
+    kind.session_rate = plan.session_rate
+    kind.rates = tuple(
+        Rate(window, int(limit.value), is_shared) for window, limit, is_shared in plan.rates
+    )
+    kind.contents = tuple(
+        Content(f" {each.count} {each.window_ms}", each.count, each.window_ms * MS_NS)
+        for each in plan.duplicates
+    )
+    keys = [row.key for row in plan.checks if row.credit is not None and row.key is not None]
+    moneys = tuple((key, limits[key].money) for key in (*keys, *BESIDE) if key in limits)
+    kind.terms = (owner.strategy, owner.trader, plan.credits, moneys)
+    return kind
 
 
 def _watches(row: CheckRow, limit: ResolvedLimit | None) -> list[CheckRow]:

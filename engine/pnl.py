@@ -16,11 +16,12 @@ from msgspec import Struct
 from engine.account_state import AccountState, PeriodOpening
 from engine.boards import Boards
 from engine.books import Books
+from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.quote import Quote
 from engine.tags import UNTAGGED
-from engine.valuation import Valuation, unrealized_of
+from engine.valuation import Valuation
 
 UNTAGGED_LINE, NETTED_LINE, CASH_LINE = "untagged", "netted", "cash"
 PARTS = ("realized", "unrealized", "fees", "funding", "revaluation")

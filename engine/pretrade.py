@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.cancels import cancel_crossed
 from engine.case import Case, CheckRow
-from engine.certificates import certified_lots, certify
-from engine.charges import charge_slow
+from engine.certificates import certified_lots
+from engine.charges import MS_NS, charge_slow
 from engine.checks.price import reference_of
 from engine.facts import Facts, Stamp, WakeAt
 from engine.findings import reject, tellable
@@ -116,10 +116,36 @@ def _thresholds(case: Case, facts: Facts, crossed: Facts | None) -> tuple[Reject
 
 
 def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: Facts) -> Verdict:
-    order, stamp = case.order, case.stamp
-    reservation_ns = account.boards.settings.reservation_ms * 1_000_000
+    order, stamp, plan = case.order, case.stamp, case.plan
     certified = certified_lots(case)
-    verdict = Verdict(
+    verdict = approval(account, order, stamp, plan.instrument.quantity(certified))
+    if warnings or order.explain:
+        told = explained(case) if order.explain else {}
+        verdict = replace(verdict, warnings=warnings, **told)
+    if order.dry_run:
+        return verdict
+    assert case.lots is not None  # check_quantity_off_lot refused it otherwise.
+    record = Order(
+        check=order,
+        verdict=verdict,
+        state=OrderState.PENDING,
+        lots=case.lots,
+        value_milliticks=case.value_milliticks,
+        working_money=case.notional_money or 0,
+        closes=case.closing,
+        session=stamp.session,
+    )
+    keep_approved(account, record, certified, stamp, facts)
+    account.reserve(record)
+    return verdict
+
+
+def approval(
+    account: Account, order: Check, stamp: Stamp, certified_quantity: float = 0.0
+) -> Verdict:
+    """Return the approval of an order that was judged; nothing is reserved yet."""
+    settings, dry_run = account.boards.settings, order.dry_run
+    return Verdict(
         client_order_id=order.client_order_id,
         account=order.account,
         approved=True,
@@ -127,37 +153,27 @@ def _approve(account: Account, case: Case, warnings: tuple[Reject, ...], facts: 
         limits_version=account.boards.limits_version,
         checked_ns=stamp.recv_ns,
         duplicate=False,
-        durability=0 if order.dry_run else account.boards.settings.durability,
+        durability=0 if dry_run else settings.durability,
         rejects=(),
-        warnings=warnings,
-        reservation_id=None if order.dry_run else str(stamp.seq),
-        valid_until_ns=None if order.dry_run else stamp.recv_ns + reservation_ns,
+        warnings=(),
+        reservation_id=None if dry_run else str(stamp.seq),
+        valid_until_ns=None if dry_run else stamp.recv_ns + settings.reservation_ms * MS_NS,
         request_id=order.request_id,
-        certified_quantity=case.plan.instrument.quantity(certified) if certified else None,
+        certified_quantity=certified_quantity or None,
     )
-    if order.explain:
-        verdict = replace(verdict, **explained(case))
-    if order.dry_run:
-        return verdict
-    assert case.lots is not None  # check_quantity_off_lot refused it otherwise.
-    until_ns = stamp.steady_ns + reservation_ns
-    record = Order(
-        check=order,
-        verdict=verdict,
-        state=OrderState.PENDING,
-        lots=case.lots,
-        value_milliticks=case.value_milliticks,
-        until_steady_ns=until_ns,
-        session=stamp.session,
-    )
-    state = account.state
+
+
+def keep_approved(
+    account: Account, order: Order, certified_lots: int, stamp: Stamp, facts: Facts
+) -> None:
+    """Remember an approved order, and note by when news of it must come; reserve it then."""
+    state, order_id = account.state, order.check.client_order_id
     state.approved_seq = stamp.seq
-    if certified:
-        certify(account, order.client_order_id, certified)
-    _await_news(account, record, stamp, facts)
-    state.orders[order.client_order_id] = record
-    account.reserve(record, case)
-    return verdict
+    if certified_lots:
+        state.certified[order_id] = certified_lots
+    order.until_steady_ns = stamp.steady_ns + account.boards.settings.reservation_ms * MS_NS
+    _await_news(account, order, stamp, facts)
+    state.orders[order_id] = order
 
 
 def _await_news(account: Account, record: Order, stamp: Stamp, facts: Facts) -> None:

@@ -32,6 +32,15 @@ def converted_away(money: int, rate: Rate) -> int:
     return size if money >= 0 else -size
 
 
+def ends_away(upper: int, lower: int, rate: Rate, offset: Rate | None) -> tuple[int, int]:
+    """Return both ends of an exposure converted, wide where that makes it larger."""
+    assert offset is not None  # Where `rate` is known.
+    return (
+        converted_away(upper, rate if upper > 0 else offset),
+        converted_away(lower, rate if lower < 0 else offset),
+    )
+
+
 class ExchangeRates:
     """The rates of every pair of a board of quotes; `rates_version` changes with each price."""
 

@@ -6,56 +6,17 @@ is involved, rounded half-even once per amount where one is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.boards import Boards
-from engine.books import Books
 from engine.facts import Missing
-from engine.instruments import Instrument
+from engine.held import NOTHING, STALE, Figures, Held, widened
 from engine.ledger import Position
-from engine.margin import MarginTerms, margin_of
+from engine.margin import margin_of
 from engine.money import divide_half_even
-from engine.quote import Quote
 from engine.rates import Rate
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec
-
-_STALE = -1
-Figures = tuple[int, int, int, int, int]  # Profit, upper, lower, gross, margin, as `Held` has them.
-NOTHING: Figures = (0, 0, 0, 0, 0)
-
-
-class Held:
-    """One symbol of the account with what it was last worth."""
-
-    __slots__ = (
-        "gross",
-        "instrument",
-        "lower",
-        "margin",
-        "milli_value",
-        "position",
-        "profit",
-        "quote",
-        "seen",
-        "terms",
-        "upper",
-    )
-
-    def __init__(
-        self, position: Position, instrument: Instrument, quote: Quote, terms: MarginTerms
-    ) -> None:
-        self.position = position
-        self.instrument = instrument
-        self.quote = quote
-        self.seen = _STALE  # The quote's version that the figures below were made from.
-        self.profit = 0  # Unrealised P&L.
-        self.upper = 0  # Signed exposure if every working buy filled and no sell did.
-        self.lower = 0  # Signed exposure if every working sell filled and no buy did.
-        self.gross = 0  # The larger of both.
-        self.margin = 0  # Initial margin of the larger of both.
-        self.terms = terms
-        self.milli_value = instrument.exact_milli_value()
 
 
 class Valuation:
@@ -70,6 +31,8 @@ class Valuation:
         "_currency",
         "_held",
         "_rates_version",
+        "_touched",
+        "epoch",
         "equity_money",
         "gross_money",
         "lower_money",
@@ -88,6 +51,8 @@ class Valuation:
         self._held: dict[str, Held] = {}
         self._rates_version = -1
         self._changes = -1  # Of marks, as of the last refresh.
+        self._touched: list[Held] = []  # What else changed since then.
+        self.epoch = -1  # Of the boards, at which every figure was of now; see `is_of`.
         self._boards_version = boards.version
         self.equity_money = 0
         self.profit_money = 0
@@ -100,17 +65,18 @@ class Valuation:
         """Count a position from now on."""
         symbol = position.symbol
         quote, instrument = self._boards.quotes.quotes[symbol], self._boards.instruments[symbol]
-        terms = self._boards.margin_terms(self.spec, instrument)
-        self._held[symbol] = Held(position, instrument, quote, terms)
+        held = self._held[symbol] = Held(position, quote)
+        held.declare(instrument, self._boards.margin_terms(self.spec, instrument), self._currency)
 
     def position_changed(self, symbol: str) -> None:
         """Note that lots, cost or reservations of a symbol changed."""
-        self._held[symbol].seen = _STALE
-        self._changes = -1
+        held = self._held[symbol]
+        held.seen, self.epoch = STALE, -1
+        self._touched.append(held)
 
     def cash_changed(self) -> None:
         """Note that some cash changed."""
-        self._cash_money = None
+        self._cash_money, self.epoch = None, -1
 
     def held(self, symbol: str) -> Held | None:
         """Return a symbol's part of the figures, after a refresh; None if nothing is held."""
@@ -123,19 +89,56 @@ class Valuation:
             self._hold_again()
         if quotes.rates_version != self._rates_version:
             self._rates_changed(quotes.rates_version)
-        if quotes.changes != self._changes:
-            for held in self._held.values():
-                if held.seen != held.quote.version:
-                    missing = self._value(held)
-                    if missing is not None:
-                        return missing
-            self._changes = quotes.changes
+        if quotes.changes != self._changes or self._touched:
+            every = quotes.changes != self._changes
+            missing = self._revalue(self._held.values() if every else self._touched)
+            self._changes = quotes.changes if missing is None else -1
+            if missing is not None:
+                return missing
+            self._touched.clear()
         if self._cash_money is None:
             missing = self._count_cash()
             if missing is not None:
                 return missing
         self.equity_money = (self._cash_money or 0) + self.profit_money
         return None
+
+    def is_of(self, epoch: int) -> bool:
+        """Bring every figure up to `epoch`, the boards' of now; return whether nothing is missing.
+
+        Call before an order is judged: in the middle of an input `refresh` knows more.
+        """
+        if self.epoch != epoch:
+            if self.refresh() is not None:
+                return False
+            self.epoch = epoch
+        return True
+
+    def reserved(self, symbol: str, lots: int, *, buying: bool) -> None:
+        """Note that working orders of a symbol reserve so many lots more, or fewer.
+
+        Figures that are of its mark stay so: that is what `_revalue` would find, in fewer steps.
+        """
+        held = self._held[symbol]
+        quote, scale = held.quote, held.scale
+        mark = quote.mark_long if held.position.books.lots >= 0 else quote.mark_short
+        if not scale or mark is None or mark <= 0 or held.seen != quote.version:
+            self.position_changed(symbol)
+            return
+        money = lots * mark * scale
+        if buying:
+            held.upper += money
+            self.upper_money += money
+        else:
+            held.lower -= money
+            self.lower_money -= money
+        gross = held.upper if held.upper >= -held.lower else -held.lower
+        if gross != held.gross:
+            numerator, denominator = held.terms.initial
+            margin = -(-gross * numerator // denominator)
+            self.gross_money += gross - held.gross
+            self.margin_money += margin - held.margin
+            held.gross, held.margin = gross, margin
 
     def used_money(self) -> int:
         """Return the initial margin of what is held, working orders apart. After a refresh."""
@@ -196,16 +199,15 @@ class Valuation:
         """Take up instruments as they are declared now: their margin may have changed."""
         for held in list(self._held.values()):
             instrument = self._boards.instruments[held.position.symbol]
-            held.instrument, held.seen = instrument, _STALE
-            held.terms = self._boards.margin_terms(self.spec, instrument)
-            held.milli_value = instrument.exact_milli_value()
+            terms = self._boards.margin_terms(self.spec, instrument)
+            held.declare(instrument, terms, self._currency)
         self._changes = -1
         self._boards_version = self._boards.version
 
     def _rates_changed(self, rates_version: int) -> None:
         for held in self._held.values():
             if held.instrument.settlement != self._currency:
-                held.seen = _STALE
+                held.seen = STALE
         if len(self._cash) > 1:
             self._cash_money = None
         self._rates_version, self._changes = rates_version, -1
@@ -219,20 +221,43 @@ class Valuation:
             return money
         return divide_half_even(money * rate.numerator, rate.denominator)
 
-    def _value(self, held: Held) -> Missing | None:
-        figures = self._figures(held)
-        if isinstance(figures, Missing):
-            return figures
-        profit, upper, lower, gross, margin = figures
-        self.profit_money += profit - held.profit
-        self.upper_money += upper - held.upper
-        self.lower_money += lower - held.lower
-        self.gross_money += gross - held.gross
-        self.margin_money += margin - held.margin
-        held.profit, held.upper, held.lower = profit, upper, lower
-        held.gross, held.margin = gross, margin
-        held.seen = held.quote.version
-        return None
+    def _revalue(self, held_symbols: Iterable[Held]) -> Missing | None:
+        """Value what changed, up to the first of which something is missing: return what."""
+        profit_money, upper_money, lower_money, gross_money, margin_money = NOTHING
+        missing = None
+        for held in held_symbols:
+            quote = held.quote
+            if held.seen == quote.version:
+                continue
+            books, scale = held.position.books, held.scale
+            mark = quote.mark_long if books.lots >= 0 else quote.mark_short
+            if scale and mark is not None and mark > 0:  # Written out: this is the hottest loop.
+                position, lots, unit = held.position, books.lots, mark * scale
+                profit = lots * unit - books.cost_money
+                upper = (lots + position.open_buy_lots) * unit
+                lower = (lots - position.open_sell_lots) * unit
+                gross = upper if upper >= -lower else -lower
+                numerator, denominator = held.terms.initial
+                margin = -(-gross * numerator // denominator)
+            else:
+                figures = self._figures(held)
+                if isinstance(figures, Missing):
+                    missing = figures
+                    break
+                profit, upper, lower, gross, margin = figures
+            profit_money += profit - held.profit
+            upper_money += upper - held.upper
+            lower_money += lower - held.lower
+            gross_money += gross - held.gross
+            margin_money += margin - held.margin
+            held.profit, held.upper, held.lower = profit, upper, lower
+            held.gross, held.margin, held.seen = gross, margin, quote.version
+        self.profit_money += profit_money
+        self.upper_money += upper_money
+        self.lower_money += lower_money
+        self.gross_money += gross_money
+        self.margin_money += margin_money
+        return missing
 
     def _figures(self, held: Held) -> Figures | Missing:
         position, quote, instrument = held.position, held.quote, held.instrument
@@ -303,26 +328,6 @@ class Valuation:
     def _no_rate(self, currency: str) -> Missing:
         text = f"no exchange rate from {currency} to {self._currency}"
         return Missing(RejectCode.FX_MISSING, text)
-
-
-def unrealized_of(books: Books, instrument: Instrument, quote: Quote) -> int | None:
-    """Return the unrealised P&L of books in settlement money, each leg at the mark of its side."""
-    profit = -books.cost_money
-    for each in books.legs.values() or (books,):
-        mark = quote.mark_long if each.lots >= 0 else quote.mark_short
-        if each.lots and mark is None:
-            return None
-        profit += instrument.value_money(each.lots, mark) if each.lots and mark else 0
-    return profit
-
-
-def widened(upper: int, lower: int, rate: Rate, wide: Rate) -> tuple[int, int]:
-    """Return both ends of an exposure converted, wide where that makes it larger, half-even."""
-    above, below = wide if upper > 0 else rate, wide if lower < 0 else rate
-    return (
-        divide_half_even(upper * above.numerator, above.denominator),
-        divide_half_even(lower * below.numerator, below.denominator),
-    )
 
 
 def _is_idle(position: Position) -> bool:

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.boards import Boards
 from engine.books import Books
+from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
 from engine.pnl_view import in_units
 from engine.standing import ranks_of, standing
-from engine.valuation import unrealized_of
 from riskd.messages import LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
 
 Shown = dict[str, Any]

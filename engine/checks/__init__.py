@@ -2,8 +2,9 @@
 
 A check is a pure function of a `Case`; a row names the limit that asks for it, its numbers for
 `explain`, and about the most lots that would pass. Rows that are not `ordinary` fail only when
-something that `engine/pretrade.py` looks up is unusual, and are not run otherwise: that is what
-makes the common verdict fast. `docs/architecture.md` tells how to add one.
+something that `engine/pretrade.py` looks up is unusual, and are not run otherwise. An ordinary one
+that tells a `bound`, or a `credit` by the money of now, is not run either for an order within it:
+that is what makes the common verdict fast. `docs/architecture.md` tells how to add one.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        credit=credit.shuts(credit.check_daily_loss),
     ),
     *drawdown.ROWS,
     CheckRow(RejectCode.PRICE_OFF_TICK, price.check_price_off_tick),
@@ -65,6 +67,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=price.collar_numbers,
         edge=price.collar_edge,
         ordinary=True,
+        bound=price.collar_bound,
     ),
     CheckRow(
         RejectCode.PRICE_COLLAR,
@@ -73,6 +76,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=price.tick_collar_numbers,
         edge=price.tick_collar_edge,
         ordinary=True,
+        bound=price.tick_collar_bound,
     ),
     CheckRow(
         RejectCode.PRICE_COLLAR,
@@ -81,6 +85,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=price.money_collar_numbers,
         edge=price.money_collar_edge,
         ordinary=True,
+        bound=price.money_collar_bound,
     ),
     CheckRow(
         RejectCode.ORDER_QUANTITY,
@@ -89,6 +94,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=size.order_quantity_numbers,
         fits_lots=size.order_quantity_fits,
         ordinary=True,
+        bound=size.order_quantity_bound,
     ),
     CheckRow(
         RejectCode.ORDER_NOTIONAL,
@@ -97,6 +103,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=size.order_notional_numbers,
         fits_lots=size.order_notional_fits,
         ordinary=True,
+        bound=size.order_notional_bound,
     ),
     CheckRow(
         RejectCode.POSITION_LIMIT,
@@ -106,6 +113,7 @@ CHECKS: tuple[CheckRow, ...] = (
         fits_lots=size.position_quantity_fits,
         reducing_passes=True,
         ordinary=True,
+        bound=size.position_quantity_bound,
     ),
     CheckRow(
         RejectCode.POSITION_LIMIT,
@@ -115,6 +123,7 @@ CHECKS: tuple[CheckRow, ...] = (
         fits_lots=size.position_notional_fits,
         reducing_passes=True,
         ordinary=True,
+        bound=size.position_notional_bound,
     ),
     CheckRow(
         RejectCode.GROSS_EXPOSURE,
@@ -125,6 +134,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        bound=exposure.gross_exposure_bound,
     ),
     CheckRow(
         RejectCode.NET_EXPOSURE,
@@ -135,6 +145,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        bound=exposure.net_exposure_bound,
     ),
     CheckRow(
         RejectCode.CURRENCY_EXPOSURE,
@@ -153,6 +164,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=size.open_orders_numbers,
         reducing_passes=True,
         ordinary=True,
+        bound=size.open_orders_bound,
     ),
     CheckRow(
         RejectCode.TURNOVER,
@@ -163,6 +175,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        bound=exposure.turnover_bound,
     ),
     CheckRow(
         RejectCode.CONCENTRATION,
@@ -173,6 +186,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        credit=exposure.concentration_credit,
     ),
     CheckRow(
         RejectCode.CORRELATED_EXPOSURE,
@@ -203,6 +217,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        credit=credit.leverage_credit,
     ),
     CheckRow(
         RejectCode.MARGIN,
@@ -213,6 +228,7 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        credit=credit.margin_credit,
     ),
     CheckRow(
         RejectCode.BUYING_POWER,
@@ -233,12 +249,14 @@ CHECKS: tuple[CheckRow, ...] = (
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        bound=credit.risk_per_trade_bound,
     ),
     CheckRow(
         RejectCode.SELF_MATCH,
         conduct.check_self_match,
         applies=conduct.has_self_match_rule,
         ordinary=True,
+        bound=conduct.self_match_bound,
     ),
     CheckRow(
         RejectCode.DUPLICATE_CONTENT,
@@ -251,6 +269,7 @@ CHECKS: tuple[CheckRow, ...] = (
         key="repeated_executions",
         numbers=conduct.repeated_execution_numbers,
         ordinary=True,
+        credit=credit.shuts(conduct.check_repeated_execution),
     ),
     CheckRow(RejectCode.RATE_LIMIT, conduct.check_rate_limit, applies=conduct.has_rate_limit),
     CheckRow(

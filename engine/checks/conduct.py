@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from engine.bounds import Bounds
 from engine.case import Case, Plan
 from engine.findings import exceeded, reject_case
 from engine.limit_tables import RATIO_FLOOR
@@ -38,6 +39,11 @@ def check_self_match(case: Case) -> Reject | None:
         found = reject_case(case, RejectCode.SELF_MATCH, text)
         return replace(found, limit_type="self_match")
     return None
+
+
+def self_match_bound(plan: Plan, bounds: Bounds) -> None:
+    """Let the other side of the order's symbol be empty of the account's own orders."""
+    bounds.meets_own = False
 
 
 def crossed_orders(case: Case) -> Iterator[Order]:

@@ -6,7 +6,8 @@ from math import inf
 
 from msgspec.structs import replace
 
-from engine.case import Case, Plan
+from engine.bounds import Bounds, Credit
+from engine.case import Case, CheckFunction, CreditFunction, Plan
 from engine.checks.exposure import fitting_lots
 from engine.findings import exceeded, reject_case, shown
 from engine.limits import ResolvedLimit
@@ -16,6 +17,16 @@ from riskd.messages import AccountSpec, MarginModel, Reject
 
 Numbers = tuple[float, float] | None
 HUNDRED = 100 * MONEY_SCALE
+
+
+def shuts(check: CheckFunction) -> CreditFunction:
+    """Return how a check that any order of a plan passes, or none does, tells of it."""
+
+    def tell(case: Case, credit: Credit) -> None:
+        if check(case) is not None:
+            credit.is_open = False
+
+    return tell
 
 
 def check_daily_loss(case: Case) -> Reject | None:
@@ -64,6 +75,12 @@ def leverage_fits(case: Case) -> int | None:
     return fitting_lots(case, case.plan.limits["leverage"].money * equity // MONEY_SCALE)
 
 
+def leverage_credit(case: Case, credit: Credit) -> None:
+    """Bound the worst-case gross exposure by the equity."""
+    money = max(0, case.equity_money) * case.plan.limits["leverage"].money // MONEY_SCALE
+    credit.gross_money = min(credit.gross_money, money)
+
+
 def is_margined(spec: AccountSpec, plan: Plan) -> bool:
     """Return whether the account trades on margin."""
     return spec.margin_model is not MarginModel.NONE
@@ -106,6 +123,11 @@ def margin_fits(case: Case) -> int | None:
     if size is not None and terms.initial_brackets:
         size = size * rate.numerator // rate.denominator
     return None if size is None else fitting_lots(case, case.gross_money - symbol + size)
+
+
+def margin_credit(case: Case, credit: Credit) -> None:
+    """Bound the margin of the worst case by the equity."""
+    credit.margin_money = min(credit.margin_money, case.equity_money)
 
 
 def is_cash(spec: AccountSpec, plan: Plan) -> bool:
@@ -156,6 +178,10 @@ def check_risk_per_trade(case: Case) -> Reject | None:
         return None
     value = risk * 100 / equity if equity else inf
     return exceeded(RejectCode.RISK_PER_TRADE, limit, value, "% of equity")
+
+
+def risk_per_trade_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound nothing: an order that has bounds has no stop to lose to."""
 
 
 def risk_per_trade_numbers(case: Case) -> Numbers:

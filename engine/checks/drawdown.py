@@ -7,6 +7,7 @@ from math import inf
 from msgspec.structs import replace
 
 from engine.case import Case, CheckRow
+from engine.checks.credit import shuts
 from engine.findings import exceeded
 from engine.money import MONEY_SCALE
 from riskd.codes import RejectCode
@@ -90,6 +91,7 @@ ROWS = tuple(
         reducing_passes=True,
         valued=True,
         ordinary=True,
+        credit=shuts(check),
     )
     for key, check, numbers in (
         ("drawdown_day_pct", check_drawdown_day, drawdown_day_numbers),

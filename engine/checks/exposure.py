@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.bounds import Bounds, Credit
 from engine.case import Case, Plan
 from engine.facts import Missing
 from engine.findings import exceeded
@@ -38,6 +39,11 @@ def gross_exposure_fits(case: Case) -> int | None:
     return fitting_lots(case, case.plan.limits["gross_exposure"].money)
 
 
+def gross_exposure_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound the worst-case gross exposure."""
+    bounds.gross_money = min(bounds.gross_money, plan.limits["gross_exposure"].money)
+
+
 def check_net_exposure(case: Case) -> Reject | None:
     """Worst-case net exposure on the order's side is at most `net_exposure`.
 
@@ -65,6 +71,11 @@ def net_exposure_fits(case: Case) -> int | None:
         return None
     room = case.plan.limits["net_exposure"].money - _net_money(case)
     return (case.lots or 0) + room * one[1] // one[0]
+
+
+def net_exposure_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound the worst-case net exposure on the order's side."""
+    bounds.net_money = min(bounds.net_money, plan.limits["net_exposure"].money)
 
 
 def has_currency_limit(spec: AccountSpec, plan: Plan) -> bool:
@@ -145,6 +156,11 @@ def turnover_fits(case: Case) -> int | None:
     return (case.lots or 0) + room * one[1] // one[0]
 
 
+def turnover_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound what was traded today, what works and the order."""
+    bounds.turnover_money = min(bounds.turnover_money, plan.limits["turnover"].money)
+
+
 def check_concentration(case: Case) -> Reject | None:
     """An increase leaves the name at most `concentration_pct` of max(gross, equity).
 
@@ -178,6 +194,13 @@ def concentration_fits(case: Case) -> int | None:
     by_equity = case.equity_money * part // _WHOLE
     by_gross = others * part // (_WHOLE - part)
     return fitting_lots(case, max(by_equity, by_gross, floor_money(case)) + others)
+
+
+def concentration_credit(case: Case, credit: Credit) -> None:
+    """Bound the worst of the symbol by the equity; a share of more gross exposure may pass too."""
+    limit = case.plan.limits["concentration_pct"]
+    money = max(floor_money(case), limit.money * case.equity_money // _WHOLE)
+    credit.symbol_money = min(credit.symbol_money, money)
 
 
 def fitting_lots(case: Case, gross_max: int) -> int | None:

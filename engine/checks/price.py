@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from engine.case import Case
+from engine.bounds import Bounds
+from engine.case import Case, Plan
 from engine.findings import exceeded, reject_case, shown, shown_age
 from engine.instruments import MILLI
 from engine.limits import ResolvedLimit
@@ -97,6 +98,12 @@ def collar_edge(case: Case) -> int | None:
     return _edge(case, _percent_collar(case))
 
 
+def collar_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound how much worse a price is than the reference, in percent."""
+    money = plan.limits["price_collar_pct"].money
+    bounds.away_percent_money = min(bounds.away_percent_money, money)
+
+
 def collar_numbers(case: Case) -> tuple[float, float]:
     """Return how far the price is on its bad side, in percent of the reference, and the limit."""
     limit = _in_force(case, "price_collar_pct").value
@@ -117,6 +124,12 @@ def tick_collar_edge(case: Case) -> int | None:
     return _edge(case, _tick_collar(case))
 
 
+def tick_collar_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound how much worse a price is than the reference, in ticks."""
+    away = MILLI * plan.limits["price_collar_ticks"].money // MONEY_SCALE
+    bounds.away_milliticks = min(bounds.away_milliticks, away)
+
+
 def tick_collar_numbers(case: Case) -> tuple[float, float]:
     """Return how far the price is on its bad side, in ticks, and the limit."""
     return _away(case) / MILLI, _in_force(case, "price_collar_ticks").value
@@ -133,6 +146,14 @@ def check_money_collar(case: Case) -> Reject | None:
 def money_collar_edge(case: Case) -> int | None:
     """Return the worst price on the tick that the collar in money allows."""
     return _edge(case, _money_collar(case))
+
+
+def money_collar_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound how much worse a price is than the reference, in money."""
+    limit, instrument = plan.limits["price_collar_money"], plan.instrument
+    away = MILLI * limit.money * instrument.tick_denominator
+    away //= MONEY_SCALE * instrument.tick_numerator
+    bounds.away_milliticks = min(bounds.away_milliticks, away)
 
 
 def money_collar_numbers(case: Case) -> tuple[float, float]:

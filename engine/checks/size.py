@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from engine.case import Case
+from engine.bounds import Bounds
+from engine.case import Case, Plan
 from engine.findings import exceeded
+from engine.instruments import Instrument
 from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
 from riskd.codes import RejectCode
@@ -24,7 +26,13 @@ def check_order_quantity(case: Case) -> Reject | None:
 
 def order_quantity_fits(case: Case) -> int:
     """Return the most lots that pass `check_order_quantity`."""
-    return _quantity_lots(case, case.plan.limits["order_quantity"])
+    return _quantity_lots(case.plan.instrument, case.plan.limits["order_quantity"])
+
+
+def order_quantity_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound the lots of an order."""
+    lots = _quantity_lots(plan.instrument, plan.limits["order_quantity"])
+    bounds.order_lots = min(bounds.order_lots, lots)
 
 
 def order_quantity_numbers(case: Case) -> tuple[float, float]:
@@ -57,6 +65,11 @@ def order_notional_fits(case: Case) -> int | None:
     return None if case.value_milliticks is None else _lots_of(case, limit, case.value_milliticks)
 
 
+def order_notional_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound the value of an order."""
+    bounds.order_money = min(bounds.order_money, plan.limits["order_notional"].money)
+
+
 def order_notional_numbers(case: Case) -> tuple[float, float]:
     """Return the order's notional in account currency and its limit."""
     limit, rate = case.plan.limits["order_notional"], case.account_rate
@@ -81,7 +94,14 @@ def check_position_quantity(case: Case) -> Reject | None:
 
 def position_quantity_fits(case: Case) -> int:
     """Return the most lots that pass `check_position_quantity`."""
-    return _quantity_lots(case, case.plan.limits["position_quantity"]) - standing_lots(case)
+    limit = case.plan.limits["position_quantity"]
+    return _quantity_lots(case.plan.instrument, limit) - standing_lots(case)
+
+
+def position_quantity_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound the worst position on the order's side."""
+    lots = _quantity_lots(plan.instrument, plan.limits["position_quantity"])
+    bounds.side_lots = min(bounds.side_lots, lots)
 
 
 def position_quantity_numbers(case: Case) -> tuple[float, float]:
@@ -121,6 +141,11 @@ def position_notional_fits(case: Case) -> int | None:
     return None if lots is None else lots - standing_lots(case)
 
 
+def position_notional_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound the worst position on the order's side at the reference."""
+    bounds.side_money = min(bounds.side_money, plan.limits["position_notional"].money)
+
+
 def position_notional_numbers(case: Case) -> tuple[float, float]:
     """Return the worst position's notional in account currency and its limit."""
     limit, rate = case.plan.limits["position_notional"], case.account_rate
@@ -143,6 +168,11 @@ def check_open_orders(case: Case) -> Reject | None:
     return exceeded(RejectCode.OPEN_ORDERS, limit, count, "orders")
 
 
+def open_orders_bound(plan: Plan, bounds: Bounds) -> None:
+    """Bound how many orders work, the order included."""
+    bounds.open_orders = min(bounds.open_orders, int(plan.limits["open_orders"].value))
+
+
 def open_orders_numbers(case: Case) -> tuple[float, float]:
     """Return the working orders with this one, and the limit."""
     placed = 0 if case.lots == 0 and not case.own_lots else 1  # Of no lots: what stands before it.
@@ -159,8 +189,7 @@ def worst_lots(case: Case) -> int:
     return case.longest_lots if case.buying else -case.shortest_lots
 
 
-def _quantity_lots(case: Case, limit: ResolvedLimit) -> int:
-    instrument = case.plan.instrument
+def _quantity_lots(instrument: Instrument, limit: ResolvedLimit) -> int:
     return limit.money * instrument.lot_denominator // (instrument.lot_numerator * MONEY_SCALE)
 
 

@@ -167,9 +167,9 @@ MUTANTS = (
     ),
     Mutant(
         "orders for the day outlive it",
-        "account.py",
-        "            if order.check.time_in_force is TimeInForce.DAY",
-        "            if order.check.time_in_force is TimeInForce.IOC",
+        "desk.py",
+        "        if order.check.time_in_force is TimeInForce.DAY",
+        "        if order.check.time_in_force is TimeInForce.IOC",
     ),
     Mutant(
         "the day's turnover is carried into the next day",
@@ -236,5 +236,35 @@ MUTANTS = (
         "books.py",
         "        first = books.open_lots[0]",
         "        first = books.open_lots[-1]",
+    ),
+    Mutant(
+        "an order may be a lot beyond the bound on its quantity",
+        "checks/size.py",
+        '    lots = _quantity_lots(plan.instrument, plan.limits["order_quantity"])\n',
+        '    lots = _quantity_lots(plan.instrument, plan.limits["order_quantity"]) + 1\n',
+    ),
+    Mutant(
+        "bounds by the money of then are those of now",
+        "swift.py",
+        "    if credit.epoch != epoch or credit.terms is not kind.terms:",
+        "    if credit.epoch < 0:",
+    ),
+    Mutant(
+        "the swift way forgets what works on the order's side",
+        "swift.py",
+        "    upper_lots, lower_lots = held + position.open_buy_lots, held",
+        "    upper_lots, lower_lots = held, held",
+    ),
+    Mutant(
+        "the swift way certifies what other exits will close",
+        "swift.py",
+        "        certified = max(0, min(lots, closes - working))",
+        "        certified = min(lots, closes)",
+    ),
+    Mutant(
+        "the swift way meets its own orders",
+        "checks/conduct.py",
+        "    bounds.meets_own = False",
+        "    bounds.meets_own = True",
     ),
 )
