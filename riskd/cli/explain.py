@@ -1,4 +1,4 @@
-"""`riskd explain`: what a code or a type of alert means, without asking anybody; or one alert."""
+"""`riskd explain`: what a code means, without asking anybody; one alert, one order."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from riskd.alert_types import ALERT_TYPES
 from riskd.cli.alerts import explain_alert
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, USAGE, CommandError
+from riskd.cli.keep import print_why
 from riskd.cli.look import HERE
 from riskd.cli.names import did_you_mean
 from riskd.cli.text import BOLD, coloured, print_json
 from riskd.codes import CODES
 from riskd.denial import BAD_ANSWER, FIX_OTHER, NO_ANSWER
+from riskd.messages import VerdictRequest
 from riskd.reference.prose import ERROR_MEANINGS
 
 # Made by the clients, not by riskd.
@@ -42,7 +44,7 @@ class _Text(NamedTuple):
 
 def explain(
     code: Annotated[
-        str, Parameter(help="Such as ORDER_NOTIONAL, too_large, daily_loss; or an alert's number.")
+        str, Parameter(help="Such as ORDER_NOTIONAL, daily_loss; an alert's number; an order's id.")
     ] = "",
     /,
     *,
@@ -51,9 +53,11 @@ def explain(
 ) -> int:
     """Say what a reject code, an error code or a type of alert means and what to do.
 
-    Of an alert's number: what caused it and what became of it. Without anything: list all codes.
+    Of an alert's number: what caused it and what became of it. Of an order's id: how it was judged,
+    with the numbers of every check. Without anything: list all codes.
 
     Example: riskd explain ORDER_NOTIONAL
+    Example: riskd explain gw-2
     """
     if code.strip().isdecimal():
         return explain_alert(int(code), connection, json=json)
@@ -62,11 +66,14 @@ def explain(
     names = dict.fromkeys((wanted.upper(), wanted.lower()))
     found = [known[name] for name in names if name in known]  # A code and an alert may share one.
     if wanted and not found:
+        near = did_you_mean(wanted, known)
+        if not near:
+            return _explain_order(code, connection, json=json)
         raise CommandError(
             f"{code!r} is no reject code, no error code and no type of alert.",
             exit_code=USAGE,
             expected="one of the codes that riskd explain lists",
-            next_step=did_you_mean(wanted, known) or "riskd explain",
+            next_step=near,
         )
     if json:
         for text in found or known.values():
@@ -78,6 +85,24 @@ def explain(
     for text in () if json else found:
         _print(text)
     return DONE
+
+
+def _explain_order(order_id: str, connection: Connection, *, json: bool) -> int:
+    """Say how riskd answered an order, with the numbers of every check."""
+    try:
+        seq = connection.ask(VerdictRequest(client_order_id=order_id)).data["verdict"]["seq"]
+    except CommandError as error:
+        raise CommandError(
+            f"{order_id!r} is no code, no type of alert, no order that is known: {error}",
+            exit_code=error.exit_code,
+            where=error.where,
+            expected="one of the codes that riskd explain lists, or the id of an order",
+            next_step=error.next_step or "riskd explain",
+        ) from error
+    found = connection.ask(VerdictRequest(seq=seq)).data
+    verdict = found["verdict"]
+    told = {"seq": seq, "recv_ns": verdict["checked_ns"], "request": found["check"]}
+    return print_why([told | {"answer": verdict, "checks": found["checks"]}], json=json)
 
 
 def _print(text: _Text) -> None:

@@ -157,7 +157,7 @@ def replay(
     """
     if why or seq is not None:
         wanted = {"seq": seq, "client_order_id": why, "account": account}
-        return _why(_asked(data_dir, "why", data_dir, **wanted), json=json)
+        return print_why(_asked(data_dir, "why", data_dir, **wanted), json=json)
     if limits is not None:
         return print_under_limits(_asked(data_dir, "under_limits", data_dir, limits), json=json)
     found = _asked(data_dir, "compare", data_dir)
@@ -176,7 +176,8 @@ def replay(
     return FAILED if first is not None else DONE
 
 
-def _why(found: list[dict[str, Any]], *, json: bool) -> int:
+def print_why(found: list[dict[str, Any]], *, json: bool) -> int:
+    """Print how an order was answered, with the numbers of every check, and repeats of it."""
     if json:
         for answer in found:
             print_json(answer)

@@ -378,3 +378,23 @@ def test_help_of_every_command_prints(capsys):
 def test_output_without_a_terminal_has_no_escape_codes(capsys):
     assert run(["explain", "KILLED"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_explain_of_an_order_tells_how_it_was_judged_with_every_check(capsys):
+    check = {"code": "ORDER_QUANTITY", "passed": True, "value": 5, "limit": 9, "utilization": 0.55}
+    verdict = {"approved": True, "seq": 7, "checked_ns": 10**18, "rejects": []}
+    by_seq = {"check": {}, "verdict": verdict, "checks": [check]}
+
+    def answer(message):
+        if message.get("client_order_id") == "gw-9":
+            return Error(code="not_found", text="nothing is remembered of this order")
+        return Result(ok=True, data=by_seq if "seq" in message else {"verdict": verdict})
+
+    with FakeRiskd(control=answer) as fake:
+        where = ["--control", fake.addresses["control"]]
+        assert run(["explain", "gw-2", *where]) == 0
+        told = capsys.readouterr().out
+        assert run(["explain", "gw-9", *where]) == 1
+    assert "APPROVED at seq 7" in told
+    assert "ORDER_QUANTITY  yes" in told
+    assert "no order that is known" in capsys.readouterr().err
