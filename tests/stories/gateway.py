@@ -21,6 +21,7 @@ from riskd.messages import (
     InstructionAction,
     InstructionReport,
     Verdict,
+    Welcome,
 )
 from tests.engine.gateway import exit_of
 from tests.stories.transcript import Transcript
@@ -52,6 +53,7 @@ class StoryGateway:
         self.done: list[Instruction] = []
         self.certificates: list[Certificate] = []
         self._told: asyncio.Queue[Instruction] = asyncio.Queue()
+        self._welcomes: asyncio.Queue[Welcome] = asyncio.Queue()
         hello = Hello(gateway=name, accounts=(account,), executes_responses=True)
         self._client = _Lossy(
             hello,
@@ -59,18 +61,22 @@ class StoryGateway:
             timeout_ms=TIMEOUT_MS,
             on_instruction=self._told.put_nowait,
             on_certificate=self.certificates.append,
+            on_welcome=self._welcomes.put_nowait,
         )
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
-        welcome = self._client.welcome
-        assert welcome is not None
-        if welcome.must_resync:  # Orders of the account work that a session before it sent.
+        await self.welcomed()
+        return self
+
+    async def welcomed(self) -> None:
+        """Return once riskd has welcomed it again, and what it may not know is told it."""
+        welcome = await asyncio.wait_for(self._welcomes.get(), WAIT_S_MAX)
+        if welcome.must_resync:
             listed = await self._client.resync()
             for news in self.venue.history(self.account):
                 await self.carry(news, quiet=True)
             await self._client.resynced(listed.seq)
-        return self
 
     async def __aexit__(
         self,

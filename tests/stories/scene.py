@@ -63,7 +63,14 @@ class Act:
         assert self.stage.left(self.account) == []
 
     async def order(
-        self, name: str, symbol: str, side: Side, quantity: int, price: float | None = None
+        self,
+        name: str,
+        symbol: str,
+        side: Side,
+        quantity: int,
+        price: float | None = None,
+        *,
+        stop_loss: float | None = None,
     ) -> Verdict:
         """Ask for an order, at the market without a price, and send it if it may go."""
         check = Check(
@@ -75,6 +82,7 @@ class Act:
             order_type=OrderType.MARKET if price is None else OrderType.LIMIT,
             price=price,
             time_in_force=TimeInForce.DAY if price is None else TimeInForce.GTC,
+            stop_loss=stop_loss,
         )
         return await self.gateway.trade(check)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from riskd.messages import Check, OrderType, ResponseStage, Severity, Side
+from riskd.messages import ResponseStage, Severity, Side, Verdict
 from tests.stories import expected
 from tests.stories.cast import ROLES, Times
 from tests.stories.scene import Act, Scene
@@ -85,25 +85,17 @@ async def drawdown_high(play: Play) -> None:
     equity = expected.equity(act.role, play.opening, play.crossing)
     risks = {10_000: Decimal(1180), 8_000: Decimal(944)}  # Each of 0.118 to its stop.
     for quantity, risk in risks.items():
-        verdict = await act.gateway.ask(_risky(act, quantity))
+        verdict = await _risky(act, quantity)
         assert verdict.approved == (risk / equity <= Decimal("0.01"))
     await play.scene.feed_to("2016-10-07 02:00 close")
     await act.recovered()
-    assert (await act.gateway.ask(_risky(act, 10_000, suffix="-again"))).approved
+    assert (await _risky(act, 10_000, suffix="-again")).approved
     act.held()
 
 
-def _risky(act: Act, quantity: int, suffix: str = "") -> Check:
-    return Check(
-        account=act.account,
-        client_order_id=f"risky-{quantity}{suffix}",
-        symbol="GBPUSD",
-        side=Side.BUY,
-        quantity=quantity,
-        order_type=OrderType.LIMIT,
-        price=1.148,
-        stop_loss=1.03,
-    )
+async def _risky(act: Act, quantity: int, suffix: str = "") -> Verdict:
+    name = f"risky-{quantity}{suffix}"
+    return await act.order(name, "GBPUSD", Side.BUY, quantity, 1.1474, stop_loss=1.0294)
 
 
 async def daily_loss_high(play: Play) -> None:
