@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from riskd.messages import (
 )
 from tests.builders import a_universe, an_account
 from tests.docs.story import Story, blocks_of
+from tests.laws.tree import ROOT
 
 AAPL = InstrumentSpec(symbol="AAPL", currency="USD")
 LEVELS = LimitsSpec(margin_warning_pct=150, margin_critical_pct=120, margin_stopout_pct=100)
@@ -27,6 +29,27 @@ LEVERED: dict[str, Any] = {
     "balance": 2000.0,
 }
 ACTS, ADVISES = ResponseMode.AUTOMATIC, ResponseMode.ADVISE
+
+
+PAGE = ROOT / "docs" / "responses.md"
+GOLDEN = ROOT / "tests" / "stories" / "golden"
+SHOWN = re.compile(r"<!-- story: ([a-z-]+) -->\n(?:\n?```text\n.*?```\n)?", re.DOTALL)
+
+
+def test_responses_page_shows_the_golden_story_of_every_policy(request):
+    """`pytest --rewrite` puts the stories into the page, as they were written last."""
+
+    def shown(found: re.Match[str]) -> str:
+        story = (GOLDEN / f"{found[1]}.txt").read_text()
+        return f"<!-- story: {found[1]} -->\n\n```text\n{story}```\n"
+
+    page = PAGE.read_text()
+    wanted = SHOWN.sub(shown, page)
+    if request.config.getoption("--rewrite"):
+        PAGE.write_text(wanted)
+    assert PAGE.read_text() == wanted, "see pytest --rewrite"
+    assert sorted(SHOWN.findall(page)) == sorted(path.stem for path in GOLDEN.glob("*.txt"))
+    assert {row.id for row in load(None, {}).universe.responses} <= set(SHOWN.findall(page))
 
 
 def test_responses_page_shows_what_riskd_does():
