@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from actors.inputs import Input, Message, Reply
+from actors.inputs import BY_LOCAL, Input, Message, Reply
 from actors.system import System
 from engine.chain import AnswerChain
 from engine.desk import Answer
 from engine.facts import Stamp
 
 SESSION_BYTES = 8
+NAME_BYTES_MAX = 255
 
 
 class Source(IntEnum):
@@ -22,6 +23,16 @@ class Source(IntEnum):
     CONTROL = 2
     INTERNAL = 3
     SESSION = 4  # The orders port, from a gateway with a session: its number comes first.
+    NAMED = 5  # The control port, by the holder of a key: length and name come first.
+
+
+class Sent(NamedTuple):
+    """What came in: through which port, from whom, and the bytes as received."""
+
+    port: int
+    session: int
+    by: str
+    raw: bytes
 
 
 class Journal(Protocol):
@@ -63,24 +74,33 @@ class Sequencer:
         raw: bytes,
         source: Source,
         reply: Reply | None = None,
+        *,
         session: int = 0,
+        by: str = BY_LOCAL,
     ) -> int:
         """Take one input and everything it causes; return its seq.
+
+        `session` is that of a gateway, `by` the name of an operator's key.
 
         Raises what the journal raises; then nothing has happened.
         """
         if session:
             source, raw = Source.SESSION, session.to_bytes(SESSION_BYTES) + raw
+        elif by != BY_LOCAL:
+            name = by.encode()
+            assert source is Source.CONTROL  # Of other ports the session tells who it is.
+            assert len(name) <= NAME_BYTES_MAX
+            source, raw = Source.NAMED, bytes((len(name),)) + name + raw
         seq = self.seq + 1
         recv_ns, steady_ns = self._clock.wall_ns(), self._clock.steady_ns()
         self._journal.append(seq, recv_ns, steady_ns, source, raw)
         self.seq = seq
         stamp = Stamp(seq, recv_ns, steady_ns, session)
         if reply is None:
-            self._system.dispatch(Input(message, stamp))
+            self._system.dispatch(Input(message, stamp, None, by))
         else:
             self._reply = reply
-            self._system.dispatch(Input(message, stamp, self._answer))
+            self._system.dispatch(Input(message, stamp, self._answer, by))
         return seq
 
     def _answer(self, answer: Answer) -> None:
@@ -95,8 +115,12 @@ class Sequencer:
         self._system.last = last
 
 
-def sent_in(source: int, raw: bytes) -> tuple[int, int, bytes]:
-    """Return port, session and bytes as received of a journal record's source and bytes."""
+def sent_in(source: int, raw: bytes) -> Sent:
+    """Return what came in, of a journal record's source and bytes."""
     if source == Source.SESSION:
-        return Source.ORDERS, int.from_bytes(raw[:SESSION_BYTES]), raw[SESSION_BYTES:]
-    return source, 0, raw
+        number = int.from_bytes(raw[:SESSION_BYTES])
+        return Sent(Source.ORDERS, number, BY_LOCAL, raw[SESSION_BYTES:])
+    if source == Source.NAMED:
+        end = 1 + raw[0]
+        return Sent(Source.CONTROL, 0, raw[1:end].decode(), raw[end:])
+    return Sent(source, 0, BY_LOCAL, raw)

@@ -21,25 +21,29 @@ _SHAPES = '"tcp://127.0.0.1:PORT" or "ipc://PATH"'
 def check_ports(declared: Declared) -> Iterator[Problem]:
     """Yield what is wrong with the addresses of `[ports]`.
 
-    riskd has no keys yet, so every tcp address must be loopback: whoever reaches it is obeyed.
+    Without keys every tcp address must be loopback: whoever reaches it is obeyed.
     """
+    security = {name: raw for name, (_, raw) in declared.values.get("security", {}).items()}
+    keyed = {name: bool(security.get("keys")) for name in PortsSettings.__struct_fields__}
+    keyed[CONNECTING] = bool(security.get("publisher_key"))
     values = declared.values.get("ports", {})
     addresses: dict[str, list[str]] = {
         name: list(getattr(PortsSettings(), name)) for name in PortsSettings.__struct_fields__
     }
     addresses |= {name: raw for name, (_, raw) in values.items()}
-    for finding in _findings(addresses):
+    for finding in _findings(addresses, keyed):
         yield _entry_of(declared, str(finding.path[0])).problem(finding)
 
 
-def _findings(addresses: dict[str, list[str]]) -> Iterator[Misfit]:
+def _findings(addresses: dict[str, list[str]], keyed: dict[str, bool]) -> Iterator[Misfit]:
     seen: dict[str, str] = {}
     for name, listed in addresses.items():
         if not listed and name != CONNECTING and not (name == "ticks" and addresses[CONNECTING]):
             default = getattr(PortsSettings(), name)[0]
             yield Misfit((name,), "an empty list", "at least one address", f'Write ["{default}"].')
         for index, address in enumerate(listed):
-            finding = _check_address(address, connects=name == CONNECTING)
+            connects = name == CONNECTING
+            finding = _check_address(address, connects=connects, keyed=keyed[name])
             if finding is None:
                 finding = _check_repeated(address, f"ports.{name}", seen)
             if finding is not None:
@@ -56,7 +60,7 @@ def _entry_of(declared: Declared, name: str) -> Entry:
     return neighbours[0]
 
 
-def _check_address(address: str, *, connects: bool) -> Misfit | None:
+def _check_address(address: str, *, connects: bool, keyed: bool) -> Misfit | None:
     if address.startswith("ipc://"):
         return _check_ipc(address)
     if not address.startswith("tcp://"):
@@ -66,13 +70,16 @@ def _check_address(address: str, *, connects: bool) -> Misfit | None:
     if match is None:
         return _finding(address, _SHAPES, "Write a host, a colon and a port number.")
     host, port = match.groups()
-    if host not in LOOPBACK:
-        return _finding(
-            address,
-            "a loopback address, " + ", ".join(LOOPBACK) + ", or an ipc:// path",
-            "Without keys anyone who reaches it could command riskd. Keys (riskd keys new) come "
-            f'with a later version: use "tcp://127.0.0.1:{port}" or an ipc:// path.',
+    if host not in LOOPBACK and not keyed:
+        safe = f'or use "tcp://127.0.0.1:{port}" or an ipc:// path.'
+        remedy = (
+            f"Set [security] publisher_key to the key file that the publisher gave you, {safe}"
+            if connects
+            else "Without keys anyone who reaches it could command riskd. Make keys: riskd keys "
+            f'new admin, then set [security] keys = "keys"; {safe}'
         )
+        expected = "a loopback address, " + ", ".join(LOOPBACK) + ", or an ipc:// path"
+        return _finding(address, expected, remedy)
     chosen_by_system = port == "*" or int(port) == 0
     if chosen_by_system and connects:
         return _finding(address, "the port of a publisher", f"Write a port from 1 to {PORT_MAX}.")

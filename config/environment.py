@@ -16,7 +16,7 @@ from engine.misfits import Misfit
 
 PREFIX = "RISKD_"
 SEPARATOR = "__"
-RESERVED = ("RISKD_CONFIG", "RISKD_CONTEXT")  # Read by the command line.
+RESERVED = ("RISKD_CONFIG", "RISKD_CONTEXT", "RISKD_KEY")  # Read by the command line.
 INCLUDE = "RISKD_INCLUDE"
 
 

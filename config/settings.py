@@ -19,6 +19,7 @@ from riskd.messages import (
 SPAN_MS_MAX = 10**12  # About 31 years: in nanoseconds it still fits a signed 64-bit integer.
 SEGMENT_BYTES_MIN = 2 * 65_536  # A record may hold 64 KiB; a segment holds more than one.
 SEGMENT_BYTES_MAX = 2**34
+FRAME_BYTES_MIN = 1 << 19  # What the largest message needs, with room to be told so.
 FILE_NAME_PATTERN = r"^[^\x00]+$"  # No operating system takes a NUL in a path.
 
 Address = Annotated[str, Meta(min_length=1)]
@@ -180,6 +181,20 @@ class LoopSettings(Section, kw_only=True, frozen=True):
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # Polls this long before it sleeps.
 
 
+class SecuritySettings(Section, kw_only=True, frozen=True):
+    """Who may come in, and how much of it one peer may have. Limits are of each port."""
+
+    keys: Annotated[str, Meta(max_length=4096)] = ""  # The folder of `riskd keys`; empty: no keys.
+    publisher_key: Annotated[str, Meta(max_length=4096)] = ""  # With which ticks_connect comes in.
+    peers_max: Annotated[int, Meta(gt=0, le=65_536)] = 1000  # Connections of a port.
+    connections_max: Annotated[int, Meta(gt=0, le=65_536)] = 64  # Of one key, on a port.
+    frame_bytes_max: Annotated[int, Meta(ge=FRAME_BYTES_MIN, le=2**30)] = 16_777_216
+    messages_per_second: Annotated[int, Meta(gt=0, le=10**9)] = 20_000  # Of one connection.
+    messages_burst: Annotated[int, Meta(gt=0, le=10**9)] = 20_000  # At once, after a pause.
+    ticks_per_second: Annotated[int, Meta(gt=0, le=10**9)] = 200_000  # Messages of one connection.
+    strike_cost: Annotated[int, Meta(ge=1, le=10**6)] = 10  # What a bad message counts as.
+
+
 class OverloadSettings(Section, kw_only=True, frozen=True):
     """How much may wait before riskd answers `OVERLOADED`."""
 
@@ -207,6 +222,7 @@ class Settings(Section, kw_only=True, frozen=True):
     notify: NotifySettings = NotifySettings()
     loop: LoopSettings = LoopSettings()
     overload: OverloadSettings = OverloadSettings()
+    security: SecuritySettings = SecuritySettings()
     permissions: Permissions = Permissions()
 
 

@@ -17,6 +17,7 @@ from riskd.client import ORDERS_ADDRESS
 from riskd.codec import answers_codec
 from riskd.denial import BAD_ANSWER, NO_ANSWER, denied, verdict_on
 from riskd.errors import BadAnswer, NoAnswer, Refused
+from riskd.keys import Key, apply_key, client_key
 from riskd.messages import (
     Ack,
     Check,
@@ -80,6 +81,7 @@ class AsyncRiskClient:
         attempt_ms: int = ATTEMPT_MS,
         in_flight_max: int = IN_FLIGHT_MAX,
         encoding: Encoding = "msgpack",
+        key: Key = None,
     ) -> None:
         if min(timeout_ms, attempt_ms, in_flight_max) <= 0:
             raise ValueError("timeout_ms, attempt_ms and in_flight_max must be positive")
@@ -90,6 +92,7 @@ class AsyncRiskClient:
         self._timeout_s, self._attempt_s = timeout_ms / 1000, attempt_ms / 1000
         self._in_flight_max = in_flight_max
         self._encode = encoder_of(encoding)
+        self._key = client_key(key)
         self._room = asyncio.Semaphore(in_flight_max)
         self._ids = itertools.count(1)
         self._pending: dict[bytes, _Pending] = {}
@@ -217,6 +220,7 @@ class AsyncRiskClient:
         # Twice what may be in flight: a resend never meets a full queue.
         socket.setsockopt(zmq.SNDHWM, 2 * self._in_flight_max)
         socket.setsockopt(zmq.RCVHWM, 4 * self._in_flight_max)
+        apply_key(self._key, socket)
         try:
             socket.connect(self.address)
         except zmq.ZMQError as error:

@@ -319,6 +319,24 @@ ALERT_TYPES: dict[str, AlertText] = {
         "When a message was delivered.",
         "See notify in the metrics for the reason; then riskd notify test.",
     ),
+    "login_refused": AlertText(
+        "high",
+        "Connections with a wrong key, or a key without business at a port, keep coming.",
+        ONCE,
+        "The log names address and public key: give them the right key, or shut them out.",
+    ),
+    "not_authorized": AlertText(
+        "medium",
+        "The holder of a key keeps asking for what its role or its accounts do not allow.",
+        ONCE,
+        "See riskd keys list: another role, other accounts, or a word with its holder.",
+    ),
+    "keys_unreadable": AlertText(
+        "high",
+        "The allow-list of keys changed and cannot be read; that of before stays in force.",
+        "When it can be read again.",
+        "The text says what is wrong with it: mend the file, or make it with riskd keys.",
+    ),
     "clock_stepped": AlertText(
         "high",
         "The machine's clock was set. Spans are measured by another, so nothing ends early.",

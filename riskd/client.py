@@ -8,6 +8,7 @@ from typing import Any, Self, TypeVar
 from riskd.codec import answers_codec
 from riskd.denial import BAD_ANSWER, NO_ANSWER, denied, verdict_on
 from riskd.errors import BadAnswer, NoAnswer, Refused
+from riskd.keys import Key
 from riskd.messages import (
     Ack,
     Check,
@@ -43,7 +44,8 @@ class RiskClient:
     Confined to the thread that made it (another thread gets WrongThread); usable as a context
     manager. Each attempt waits `timeout_ms`; after silence the same message is sent again
     `retries` times, which is safe because riskd takes every id once: a repeated check gets its
-    first verdict again, a repeated fact is acknowledged as a duplicate.
+    first verdict again, a repeated fact is acknowledged as a duplicate. `key` is the file of its
+    key, where riskd has keys.
 
     `check` never raises for what riskd or the network did: silence, an error and an unreadable
     answer are verdicts that are not approved (codes NO_ANSWER, BAD_ANSWER or the error's), so
@@ -58,10 +60,11 @@ class RiskClient:
         timeout_ms: int = TIMEOUT_MS,
         retries: int = 1,
         encoding: Encoding = "msgpack",
+        key: Key = None,
     ) -> None:
         if retries < 0:
             raise ValueError(f"retries must not be negative, not {retries}")
-        self._socket = RequestSocket(address, timeout_ms=timeout_ms, encoding=encoding)
+        self._socket = RequestSocket(address, timeout_ms=timeout_ms, encoding=encoding, key=key)
         self._attempts = retries + 1
 
     def check(self, order: Check | None = None, /, **fields: Any) -> Verdict:

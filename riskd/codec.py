@@ -54,6 +54,25 @@ internal_codec: Codec[InternalMessage] = Codec(InternalMessage)
 published_codec: Codec[Published] = Codec(Published)
 
 
+class _Typed(msgspec.Struct):
+    """A message of which nothing is read but its type."""
+
+    type: str
+
+
+_type_in_json = msgspec.json.Decoder(_Typed).decode
+_type_in_msgpack = msgspec.msgpack.Decoder(_Typed).decode
+
+
+def type_of(payload: bytes) -> str:
+    """Return the type of a message, reading no more than that; empty if it has none."""
+    try:
+        decode = _type_in_json if payload[:1] == b"{" else _type_in_msgpack
+        return decode(payload).type
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return ""
+
+
 def encode_like(payload: bytes, message: Message) -> bytes:
     """Encode `message` as `payload` was: a reply uses the encoding of its request."""
     return encode_json(message) if payload[:1] == b"{" else encode_msgpack(message)

@@ -7,6 +7,7 @@ from typing import Self
 
 from riskd.codec import control_answers_codec
 from riskd.errors import ControlError
+from riskd.keys import Key
 from riskd.messages import ControlMessage, Error, Result
 from riskd.request import Encoding, RequestSocket
 
@@ -18,7 +19,7 @@ class ControlClient:
     """Asks and commands riskd. Confined to the thread that made it.
 
     Nothing is sent twice by itself: an operator's command has no id, so after NoAnswer look at
-    what is in force before repeating it.
+    what is in force before repeating it. `key` is the file of the operator's key.
     """
 
     def __init__(
@@ -27,8 +28,9 @@ class ControlClient:
         *,
         timeout_ms: int = TIMEOUT_MS,
         encoding: Encoding = "msgpack",
+        key: Key = None,
     ) -> None:
-        self._socket = RequestSocket(address, timeout_ms=timeout_ms, encoding=encoding)
+        self._socket = RequestSocket(address, timeout_ms=timeout_ms, encoding=encoding, key=key)
 
     def request(self, message: ControlMessage) -> Result:
         """Return the result of `message`; raise ControlError if refused, NoAnswer on silence."""

@@ -35,3 +35,7 @@ class ControlError(Refused):
 
 class WrongThread(RiskdError):
     """A client was used from a thread that did not make it; sockets belong to one thread."""
+
+
+class KeysError(RiskdError):
+    """A file of keys cannot be used: it is missing, damaged, or others could read it."""

@@ -15,6 +15,7 @@ from riskd.aio import ATTEMPT_MS, IN_FLIGHT_MAX, TIMEOUT_MS, AsyncRiskClient
 from riskd.client import ORDERS_ADDRESS
 from riskd.codec import session_codec
 from riskd.errors import NoAnswer, Refused
+from riskd.keys import Key
 from riskd.messages import (
     Ack,
     BasketVerdict,
@@ -66,6 +67,7 @@ class AsyncGateway(AsyncRiskClient):
         attempt_ms: int = ATTEMPT_MS,
         in_flight_max: int = IN_FLIGHT_MAX,
         encoding: Encoding = "msgpack",
+        key: Key = None,
     ) -> None:
         super().__init__(
             address,
@@ -73,6 +75,7 @@ class AsyncGateway(AsyncRiskClient):
             attempt_ms=attempt_ms,
             in_flight_max=in_flight_max,
             encoding=encoding,
+            key=key,
         )
         self.welcome: Welcome | None = None  # The newest.
         self.last_seq = hello.last_seq or 0  # Of the newest approval it holds: keep it over stops.

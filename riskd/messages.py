@@ -13,6 +13,7 @@ from riskd.contract.limits import *
 from riskd.contract.measures import *
 from riskd.contract.orders import *
 from riskd.contract.responses import *
+from riskd.contract.roles import *
 from riskd.contract.sessions import *
 from riskd.contract.specs import *
 from riskd.contract.ticks import *

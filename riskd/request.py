@@ -11,6 +11,7 @@ import zmq
 
 from riskd.codec import Codec, encode_json, encode_msgpack
 from riskd.errors import BadAnswer, NoAnswer, WrongThread
+from riskd.keys import Key, apply_key, client_key
 from riskd.messages import Message
 
 Encoding = Literal["msgpack", "json"]
@@ -35,11 +36,12 @@ class RequestSocket:
     request whose caller gave up never leaves later.
     """
 
-    def __init__(self, address: str, *, timeout_ms: int, encoding: str) -> None:
+    def __init__(self, address: str, *, timeout_ms: int, encoding: str, key: Key = None) -> None:
         if timeout_ms <= 0:
             raise ValueError(f"timeout_ms must be positive, not {timeout_ms}")
         self.address = address
         self.timeout_ms = timeout_ms
+        self._key = client_key(key)
         self._encode = encoder_of(encoding)
         self._thread_id = threading.get_ident()
         self._socket: zmq.Socket[bytes] | None = None
@@ -85,6 +87,7 @@ class RequestSocket:
         socket.setsockopt(zmq.SNDTIMEO, self.timeout_ms)
         socket.setsockopt(zmq.RCVTIMEO, self.timeout_ms)
         socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
+        apply_key(self._key, socket)
         try:
             socket.connect(self.address)
         except zmq.ZMQError as error:

@@ -12,6 +12,7 @@ import zmq
 
 from riskd.codec import published_codec
 from riskd.gaps import Gap, GapDetector
+from riskd.keys import Key, apply_key, client_key
 from riskd.messages import Heartbeat, Published
 
 ALERTS_ADDRESS = "tcp://127.0.0.1:5703"
@@ -49,6 +50,7 @@ class Subscriber:
         *,
         on_gap: Callable[[Gap], None] | None = None,
         halted_after_ms: int = HALTED_AFTER_MS,
+        key: Key = None,
     ) -> None:
         self.address = address
         self.topics = tuple(topics)
@@ -61,8 +63,9 @@ class Subscriber:
         self._heard_ns: int | None = None
         self._looked_ns = time.monotonic_ns()
         self._gaps = GapDetector(self.topics)
-        self._socket = _subscribed(address, self.topics)
-        self._pulse = _subscribed(address, (HEARTBEAT_TOPIC,))
+        found = client_key(key)
+        self._socket = _subscribed(address, self.topics, found)
+        self._pulse = _subscribed(address, (HEARTBEAT_TOPIC,), found)
 
     def __iter__(self) -> Iterator[Publication]:
         """Yield messages for ever."""
@@ -141,12 +144,13 @@ class Subscriber:
             return None
 
 
-def _subscribed(address: str, topics: tuple[str, ...]) -> zmq.Socket[bytes]:
+def _subscribed(address: str, topics: tuple[str, ...], key: Key) -> zmq.Socket[bytes]:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.SUB)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RCVHWM, RECEIVE_HWM)
     for topic in topics:
         socket.setsockopt(zmq.SUBSCRIBE, topic.encode())
+    apply_key(key, socket)
     try:
         socket.connect(address)
     except zmq.ZMQError as error:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.core import Core
+from engine.core import BY_LOCAL, Core
 from engine.desk import Answer
 from engine.facts import Stamp
 from riskd.messages import Alert, Breaker, ControlRequest, LimitSet, LimitsUpdate, Published
@@ -27,7 +27,6 @@ from transport.audit_rows import (
 from transport.audit_writer import AuditWriter
 
 ACCOUNTS_PER_PASS = 100  # Measured before the loop's sockets get their turn.
-LOCAL = "local operator"
 
 
 class Audit:
@@ -43,7 +42,7 @@ class Audit:
         self._round: Iterator[Account] | None = None
         self._round_ns = 0
 
-    def replayed(self, message: object, answer: Answer, core: Core) -> None:
+    def replayed(self, message: object, answer: Answer, core: Core, by: str = BY_LOCAL) -> None:
         """Keep what an input of the journal led to, if the database may not have it."""
         stamp = core.stamp
         if message is None or stamp.seq <= self.writer.written_seq:  # None: of a snapshot.
@@ -52,7 +51,7 @@ class Audit:
         for topic, published in core.published:
             self.take(topic, published, stamp, core.boards)
         if isinstance(message, ControlRequest):
-            self.writer.put(act_row(message, answer, stamp, LOCAL))
+            self.writer.put(act_row(message, answer, stamp, by))
 
     def take(self, topic: str, message: Published, stamp: Stamp, boards: Boards) -> None:
         """Keep what is published, if it is of a kind that is kept."""
@@ -71,9 +70,11 @@ class Audit:
                 self._response_number += 1
                 self.writer.put(response_row(topic, message, stamp, self._response_number))
 
-    def act(self, request: ControlRequest, answer: Answer, stamp: Stamp) -> None:
+    def act(
+        self, request: ControlRequest, answer: Answer, stamp: Stamp, by: str = BY_LOCAL
+    ) -> None:
         """Keep what an operator ordered, with its answer."""
-        self.writer.put(act_row(request, answer, stamp, LOCAL))
+        self.writer.put(act_row(request, answer, stamp, by))
 
     def days(self, accounts: dict[str, Account], stamp: Stamp) -> None:
         """Keep the days that ended since this was called last; at first, all that are known."""

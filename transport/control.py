@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeGuard
+from typing import TypeGuard, get_args
 
 import zmq
+from msgspec.structs import replace
 
 from engine.desk import Answer
-from riskd.codec import control_codec
+from riskd.codec import control_codec, encode_msgpack
 from riskd.messages import (
     ControlCommand,
     ControlMessage,
     ControlQuery,
     ControlWork,
     Error,
+    Reload,
     Result,
     Stop,
     VerdictRequest,
 )
-from transport.router import Request, Router, decode_request
+from transport.keyring import LOCAL
+from transport.peers import Peers
+from transport.router import Request, Router, decode_request, is_allowed
 from transport.sockets import CONTROL_BYTES_MAX
 
+# What still gets in when an operator's connection has sent too much: whatever is no question.
+COMMANDS = frozenset(
+    str(kind.__struct_config__.tag)
+    for union in (ControlCommand, ControlWork, Reload | Stop)
+    for kind in get_args(union)
+)
 Reply = Callable[[Answer], None]
 
 
@@ -32,31 +42,41 @@ class ControlPort:
         self,
         socket: zmq.Socket[bytes],
         *,
-        command: Callable[[ControlCommand, bytes, Reply], None],
+        peers: Peers,
+        command: Callable[[ControlCommand, bytes, Reply, str], None],
         query: Callable[[ControlQuery], Result | Error],
-        stop: Callable[[Stop], None],
+        stop: Callable[[Stop, str], None],
         work: Callable[[ControlWork | VerdictRequest, Reply], None],
+        reload: Callable[[Reload], Result | Error],
     ) -> None:
         self.router = Router(
-            socket, payload_bytes_max=CONTROL_BYTES_MAX, on_request=self._on_request
+            socket,
+            payload_bytes_max=CONTROL_BYTES_MAX,
+            peers=peers,
+            on_request=self._on_request,
+            facts=COMMANDS,
         )
         self._command = command
         self._query = query
         self._stop = stop
         self._work = work
+        self._reload = reload
 
     def _on_request(self, request: Request) -> None:
         message: ControlMessage | None = decode_request(control_codec, self.router, request)
-        if message is None:
+        if message is None or not is_allowed(self.router, request, message):
             return
         if isinstance(message, Stop):
             shown = {"state": "stopping", "drain": message.drain}
             self.router.answer(request, Result(ok=True, data=shown, request_id=message.request_id))
-            self._stop(message)
+            self._stop(message, request.holder.name)
         elif isinstance(message, ControlWork) or is_of_journal(message):
             self._work(message, lambda found: self._reply(request, found))
         elif isinstance(message, ControlCommand):
-            self._command(message, request.payload, lambda found: self._reply(request, found))
+            by, (signed, raw) = request.holder.name, _signed(message, request)
+            self._command(signed, raw, lambda found: self._reply(request, found), by)
+        elif isinstance(message, Reload):
+            self.router.answer(request, self._reload(message))
         else:
             self.router.answer(request, self._looked(message, request))
 
@@ -78,3 +98,14 @@ class ControlPort:
 def is_of_journal(query: ControlMessage) -> TypeGuard[VerdictRequest]:
     """Return whether a query is answered from the journal, when it has been read."""
     return isinstance(query, VerdictRequest) and query.seq is not None
+
+
+def _signed(command: ControlCommand, request: Request) -> tuple[ControlCommand, bytes]:
+    """Return a command and its bytes with the name of the key in the place of what it claims.
+
+    Over ipc, and where there are no keys, people sign for themselves.
+    """
+    if request.holder is LOCAL or "by" not in command.__struct_fields__:
+        return command, request.payload
+    signed = replace(command, by=request.holder.name)
+    return signed, encode_msgpack(signed)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 from time import perf_counter_ns
-from typing import Protocol
+from typing import Protocol, get_args
 
 import zmq
+from msgspec.structs import replace
 
 from engine.desk import Answer
 from engine.facts import Stamp
 from engine.findings import reject
 from engine.pretrade import denied
-from riskd.codec import orders_codec
+from riskd.codec import encode_msgpack, orders_codec
 from riskd.codes import RejectCode
 from riskd.messages import (
+    Amend,
     Basket,
     BasketVerdict,
     Check,
@@ -32,10 +34,17 @@ from riskd.messages import (
     WorkingOrders,
 )
 from transport.latency import Latency
-from transport.router import DEALER, Request, Router, decode_request
+from transport.peers import Peers
+from transport.router import DEALER, Request, Router, decode_request, is_allowed
 from transport.sessions import Links
 from transport.sockets import ORDERS_BYTES_MAX
 
+# What has room of its own when a connection has sent too much: it happened, or ends something.
+FACTS = frozenset(
+    str(kind.__struct_config__.tag)
+    for kind in get_args(OrdersInput | Resync)
+    if kind not in (Check, Amend, Basket)
+)
 Reply = Callable[[Answer], None]
 
 
@@ -53,6 +62,9 @@ class Door(Protocol):
 
     def working_orders(self, session: int, request_id: str | None) -> WorkingOrders | Error:
         """Return what works of a session's accounts."""
+
+    def instructed(self, instruction_id: str) -> str | None:
+        """Return the account of an instruction, None if there is no such."""
 
     def void(self, verdict: Verdict) -> None:
         """Take back an approval that would leave after its deadline."""
@@ -81,6 +93,7 @@ class OrdersPort:
         socket: zmq.Socket[bytes],
         door: Door,
         *,
+        peers: Peers,
         holds_for_sync: bool,
         held_max: int,
         on_verdict: Callable[[Check, Verdict], None],
@@ -90,8 +103,11 @@ class OrdersPort:
         self.router = Router(
             socket,
             payload_bytes_max=ORDERS_BYTES_MAX,
+            peers=peers,
             on_request=self._on_request,
+            facts=FACTS,
             on_gone=self.links.gone,
+            on_excess=self._on_excess,
         )
         self.latency = Latency()
         self.watched = False  # Somebody subscribed to verdicts.
@@ -116,9 +132,9 @@ class OrdersPort:
 
     def _on_request(self, request: Request) -> None:
         begun_ns = perf_counter_ns()
-        session = self.links.heard(request.peer)
+        session = self.links.heard(request)
         message = decode_request(orders_codec, self.router, request)
-        if message is None:
+        if message is None or not is_allowed(self.router, request, message, self._door.instructed):
             return
         if type(message) is Check:
             self._judge(message, request, session)
@@ -131,6 +147,9 @@ class OrdersPort:
             self.router.answer(request, self._door.working_orders(session, message.request_id))
         else:
             self._admit(message, request, session)
+
+    def _on_excess(self, request: Request) -> None:
+        self.links.heard(request)  # It is alive, and more than that.
 
     def say(self, session: int, message: Message) -> None:
         """Write to a gateway unasked, if it is one that can be; `flush` sends it."""
@@ -162,7 +181,11 @@ class OrdersPort:
                 self.links.open(answer.session, request)
             self._send(request, answer, self._door.last_seq)
 
-        if not self._door.admit(hello, request.payload, welcome, session):
+        raw, holder = request.payload, request.holder
+        if holder.is_bound and not hello.accounts:  # To name none would be to name all.
+            hello = replace(hello, accounts=holder.accounts)
+            raw = encode_msgpack(hello)
+        if not self._door.admit(hello, raw, welcome, session):
             self._not_taken(hello, request)
 
     def _judge(self, check: Check, request: Request, session: int) -> None:

@@ -14,18 +14,20 @@ from pathlib import Path
 
 import structlog
 import uvloop
-import zmq
 
 from config.errors import ConfigError
 from config.load import Configuration, load
 from engine.limits import unenforced
 from engine.universe import universe_conflicts
 from riskd import __version__
+from riskd.errors import KeysError
 from transport.audit_schema import AuditError
+from transport.binding import PRIVATE_UMASK, BindError
 from transport.data_directory import DataDirectory, DataDirectoryBusyError
 from transport.journal import Journal
 from transport.journal_format import JournalError
 from transport.journal_settings import SCHEMA, JournalSettings, SyncMode
+from transport.keyring import Keyring
 from transport.process_house import House
 from transport.process_ports import Ports
 from transport.process_replay import Recovery
@@ -51,20 +53,27 @@ def serve(config: Path | None = None) -> int:
         print(f"warning: {warning}", file=sys.stderr)
     _warn_unenforced(configuration)
     _seed_generated_ids()
+    os.umask(PRIVATE_UMASK)
+    try:
+        keyring = _keyring(configuration)
+    except KeysError as error:
+        return _complain(f"security.keys: {error}", MISCONFIGURED)
     try:
         with DataDirectory(Path(configuration.settings.data_dir)) as directory:
-            return uvloop.run(_run(configuration, directory))
+            return uvloop.run(_run(configuration, directory, keyring))
     except DataDirectoryBusyError as error:
         return _complain(str(error), FAILED)
     except OSError as error:
         return _complain(f"data_dir {configuration.settings.data_dir}: {error}", FAILED)
 
 
-async def _run(configuration: Configuration, directory: DataDirectory) -> int:
+async def _run(
+    configuration: Configuration, directory: DataDirectory, keyring: Keyring | None
+) -> int:
     begun_s = time.monotonic()
     settings = configuration.settings
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    house = House(settings, loop, stopping)
+    house = House(settings, loop, stopping, keyring)
     try:
         journal = Journal.open(
             directory,
@@ -87,9 +96,8 @@ async def _run(configuration: Configuration, directory: DataDirectory) -> int:
         return _complain(str(error), FAILED)
     except (AuditError, sqlite3.Error) as error:
         return _complain(f"audit database: {error}", FAILED)
-    except zmq.ZMQError as error:
-        advice = "is another riskd running? Stop it, or give this one other addresses in [ports]"
-        return _complain(f"{error}; {advice}", FAILED)
+    except (BindError, KeysError) as error:
+        return _complain(str(error), FAILED)
     finally:
         house.close()
 
@@ -118,6 +126,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, house.stop)
+    loop.add_signal_handler(signal.SIGHUP, house.access.reload_by_signal)
     _announce(configuration, house, ports, recovery, recovered_s)
     print(f"ready in {time.monotonic() - begun_s:.2f} s", flush=True)
     supervision = Supervision(os.environ)
@@ -129,6 +138,12 @@ async def _serve(
         return _complain(text, FAILED)
     print(f"stopped at seq {house.door.last_seq}", flush=True)
     return DONE
+
+
+def _keyring(configuration: Configuration) -> Keyring | None:
+    """Return the keys in force, None if riskd is to have none. Raises KeysError."""
+    folder = configuration.settings.security.keys
+    return Keyring(Path(folder)) if folder else None
 
 
 def _announce(
@@ -148,6 +163,9 @@ def _announce(
     for address in settings.ports.ticks_connect:
         print(f"  {'ticks':<9} subscribed to {address}")
     print(f"  {'data_dir':<9} {Path(settings.data_dir).resolve()}")
+    if house.access.keyring is not None:
+        keys, folder = len(house.access.keyring), Path(settings.security.keys).resolve()
+        print(f"  {'keys':<9} {keys} in {folder}")
     report = house.journal.report
     if report is not None and report.bytes_cut:
         print(f"  {'journal':<9} torn tail cut: {report}", file=sys.stderr)

@@ -10,7 +10,7 @@ import structlog
 
 from actors.system import System
 from config.settings import Settings
-from engine.core import Core
+from engine.core import BY_LOCAL, Core
 from engine.desk import Answer
 from engine.facts import AlertFact, Raised, Resolved, Stamp
 from riskd.codec import encode_msgpack
@@ -51,32 +51,34 @@ class AuditKeeper:
         """Take the house that is to be kept."""
         self._system, self._door, self._say = system, door, say
 
-    def replayed(self, message: Any, answer: Answer, core: Core) -> None:
+    def replayed(self, message: Any, answer: Answer, core: Core, by: str) -> None:
         """Keep what an input of the journal led to, where it is not kept yet."""
-        self._audit.replayed(message, answer, core)
+        self._audit.replayed(message, answer, core, by)
 
     def published(self, topic: str, message: Published, stamp: Stamp) -> None:
         """Keep what is published."""
         self._audit.take(topic, message, stamp, self._system.boards)
 
-    def command(self, request: ControlCommand, raw: bytes, reply: Reply) -> None:
+    def command(
+        self, request: ControlCommand, raw: bytes, reply: Reply, by: str = BY_LOCAL
+    ) -> None:
         """Let an operator's command through the door, and keep it with its answer."""
         before_seq = self._door.last_seq
 
         def told(answer: Answer) -> None:
             is_journalled = self._door.last_seq > before_seq
-            self.act(request, answer, self._system.last.seq if is_journalled else 0)
+            self.act(request, answer, by, self._system.last.seq if is_journalled else 0)
             reply(answer)
 
-        self._door.command(request, raw, told)
+        self._door.command(request, raw, told, by)
 
-    def act(self, request: ControlRequest, answer: Answer, seq: int = 0) -> None:
-        """Keep an operator's act; seq 0: the journal does not have it."""
-        self._audit.act(request, answer, Stamp(seq, self._door.now_ns(), 0))
+    def act(self, request: ControlRequest, answer: Answer, by: str, seq: int = 0) -> None:
+        """Keep what somebody did; seq 0: the journal does not have it."""
+        self._audit.act(request, answer, Stamp(seq, self._door.now_ns(), 0), by)
 
-    def stopped(self, request: ControlRequest) -> None:
+    def stopped(self, request: ControlRequest, by: str) -> None:
         """Keep that somebody ended the process."""
-        self.act(request, Result(ok=True, request_id=request.request_id))
+        self.act(request, Result(ok=True, request_id=request.request_id), by)
 
     def watch(self) -> None:
         """Compare how far the database is behind with how far it may be. Called often."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from actors.inputs import Message
+from actors.inputs import BY_LOCAL, Message
 from actors.sequencer import Sequencer, Source
 from actors.system import System
 from engine.desk import AddressedMessage, Answer, account_of
@@ -64,6 +64,7 @@ class Taken(NamedTuple):
     raw: bytes
     source: Source
     session: int
+    by: str
 
 
 class Door:
@@ -106,15 +107,17 @@ class Door:
         """Take market data."""
         self._admit(message, raw, Source.TICKS, None)
 
-    def command(self, message: ControlCommand, raw: bytes, reply: Reply) -> None:
-        """Take an operator's command."""
+    def command(
+        self, message: ControlCommand, raw: bytes, reply: Reply, by: str = BY_LOCAL
+    ) -> None:
+        """Take an operator's command; `by` is the name of the key that it came with."""
         if isinstance(message, AccountAdd | AccountUpdate):
             calendar = message.account.calendar
             if calendar not in self._days.names:  # Its day would never begin.
                 text = f"account {message.account.id}: there is no calendar {calendar}"
                 reply(Error(code="refused", text=text, request_id=message.request_id))
                 return
-        if not self._admit(message, raw, Source.CONTROL, reply):
+        if not self._admit(message, raw, Source.CONTROL, reply, by=by):
             text = f"not taken: {self.refusal}"
             reply(Error(code="internal", text=text, request_id=message.request_id))
 
@@ -133,6 +136,11 @@ class Door:
     def lose(self, session: int, reason: str) -> None:
         """Journal that a session is lost, and do what follows from it."""
         self.inject(SessionLost(session=session, reason=reason))
+
+    def instructed(self, instruction_id: str) -> str | None:
+        """Return the account of an instruction, None if there is no such."""
+        entry = self._system.boards.outbox.outstanding.get(instruction_id)
+        return entry.instruction.account if entry is not None else None
 
     def void(self, verdict: Verdict) -> None:
         """Take back an approval that would leave after its deadline."""
@@ -204,14 +212,17 @@ class Door:
         source: Source,
         reply: Reply | None,
         session: int = 0,
+        *,
+        by: str = BY_LOCAL,
     ) -> int:
+        taken = Taken(message, raw, source, session, by)
         try:
-            seq = self._sequencer.admit(message, raw, source, reply, session)
+            seq = self._sequencer.admit(message, raw, source, reply, session=session, by=by)
         except JournalFull as error:
             self.refusal, self.is_full = str(error), True
             seq = 0
             if not isinstance(message, DISPENSABLE):
-                seq = self._reserve(message, raw, source, reply, session)
+                seq = self._reserve(taken, reply)
             self.refused += not seq
         except JournalFailed as error:
             self.refusal, self.is_full = str(error), False
@@ -220,7 +231,7 @@ class Door:
         else:
             self.refusal, self.is_full = "", False
         if self._noted is not None:
-            self._note(Taken(message, raw, source, session))
+            self._note(taken)
         self._journal_failures()
         if self._system.is_behind():
             self.on_behind()
@@ -237,8 +248,8 @@ class Door:
 
     def tell_again(self, taken: Taken) -> None:
         """Take an input once more, as if it had been sent again; nobody is answered."""
-        message, raw, source, session = taken
-        self._admit(message, raw, source, lambda _: None, session)
+        message, raw, source, session, by = taken
+        self._admit(message, raw, source, lambda _: None, session, by=by)
 
     def _note(self, taken: Taken) -> None:
         message = taken.message
@@ -248,13 +259,12 @@ class Door:
             assert self._noted is not None
             self._noted.append(taken)
 
-    def _reserve(
-        self, message: Message, raw: bytes, source: Source, reply: Reply | None, session: int
-    ) -> int:
+    def _reserve(self, taken: Taken, reply: Reply | None) -> int:
         """Take what must not be lost while the disk is full; return 0 if the reserve is used up."""
         self.journal.uses_reserve = True
         try:
-            return self._sequencer.admit(message, raw, source, reply, session)
+            message, raw, source, session, by = taken
+            return self._sequencer.admit(message, raw, source, reply, session=session, by=by)
         except (JournalFull, JournalFailed) as error:
             self.refusal = str(error)
             return 0

@@ -15,6 +15,7 @@ from transport.clock import Clock
 from transport.latency import Latency
 from transport.notify import Notifier
 from transport.poller import Poller
+from transport.process_access import Access
 from transport.process_audit import AuditKeeper
 from transport.process_beside import Beside
 from transport.process_door import Door
@@ -35,6 +36,7 @@ class Figures:
         poller: Poller,
         run_queue: RunQueue,
         audit: AuditKeeper | None,
+        access: Access,
         state: Callable[[], str],
     ) -> None:
         self.ports: Ports | None = None
@@ -46,6 +48,7 @@ class Figures:
         self._beside = beside
         self._poller, self._run_queue = poller, run_queue
         self._audit = audit
+        self._access = access
         self._state = state
 
     def heartbeat(self) -> Heartbeat:
@@ -112,6 +115,9 @@ class Figures:
             "ticks": dict(self._system.tick_counts),
             "ticks_port": {key: n for port in ports.ticks for key, n in port.counts.items()},
             "alerts": {**ports.alerts.counts, "subscriptions": ports.alerts.subscriptions},
+            "peers": ports.figures(),
+            "log_ins": dict(ports.zap.counts) if ports.zap is not None else {},
+            "access": self._access.figures(),
             "alerts_raised": self._system.alert_book.last_id,
             "alert_p50_ns": alert_ns[0],
             "alert_p99_ns": alert_ns[1],

@@ -30,8 +30,10 @@ from riskd.messages import (
 )
 from transport.clock import Clock
 from transport.journal import Journal
+from transport.keyring import Keyring
 from transport.notify import Notifier
 from transport.poller import Poller
+from transport.process_access import Access
 from transport.process_alerts import OWN_ALERT_ID_FIRST, OwnAlerts
 from transport.process_audit import AuditKeeper
 from transport.process_beside import Beside
@@ -48,8 +50,8 @@ from transport.publisher import Publisher, verdict_event
 log = structlog.get_logger("riskd")
 DAYS_S = 0.5  # How often it is looked whether a calendar's day has begun.
 BESIDE_S = 0.25  # How often it is looked whether a checkpoint is due.
-CLOCK_STEP_NS = 500_000_000  # A clock that is steered slowly never does this in a heartbeat.
 AUDIT_S = 0.25  # How often it is looked how far the audit is behind.
+KEYS_S = 0.25  # How often it is looked whether keys were made or revoked.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
 GARBAGE_MAX = 500_000  # Objects made since the last collection that make one due though busy.
 
@@ -58,7 +60,11 @@ class House:
     """Everything on the loop's thread: `recover` the books, then `open` the ports."""
 
     def __init__(
-        self, settings: Settings, loop: asyncio.AbstractEventLoop, stopping: asyncio.Event
+        self,
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        stopping: asyncio.Event,
+        keyring: Keyring | None = None,
     ) -> None:
         self.settings = settings
         self.fault: ActorFault | None = None
@@ -74,6 +80,7 @@ class House:
         alerts = risk_settings(settings).alerts
         self._own_alerts = OwnAlerts(alerts, now=self._now, publish=self._publish)
         self._say = self._own_alerts.say
+        self.access = Access(keyring, self._say)
         self._verdicts_before = 0
         self.audit: AuditKeeper | None = None
         self.notifier = Notifier({})
@@ -106,6 +113,7 @@ class House:
             poller=self._poller,
             run_queue=self._run_queue,
             audit=self.audit,
+            access=self.access,
             state=lambda: self.state,
         )
         if self.audit is not None:
@@ -123,7 +131,7 @@ class House:
         return recovery
 
     def open(self) -> Ports:
-        """Bind every port, the orders port last, and begin to serve. Raises zmq.ZMQError."""
+        """Bind every port, the orders port last, and serve. Raises BindError, KeysError."""
         audit = self.audit
         self.notifier = self.figures.notifier = open_notifier(self.settings, self.on_notify_failure)
         callbacks = Callbacks(
@@ -134,9 +142,11 @@ class House:
             verdict=self._publish_verdict,
             tick_refused=self._on_tick_refused,
             standing=self._standing,
+            accounts=lambda: self.system.accounts,
             subscribed=self._on_subscribed,
         )
-        self.ports = self.figures.ports = Ports(self.settings, self.door, callbacks)
+        self.ports = Ports(self.settings, self.door, callbacks, self.access)
+        self.figures.ports = self.ports
         self.ports.watch(self._poller)
         self.waiting.open(self.ports.ticks)
         self._gateways.open(self.ports.orders, self.door, self.system.boards.sessions)
@@ -145,6 +155,7 @@ class House:
         publish = self.settings.publish
         self._every("due", DUE_S, self._elapse)
         self._every("days", DAYS_S, self.door.begin_days)
+        self._every("keys", KEYS_S, self.access.look)
         self._every("beside", BESIDE_S, self.beside.step)
         if audit is not None:
             audit.adopt()
@@ -251,17 +262,11 @@ class House:
         self._own_alerts.elapse()
         if not self.door.refusal:
             self._say(Resolved("journal_failed"))
-        self._look_at_clock()
+        self._own_alerts.look_at(self.clock)
         verdicts = self.ports.orders.latency.count
         if verdicts == self._verdicts_before or gc.get_count()[0] > GARBAGE_MAX:
             gc.collect(1)  # The collector is off, so that it never stops a verdict.
         self._verdicts_before = verdicts
-
-    def _look_at_clock(self) -> None:
-        step_ns = self.clock.take_step_ns()
-        if abs(step_ns) >= CLOCK_STEP_NS:
-            text = f"the wall clock stepped by {step_ns / 1e9:+.3f} s; spans are not measured by it"
-            self._say(Raised(Severity.HIGH, "clock_stepped", "clock_stepped", text))
 
     @property
     def state(self) -> str:
@@ -317,20 +322,20 @@ class House:
 
         self.beside.ask(request, answer)
 
-    def _on_command(self, request: ControlCommand, raw: bytes, reply: Reply) -> None:
+    def _on_command(self, request: ControlCommand, raw: bytes, reply: Reply, by: str) -> None:
         if isinstance(request, AlertAck) and request.alert_id > OWN_ALERT_ID_FIRST:
-            answer = self._own_alerts.acknowledge(request)
+            answer = self._own_alerts.acknowledge(request, by)
             if self.audit is not None:
-                self.audit.act(request, answer)
+                self.audit.act(request, answer, by)
             reply(answer)
         elif self.audit is not None:
-            self.audit.command(request, raw, reply)
+            self.audit.command(request, raw, reply, by)
         else:
-            self.door.command(request, raw, reply)
+            self.door.command(request, raw, reply, by)
 
-    def _on_stop_asked(self, stop: Stop) -> None:
+    def _on_stop_asked(self, stop: Stop, by: str) -> None:
         if self.audit is not None:
-            self.audit.stopped(stop)
+            self.audit.stopped(stop, by)
         self._on_stop(stop)
 
     def _on_stop(self, stop: Stop) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from time import monotonic
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import zmq
 
 from config.settings import JournalSync, Settings
 from engine.desk import Answer
+from riskd.errors import KeysError
 from riskd.messages import (
     Check,
     ControlCommand,
@@ -23,9 +25,13 @@ from riskd.messages import (
     VerdictRequest,
 )
 from transport.alerts import AlertsPort
+from transport.binding import BindError, bind
 from transport.control import ControlPort
+from transport.keyring import Keyring
 from transport.orders import OrdersPort
+from transport.peers import PeerLimits, Peers
 from transport.poller import ORDERS_BUDGET, OTHERS_BUDGET, TICKS_BUDGET, Poller
+from transport.process_access import Access
 from transport.process_door import Door, Reply
 from transport.sockets import (
     CONTROL_QUEUE_MAX,
@@ -36,6 +42,7 @@ from transport.sockets import (
     make_xpub,
 )
 from transport.ticks import TicksPort
+from transport.zap import ZapPort
 
 DRAIN_QUIET_S = 0.05  # Nothing came for so long: nothing is on its way.
 DRAIN_S_MAX = 0.5
@@ -45,24 +52,31 @@ class Callbacks(NamedTuple):
     """What the ports ask the house for."""
 
     query: Callable[[ControlQuery], Result | Error]
-    command: Callable[[ControlCommand, bytes, Reply], None]
-    stop: Callable[[Stop], None]
+    command: Callable[[ControlCommand, bytes, Reply, str], None]
+    stop: Callable[[Stop, str], None]
     work: Callable[[ControlWork | VerdictRequest, Callable[[Answer], None]], None]
     verdict: Callable[[Check, Verdict], None]
     tick_refused: Callable[[str, str], None]
     standing: Callable[[str], Iterable[tuple[str, Published]]]
+    accounts: Callable[[], Iterable[str]]
     subscribed: Callable[[], None]
 
 
 class Ports:
-    """Every socket of the process. Raises zmq.ZMQError where an address cannot be bound."""
+    """Every socket of the process. Raises BindError or KeysError."""
 
-    def __init__(self, settings: Settings, door: Door, callbacks: Callbacks) -> None:
+    def __init__(
+        self, settings: Settings, door: Door, callbacks: Callbacks, access: Access
+    ) -> None:
         self.bound: dict[str, tuple[str, ...]] = {}
+        self.peers: dict[str, Peers] = {}
+        self.zap: ZapPort | None = None
+        self._security, self._access = settings.security, access
+        self._keyring = access.keyring
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         try:
             self._open(settings, door, callbacks)
-        except zmq.ZMQError:
+        except (BindError, KeysError):
             self._context.destroy(linger=0)
             raise
 
@@ -73,6 +87,12 @@ class Ports:
         poller.add(self.alerts, self.alerts.socket, OTHERS_BUDGET)
         for ticks in self.ticks:
             poller.add(ticks, ticks.socket, TICKS_BUDGET)
+        for reader in (*self.peers.values(), *([self.zap] if self.zap is not None else [])):
+            poller.add(reader, reader.socket, OTHERS_BUDGET)
+
+    def figures(self) -> dict[str, dict[str, int]]:
+        """Return how many connections each port has, and what became of others."""
+        return {name: {"standing": len(x), **x.counts} for name, x in self.peers.items()}
 
     def drain(self) -> None:
         """Take every message that has arrived or is on its way: until none comes for a while.
@@ -91,45 +111,78 @@ class Ports:
         self._context.destroy(linger=200)
 
     def _open(self, settings: Settings, door: Door, callbacks: Callbacks) -> None:
-        ports = settings.ports
+        ports, frame_bytes_max = settings.ports, settings.security.frame_bytes_max
+        if self._keyring is not None:
+            self.zap = ZapPort(self._context, self._keyring, on_refused=self._access.refusals.take)
+            self.zap.ports = self.peers
+            self._keyring.on_revoked = self._cut_revoked
         self.alerts = AlertsPort(
             self._bound("alerts", make_xpub(self._context), ports.alerts),
+            peers=self.peers["alerts"],
             standing=callbacks.standing,
+            accounts=callbacks.accounts,
             on_change=callbacks.subscribed,
         )
-        pull = self._bound("ticks", make_pull(self._context), ports.ticks)
-        self.ticks = [TicksPort(pull, admit=door.admit_ticks, refused=callbacks.tick_refused)]
+        pull = self._bound("ticks", make_pull(self._context, frame_bytes_max), ports.ticks)
+        open_ticks = partial(TicksPort, admit=door.admit_ticks, refused=callbacks.tick_refused)
+        self.ticks = [open_ticks(pull, peers=self.peers["ticks"])]
         if ports.ticks_connect:
-            sub = make_sub(self._context, ports.ticks_connect)
-            self.ticks.append(
-                TicksPort(
-                    sub, admit=door.admit_ticks, refused=callbacks.tick_refused, has_topics=True
-                )
-            )
+            sub = self._subscribed(ports.ticks_connect)
+            self.ticks.append(open_ticks(sub, peers=self.peers["publishers"], has_topics=True))
+        control = make_router(self._context, CONTROL_QUEUE_MAX, frame_bytes_max)
         self.control = ControlPort(
-            self._bound("control", make_router(self._context, CONTROL_QUEUE_MAX), ports.control),
+            self._bound("control", control, ports.control),
+            peers=self.peers["control"],
             command=callbacks.command,
             query=callbacks.query,
             stop=callbacks.stop,
             work=callbacks.work,
+            reload=self._access.reload,
         )
+        orders = make_router(self._context, QUEUE_MAX, frame_bytes_max)
         self.orders = OrdersPort(
-            self._bound("orders", make_router(self._context, QUEUE_MAX), ports.orders),
+            self._bound("orders", orders, ports.orders),
             door,
+            peers=self.peers["orders"],
             holds_for_sync=settings.journal.sync is JournalSync.ALWAYS,
             held_max=settings.overload.peer_backlog_max,
             on_verdict=callbacks.verdict,
         )
 
+    def _cut_revoked(self) -> None:
+        for peers in self.peers.values():
+            peers.cut_strangers()
+
+    def _watched(
+        self, name: str, socket: zmq.Socket[bytes], keyring: Keyring | None
+    ) -> zmq.Socket[bytes]:
+        """Begin to count the connections of a socket that is not bound or connected yet."""
+        told = self._security
+        is_market = socket.type in (zmq.PULL, zmq.SUB)
+        limits = PeerLimits(
+            peers_max=told.peers_max,
+            connections_max=told.connections_max,
+            per_second=told.ticks_per_second if is_market else told.messages_per_second,
+            burst=told.ticks_per_second if is_market else told.messages_burst,
+            strike_cost=told.strike_cost,
+        )
+        self.peers[name] = peers = Peers(socket, name, limits, keyring=keyring)
+        peers.on_refused = self._access.refusals.take
+        return socket
+
     def _bound(
         self, name: str, socket: zmq.Socket[bytes], addresses: tuple[str, ...]
     ) -> zmq.Socket[bytes]:
-        for address in addresses:
-            try:
-                socket.bind(address)
-            except zmq.ZMQError as error:
-                raise zmq.ZMQError(error.errno, f"{name} port {address}: {error}") from error
-            bound = socket.getsockopt(zmq.LAST_ENDPOINT)
-            assert isinstance(bound, bytes)
-            self.bound[name] = (*self.bound.get(name, ()), bound.rstrip(b"\0").decode())
+        self._watched(name, socket, self._keyring)
+        server = self._keyring.server if self._keyring is not None else None
+        self.bound[name] = tuple(bind(socket, name, address, server) for address in addresses)
+        return socket
+
+    def _subscribed(self, publishers: tuple[str, ...]) -> zmq.Socket[bytes]:
+        """Connect to publishers; they are trusted, as riskd chose them."""
+        key = self._security.publisher_key or None
+        socket = make_sub(self._context, self._security.frame_bytes_max, key)
+        self._watched("publishers", socket, None)
+        for address in publishers:
+            socket.connect(address)
         return socket

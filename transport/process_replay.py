@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from actors.sequencer import Source, sent_in
 from engine.chain import AnswerChain
-from engine.core import Core
+from engine.core import BY_LOCAL, Core
 from engine.desk import Answer
 from engine.digest import state_digest
 from engine.facts import Stamp
@@ -35,8 +35,8 @@ _CODECS: dict[int, Any] = {
 }
 
 
-# The message, its answer, the core after it; no message: the core as a snapshot had it.
-Witness = Callable[[Any, Answer, Core], None]
+# The message, its answer, the core after it, who sent it; no message: as a snapshot had it.
+Witness = Callable[[Any, Answer, Core, str], None]
 
 
 class Divergence(NamedTuple):
@@ -57,14 +57,14 @@ class Divergence(NamedTuple):
 
 def decode_record(record: JournalRecord) -> Any:
     """Return the message of a record, as its port decoded it."""
-    port, _, raw = sent_in(record.source, record.raw)
-    return _CODECS[port].decode(raw)
+    sent = sent_in(record.source, record.raw)
+    return _CODECS[sent.port].decode(sent.raw)
 
 
 def stamp_of(record: JournalRecord) -> Stamp:
     """Return the stamp of a record, the session it came in included."""
-    _, session, _ = sent_in(record.source, record.raw)
-    return Stamp(record.seq, record.recv_ns, record.steady_ns, session)
+    sent = sent_in(record.source, record.raw)
+    return Stamp(record.seq, record.recv_ns, record.steady_ns, sent.session)
 
 
 class Replay:
@@ -108,12 +108,12 @@ class Replay:
             self.core.stamp = stamp_of(record)
             self.count += 1
             return None
-        port, session, raw = sent_in(record.source, record.raw)
+        port, session, by, raw = sent_in(record.source, record.raw)
         message = _CODECS[port].decode(raw) if message is None else message
         stamp = Stamp(record.seq, record.recv_ns, record.steady_ns, session)
-        answer = self.core.apply(message, stamp)
+        answer = self.core.apply(message, stamp, by)
         if self._witness is not None:
-            self._witness(message, answer, self.core)
+            self._witness(message, answer, self.core, by)
         self.count += 1
         if answer is not None and port in _ANSWERED:
             self.chain.add(answer)
@@ -160,7 +160,7 @@ class Replay:
         self.chain = AnswerChain(mark.answers_hash)
         self.base_seq = mark.seq
         if self._witness is not None:
-            self._witness(None, None, self.core)
+            self._witness(None, None, self.core, BY_LOCAL)
 
 
 class Recovery(NamedTuple):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import TypeVar
 
 import msgspec
 import zmq
 
-from riskd.codec import Codec, encode_json, encode_msgpack
+from riskd.codec import Codec, encode_json, encode_msgpack, type_of
 from riskd.messages import Error, Message
 from riskd.misfit import error_for
+from transport.peers import Peer, Peers
+from transport.rights import InstructedAccount
 from transport.sockets import FRAMES_MAX, MORE, NOBLOCK, Reader
 
 T = TypeVar("T")
@@ -22,13 +25,23 @@ DEALER: Envelope = ()
 REQ: Envelope = (b"",)
 
 
+OVERLOADED = Error(
+    code="overloaded", text="more messages than one connection may send: wait, then send it again"
+)
+OVERLOADED_JSON, OVERLOADED_MSGPACK = encode_json(OVERLOADED), encode_msgpack(OVERLOADED)
+STRIKES = frozenset(("malformed", "unknown_type", "too_large"))
+
+
 class Request:
     """Where an answer goes and how it is encoded."""
 
-    __slots__ = ("as_json", "envelope", "payload", "peer")
+    __slots__ = ("as_json", "envelope", "holder", "payload", "peer", "sender")
 
-    def __init__(self, peer: bytes, envelope: Envelope, payload: bytes) -> None:
-        self.peer = peer
+    def __init__(self, peer: bytes, envelope: Envelope, payload: bytes, sender: Peer) -> None:
+        assert sender.holder is not None  # `Peers.of` tells only who may speak.
+        self.peer = peer  # The routing id: where the answer goes, never who it is.
+        self.sender = sender
+        self.holder = sender.holder
         self.envelope = envelope
         self.payload = payload
         self.as_json = payload[:1] == b"{"
@@ -42,12 +55,23 @@ class Router(Reader):
         socket: zmq.Socket[bytes],
         *,
         payload_bytes_max: int,
+        peers: Peers,
         on_request: Callable[[Request], None],
-        on_gone: Callable[[bytes], None] | None = None,
+        facts: Collection[str] = (),
+        on_gone: Callable[[Request], None] | None = None,
+        on_excess: Callable[[Request], None] | None = None,
     ) -> None:
-        """Read `socket`; `on_gone` is told of a peer whose connection was found to be no more."""
+        """Read `socket`, the port of `peers`.
+
+        What a peer sends beyond its share is answered without being read, unless its type is among
+        `facts`, for which there is a reserve; `on_excess` is told of it. `on_gone` is told of an
+        answer whose connection was found to be no more.
+        """
         super().__init__(socket)
-        self._on_gone = on_gone
+        self._recv_first = partial(socket.recv, copy=False)  # With whom it came from.
+        self.peers = peers
+        self._facts = facts
+        self._on_gone, self._on_excess = on_gone, on_excess
         self.counts: Counter[str] = Counter()
         self._payload_bytes_max = payload_bytes_max
         self._on_request = on_request
@@ -77,7 +101,7 @@ class Router(Reader):
                 gone = error.errno == zmq.EHOSTUNREACH
                 self.counts["answers_unroutable" if gone else "answers_dropped"] += 1
                 if gone and self._on_gone is not None:
-                    self._on_gone(request.peer)
+                    self._on_gone(request)
         answers.clear()
 
     def _flush(self) -> None:
@@ -85,11 +109,17 @@ class Router(Reader):
             self.flush()
 
     def refuse(self, request: Request, error: Error) -> None:
-        """Send a typed error and count it."""
+        """Send a typed error and count it; what no client of ours would send is a strike."""
         self.counts[f"errors_{error.code}"] += 1
+        if error.code in STRIKES:
+            self.peers.strike(request.sender)
         self.answer(request, error)
 
-    def _take(self, first: bytes) -> None:
+    def _take(self, first: zmq.Frame) -> None:
+        sender = self.peers.of(first)
+        if sender is None:
+            self._drop_rest()
+            return
         payload, envelope = self._recv(NOBLOCK), DEALER
         more = self._get(_RCVMORE)
         if more and not payload:
@@ -103,24 +133,62 @@ class Router(Reader):
                 more = self._get(_RCVMORE)
             else:
                 envelope, more = DEALER, True
-        request = Request(first, envelope, payload)
-        if more:
+        request = Request(first.bytes, envelope, payload, sender)
+        if not self._is_paid(request):
+            self._drop_rest()
+            self._refuse_excess(request)
+        elif more:
             self._refuse_frames(request)
         elif len(payload) > self._payload_bytes_max:
             self._refuse_size(request)
         else:
             self._on_request(request)
 
+    def _is_paid(self, request: Request) -> bool:
+        """Return whether the sender may still send this, or it is a fact and the reserve has room.
+
+        Of what is over the limit no more is looked at than its type.
+        """
+        peers, size = self.peers, len(request.payload)
+        if peers.pays(request.sender, size):
+            return True
+        if not self._facts or size > self._payload_bytes_max:
+            return False
+        return type_of(request.payload) in self._facts and peers.pays_for_fact(request.sender, size)
+
+    def _refuse_excess(self, request: Request) -> None:
+        self.counts["errors_overloaded"] += 1
+        payload = OVERLOADED_JSON if request.as_json else OVERLOADED_MSGPACK
+        self._answers.append((request, payload))
+        if self._on_excess is not None:
+            self._on_excess(request)
+
     def _refuse_frames(self, request: Request) -> None:
         dropped = self._drop_rest()
         text = "the message has frames beside its payload; expected one payload frame"
         if dropped > FRAMES_MAX:
             self.counts["frame_floods"] += 1
+            self.peers.strike(request.sender)
         self.refuse(request, Error(code="malformed", text=text))
 
     def _refuse_size(self, request: Request) -> None:
         text = f"{len(request.payload):,} bytes; at most {self._payload_bytes_max:,} are taken"
         self.refuse(request, Error(code="too_large", text=text))
+
+
+def is_allowed(
+    router: Router,
+    request: Request,
+    message: Message,
+    instructed: InstructedAccount = lambda _: None,
+) -> bool:
+    """Return whether its sender may ask this; answer that it may not, if so."""
+    text = router.peers.refuses(request.sender, message, instructed)
+    if text:
+        request_id = getattr(message, "request_id", None)
+        error = Error(code="not_authorized", text=text, request_id=request_id)
+        router.refuse(request, error)
+    return not text
 
 
 def decode_request(codec: Codec[T], router: Router, request: Request) -> T | None:

@@ -36,12 +36,15 @@ class Links:
     """
 
     def __init__(self) -> None:
-        self._sessions: dict[bytes, int] = {}
+        self._sessions: dict[tuple[bytes, str], int] = {}  # By routing id, of one key.
         self._links: dict[int, _Link] = {}
 
-    def heard(self, peer: bytes) -> int:
-        """Note that a peer said something; return its session, 0 if it never had one. O(1)."""
-        number = self._sessions.get(peer, 0)
+    def heard(self, request: Request) -> int:
+        """Note that a peer said something; return its session, 0 if it never had one. O(1).
+
+        A routing id says where an answer goes, not who it is: with another key it is another peer.
+        """
+        number = self._sessions.get((request.peer, request.sender.user_id), 0)
         if number:
             link = self._links.get(number)
             if link is not None:
@@ -50,8 +53,9 @@ class Links:
 
     def open(self, number: int, request: Request) -> None:
         """Let a session be that of the connection which said hello; one of before loses it."""
-        self._sessions.pop(request.peer, None)
-        self._sessions[request.peer] = number
+        name = (request.peer, request.sender.user_id)
+        self._sessions.pop(name, None)
+        self._sessions[name] = number
         self._links[number] = _Link(request)
         if len(self._sessions) > PEERS_MAX:
             del self._sessions[next(iter(self._sessions))]
@@ -63,9 +67,10 @@ class Links:
             return None
         return link.request
 
-    def gone(self, peer: bytes) -> None:
+    def gone(self, request: Request) -> None:
         """Note that a peer's connection is no more: its session is lost at the next beat."""
-        link = self._links.get(self._sessions.pop(peer, 0))
+        peer = request.peer
+        link = self._links.get(self._sessions.pop((peer, request.sender.user_id), 0))
         if link is not None and link.request is not None and link.request.peer == peer:
             link.is_gone = True
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import zmq
 
+from riskd.keys import Key, apply_key
+
 FRAMES_MAX = 8  # Frames of one message; one with more is drained, refused and counted.
-FRAME_BYTES_CUT = 16 << 20  # A larger frame cuts the connection; a smaller one gets `too_large`.
 ORDERS_BYTES_MAX = 64 << 10
 TICKS_BYTES_MAX = 256 << 10
 CONTROL_BYTES_MAX = 256 << 10
@@ -36,6 +37,7 @@ class Reader:
         self.is_held = False  # Nothing is taken for now; whoever lets go looks here again.
         self._get: Callable[[int], Any] = socket.getsockopt
         self._recv: Callable[[int], bytes] = socket.recv
+        self._recv_first: Callable[[int], Any] = socket.recv
 
     def drain(self, budget: int) -> int:
         """Take at most `budget` messages; return how many there were. Fewer: none is left.
@@ -52,7 +54,7 @@ class Reader:
         return taken
 
     def _take_up_to(self, count: int) -> int:
-        recv, take = self._recv, self._take
+        recv, take = self._recv_first, self._take
         taken = 0
         try:
             while taken < count and not self.is_held:
@@ -71,7 +73,7 @@ class Reader:
     def _flush(self) -> None:
         """Send what the messages taken have put by; they may leave together."""
 
-    def _take(self, first: bytes) -> None:
+    def _take(self, first: Any) -> None:
         """Take the message that begins with this frame, to its last frame."""
         raise NotImplementedError
 
@@ -87,31 +89,38 @@ class Reader:
         return dropped
 
 
-def make_router(context: zmq.Context[zmq.Socket[bytes]], queue_max: int) -> zmq.Socket[bytes]:
-    """Return a ROUTER that never blocks and never hands one peer's place to another."""
+def make_router(
+    context: zmq.Context[zmq.Socket[bytes]], queue_max: int, frame_bytes_max: int
+) -> zmq.Socket[bytes]:
+    """Return a ROUTER that never blocks and never hands one peer's place to another.
+
+    A frame over `frame_bytes_max` cuts its connection; a smaller one can be answered.
+    """
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.ROUTER_HANDOVER, 0)
-    _guard(socket, queue_max)
+    _guard(socket, queue_max, frame_bytes_max)
     return socket
 
 
-def make_pull(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+def make_pull(context: zmq.Context[zmq.Socket[bytes]], frame_bytes_max: int) -> zmq.Socket[bytes]:
     """Return a PULL for market data."""
     socket = context.socket(zmq.PULL)
-    _guard(socket, QUEUE_MAX)
+    _guard(socket, QUEUE_MAX, frame_bytes_max)
     return socket
 
 
 def make_sub(
-    context: zmq.Context[zmq.Socket[bytes]], publishers: tuple[str, ...]
+    context: zmq.Context[zmq.Socket[bytes]], frame_bytes_max: int, key: Key = None
 ) -> zmq.Socket[bytes]:
-    """Return a SUB connected to publishers of market data, subscribed to all they send."""
+    """Return a SUB for publishers of market data, subscribed to all they send.
+
+    `key` is that with which they let riskd in. Raises KeysError.
+    """
     socket = context.socket(zmq.SUB)
-    _guard(socket, QUEUE_MAX)
+    _guard(socket, QUEUE_MAX, frame_bytes_max)
+    apply_key(key, socket)
     socket.setsockopt(zmq.SUBSCRIBE, b"")
-    for address in publishers:
-        socket.connect(address)
     return socket
 
 
@@ -119,14 +128,13 @@ def make_xpub(context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
     """Return an XPUB that admits subscriptions one by one and drops for slow subscribers only."""
     socket = context.socket(zmq.XPUB)
     socket.setsockopt(zmq.XPUB_MANUAL, 1)
-    _guard(socket, ALERTS_QUEUE_MAX)
     # ZeroMQ itself keeps every subscription in a tree of a node a byte, 100 bytes each.
-    socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES_CUT)
+    _guard(socket, ALERTS_QUEUE_MAX, SUBSCRIPTION_BYTES_CUT)
     return socket
 
 
-def _guard(socket: zmq.Socket[bytes], queue_max: int) -> None:
-    socket.setsockopt(zmq.MAXMSGSIZE, FRAME_BYTES_CUT)
+def _guard(socket: zmq.Socket[bytes], queue_max: int, frame_bytes_max: int) -> None:
+    socket.setsockopt(zmq.MAXMSGSIZE, frame_bytes_max)
     socket.setsockopt(zmq.RCVHWM, queue_max)
     socket.setsockopt(zmq.SNDHWM, queue_max)
     socket.setsockopt(zmq.HANDSHAKE_IVL, 2000)

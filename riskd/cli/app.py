@@ -71,6 +71,7 @@ COMMANDS = (
     ("report", "riskd.cli.audit:report", LOOK, "What a day came to."),
     ("notify", "riskd.cli.notify:app", OPERATE, "Try out notifications."),
     ("export", "riskd.cli.audit:export", OPERATE, "A table of the audit database, as CSV."),
+    ("keys", "riskd.cli.keys:app", OPERATE, "Who may come in over tcp, and as what."),
     ("journal", "riskd.cli.keep:app", OPERATE, "What the journal of a data_dir holds."),
     ("replay", "riskd.cli.keep:replay", OPERATE, "Derive again what a journal led to."),
     ("rebuild", "riskd.cli.keep:rebuild", ACT, "Make a frozen account anew from the journal."),

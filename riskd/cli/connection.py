@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -13,11 +14,13 @@ from cyclopts import Parameter
 from riskd.cli.failure import FAILED, NOT_ALLOWED, USAGE, CommandError, unreachable
 from riskd.client import ORDERS_ADDRESS, RiskClient
 from riskd.control import CONTROL_ADDRESS, ControlClient
-from riskd.errors import ControlError, NoAnswer
+from riskd.errors import ControlError, KeysError, NoAnswer
+from riskd.keys import ClientKey, client_key
 from riskd.messages import ControlMessage, Result
 from riskd.subscriber import ALERTS_ADDRESS
 
 TICKS_ADDRESS = "tcp://127.0.0.1:5702"
+KEY_VARIABLE = "RISKD_KEY"
 DEFAULTS = {
     "orders": ORDERS_ADDRESS,
     "ticks": TICKS_ADDRESS,
@@ -35,6 +38,9 @@ class Connection:
     ticks: Annotated[str | None, Parameter(help="Address of the ticks port.")] = None
     alerts: Annotated[str | None, Parameter(help="Address of the alerts port.")] = None
     control: Annotated[str | None, Parameter(help="Address of the control port.")] = None
+    key: Annotated[
+        Path | None, Parameter(help=f"File of your key, where riskd has keys; or {KEY_VARIABLE}.")
+    ] = None
     timeout_ms: Annotated[int, Parameter(help="How long to wait for an answer.")] = 3000
 
     def address(self, port: str) -> str:
@@ -44,14 +50,16 @@ class Connection:
     def client(self) -> RiskClient:
         """Return a client of the orders port."""
         self._check_timeout()
-        return RiskClient(self.address("orders"), timeout_ms=self.timeout_ms, retries=0)
+        key = self.client_key()
+        return RiskClient(self.address("orders"), timeout_ms=self.timeout_ms, retries=0, key=key)
 
     def ask(self, message: ControlMessage) -> Result:
         """Return riskd's result of a control request; raise CommandError otherwise."""
         self._check_timeout()
         address = self.address("control")
         try:
-            with ControlClient(address, timeout_ms=self.timeout_ms) as control:
+            key = self.client_key()
+            with ControlClient(address, timeout_ms=self.timeout_ms, key=key) as control:
                 return control.request(message)
         except NoAnswer as silence:
             raise unreachable(address, "control", str(silence)) from silence
@@ -66,6 +74,15 @@ class Connection:
         except ValueError as error:
             expected = "tcp://HOST:PORT or ipc://PATH"
             raise CommandError(str(error), exit_code=USAGE, expected=expected) from error
+
+    def client_key(self) -> ClientKey | None:
+        """Return the key to come in with, if one is named; raise CommandError if it is unusable."""
+        named = self.key or os.environ.get(KEY_VARIABLE)
+        try:
+            return client_key(named) if named else None
+        except KeysError as error:
+            where = "--key" if self.key else KEY_VARIABLE
+            raise CommandError(str(error), exit_code=NOT_ALLOWED, where=where) from error
 
     def _check_timeout(self) -> None:
         if self.timeout_ms <= 0:

@@ -35,5 +35,6 @@ def unreachable(address: str, port: str, text: str) -> CommandError:
         exit_code=UNREACHABLE,
         where=f"{port} port, {address}",
         expected="a running riskd",
-        next_step=f"start one (riskd serve, or riskd demo), or name its address with --{port}",
+        next_step=f"start one (riskd serve, or riskd demo), or name its address with --{port}; "
+        "where riskd has keys, yours with --key",
     )

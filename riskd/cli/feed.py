@@ -124,6 +124,7 @@ async def _played(
         in_flight_max=options.in_flight,
         reconnect_s=options.reconnect_s,
         lockstep=options.lockstep,
+        key=connection.client_key(),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -93,7 +93,8 @@ def tail(
     address = connection.address("alerts")
     printed = 0
     try:
-        with Subscriber(address, (TOPICS[what],), on_gap=_warn_of_gap) as subscriber:
+        key = connection.client_key()
+        with Subscriber(address, (TOPICS[what],), on_gap=_warn_of_gap, key=key) as subscriber:
             silence = _Silence(subscriber, connection.timeout_ms)
             while count is None or printed < count:
                 publication = subscriber.receive(timeout_ms=POLL_MS)

@@ -238,6 +238,13 @@ class Stop(ControlRequest, frozen=True, kw_only=True, tag="stop"):
     drain: bool = True
 
 
+class Reload(ControlRequest, frozen=True, kw_only=True, tag="reload"):
+    """Read the allow-list of keys again, at once; riskd does so by itself when it has changed.
+
+    Connections of keys that are no longer in it are cut.
+    """
+
+
 class Snapshot(ControlRequest, frozen=True, kw_only=True, tag="snapshot"):
     """Write the whole state to a file now; answered when it is on disk. Trading goes on."""
 
@@ -299,8 +306,9 @@ ControlCommand = (
     | Sweep
     | SessionRoll
 )
-ControlWork = Snapshot | AccountRebuild | Shadow  # Done beside the loop, answered when it is done.
-ControlMessage = ControlQuery | ControlCommand | ControlWork | Stop
+# Done beside the loop, answered when it is done.
+ControlWork = Snapshot | AccountRebuild | Shadow
+ControlMessage = ControlQuery | ControlCommand | ControlWork | Reload | Stop
 ControlAnswer = Result | Error
 ScopeName = Scope
 PartBase = Part

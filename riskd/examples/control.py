@@ -87,6 +87,7 @@ CONTROL = (
     m.Snapshot(),
     m.AccountRebuild(account="A1", reason="fault at seq 48,113"),
     m.Sweep(request_id="c-3"),
+    m.Reload(),
     m.Stop(drain=False),
     m.Result(ok=True, data={"account": "A1", "killed": True}, request_id="c-1"),
 )

@@ -15,6 +15,7 @@ from riskd.errors import NoAnswer, RiskdError
 from riskd.feed.tally import Tally
 from riskd.feed.tick_sender import TickSender
 from riskd.feed.timed import NS_PER_S, FeedError, Timed
+from riskd.keys import Key
 from riskd.messages import (
     Check,
     Fill,
@@ -56,6 +57,7 @@ class PlayOptions(NamedTuple):
     reconnect_s: float = 30.0
     attempt_ms: int = 1000
     lockstep: bool = False
+    key: Key = None
 
 
 async def play(
@@ -78,8 +80,9 @@ async def play(
         timeout_ms=max(1, round(options.reconnect_s * 1000)),
         attempt_ms=options.attempt_ms,
         in_flight_max=options.in_flight_max,
+        key=options.key,
     )
-    sender = TickSender(options.ticks, reconnect_s=options.reconnect_s)
+    sender = TickSender(options.ticks, reconnect_s=options.reconnect_s, key=options.key)
     try:
         async with client:
             player = _Player(client, sender, options, tally, on_answer)
@@ -225,7 +228,8 @@ class _Player:
             return
         until_s, resend_s = self._patience()
         resends, rows_before = 0, None
-        with ControlClient(self._options.control, timeout_ms=LOCKSTEP_TIMEOUT_MS) as control:
+        at, key = self._options.control, self._options.key
+        with ControlClient(at, timeout_ms=LOCKSTEP_TIMEOUT_MS, key=key) as control:
             while rows_left := self._rows_left(control):
                 if rows_left == UNKNOWN and not is_lockstep:
                     return

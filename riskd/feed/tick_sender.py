@@ -11,6 +11,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from riskd.codec import encode_msgpack
 from riskd.feed.timed import FeedError
+from riskd.keys import Key, apply_key, client_key
 from riskd.messages import MarketState, Tick, Ticks
 
 BATCH_MAX = 100  # Ticks a message.
@@ -29,10 +30,11 @@ class TickSender:
     new. `confirm` empties the window when riskd is known to have taken it.
     """
 
-    def __init__(self, address: str, *, reconnect_s: float) -> None:
+    def __init__(self, address: str, *, reconnect_s: float, key: Key = None) -> None:
         self.address = address
         self.reconnects = 0
         self._reconnect_s = reconnect_s
+        self._key = client_key(key)
         self._batch: list[Tick] = []
         self._window: deque[bytes] = deque(maxlen=WINDOW_MAX)
         self._is_connected = False
@@ -127,6 +129,7 @@ class TickSender:
         socket.setsockopt(zmq.SNDHWM, SEND_HWM)
         # A queue dies with its connection: else it would overtake what was lost before it.
         socket.setsockopt(zmq.IMMEDIATE, 1)
+        apply_key(self._key, socket)
         self._monitor = socket.get_monitor_socket(EVENTS)
         try:
             socket.connect(self.address)

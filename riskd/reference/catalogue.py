@@ -20,7 +20,12 @@ class Section(NamedTuple):
 
     def structs(self) -> tuple[type[Struct], ...]:
         """Return the message types of this section, as declared."""
-        return get_args(self.union) or (self.union,)
+        return types_of(self.union)
+
+
+def types_of(union: Any) -> tuple[type[messages.Message], ...]:
+    """Return the message types of a union, as declared."""
+    return get_args(union) or (union,)
 
 
 SECTIONS = (
@@ -63,10 +68,10 @@ SECTIONS = (
     ),
     Section(
         "Control port: commands",
-        "From operators; each is journalled before it takes effect, but for `stop` and what is "
-        "done beside the loop: `snapshot` and `account_rebuild`. Answered by `result`, or by "
-        "`error`.",
-        messages.ControlCommand | messages.ControlWork | messages.Stop,
+        "From operators; each is journalled before it takes effect, but for `stop`, `reload` and "
+        "what is done beside the loop: `snapshot` and `account_rebuild`. Answered by `result`, or "
+        "by `error`.",
+        messages.ControlCommand | messages.ControlWork | messages.Reload | messages.Stop,
     ),
     Section(
         "Control port: answers",

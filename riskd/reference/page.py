@@ -13,6 +13,7 @@ from msgspec import inspect as types
 
 from riskd import codec, messages
 from riskd.codes import CODES
+from riskd.contract.roles import LEAST_ROLE, Role
 from riskd.examples import example_of
 from riskd.reference.catalogue import SECTIONS, Section, message_types, part_types
 from riskd.reference.glossary import field_meanings
@@ -24,7 +25,7 @@ def render_page() -> str:
     """Return the page. Deterministic; raises `LookupError` if a message has no example."""
     blocks = [INTRODUCTION, _contents()]
     blocks += [_render_section(section) for section in SECTIONS]
-    blocks += [_render_parts(), _render_reject_codes(), _render_error_codes()]
+    blocks += [_render_parts(), _render_roles(), _render_reject_codes(), _render_error_codes()]
     return "\n\n".join(block.strip() for block in blocks) + "\n"
 
 
@@ -62,6 +63,20 @@ def _render_parts() -> str:
         for struct in part_types()
     ]
     return "\n\n".join(blocks)
+
+
+def _render_roles() -> str:
+    rows = []
+    for role in (None, *Role):
+        tags = [f"`{_tag(kind)}`" for kind, least in LEAST_ROLE.items() if least is role]
+        rows.append((f"`{role}`" if role else "any", ", ".join(tags)))
+    return (
+        "## Roles\n\nThe least role of a key for each message. An `operator` may do what a "
+        "`viewer` may, a `risk_manager` what an `operator` may, an `admin` everything; a `gateway` "
+        "for its own accounts alone. What is not allowed is answered `not_authorized`; who has no "
+        "key gets no answer. Over ipc, and where riskd has no keys, everybody is admin.\n\n"
+        + _table(("role", "messages"), rows)
+    )
 
 
 def _render_reject_codes() -> str:

@@ -21,6 +21,10 @@ JSON Schema: [schema.json](schema.json).
 | alerts | XPUB | SUB | `tcp://127.0.0.1:5703` | whoever wants to know |
 | control | ROUTER | REQ or DEALER | `tcp://127.0.0.1:5704` | operators |
 
+Where riskd has keys, a client over tcp sets CURVE_SERVERKEY to riskd's public key and
+CURVE_PUBLICKEY and CURVE_SECRETKEY to its own pair; all three are in its key file. See
+[Roles](#roles).
+
 Every port may be bound to several `tcp://` and `ipc://` addresses. Set no routing id. A REQ puts an
 empty frame before its message; a DEALER may, and gets it back. A REQ that had no answer in time can
 send nothing more: close it and open another. 2 s is a good time to wait.
@@ -82,7 +86,7 @@ ERROR_MEANINGS: dict[str, tuple[str, str]] = {
         "Use a key of a role that may, or ask who holds one.",
     ),
     "overloaded": (
-        "Too many messages are waiting, from this peer or in all.",
+        "Too many messages are waiting, from this peer or in all, or it sends too many a second.",
         "Wait, then send the same message again.",
     ),
     "not_found": (

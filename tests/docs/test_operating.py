@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
+from riskd.contract.roles import Role
 from scripts.proof.kills import CONFIG
 from tests.end_to_end.process import ROOT, RiskdProcess
 from tests.end_to_end.test_failing_well import SETTINGS, Gateway, quote
@@ -27,9 +28,14 @@ def commands(kind: str) -> list[list[str]]:
 
 def run(riskd: RiskdProcess, command: list[str]) -> str:
     """Run one command of the page where its `var/riskd` and addresses are those of `riskd`."""
-    assert command[0] == "riskd"
     data_dir = str(riskd.books)
-    words = [data_dir if word == "var/riskd" else word for word in command[1:]]
+    return run_in(riskd, [data_dir if word == "var/riskd" else word for word in command])
+
+
+def run_in(riskd: RiskdProcess, command: list[str]) -> str:
+    """Run one command in the folder of a riskd, with its addresses."""
+    assert command[0] == "riskd"
+    words = command[1:]
     ports = {f"RISKD_PORTS__{k.upper()}": f'["{v}"]' for k, v in riskd.addresses.items()}
     done = subprocess.run(
         [sys.executable, "-m", "riskd", *words],
@@ -105,3 +111,22 @@ def test_operating_page_names_the_settings_as_they_are():
     for state in ("disk_full", "journal_failed", "clock_stepped", "checkpoint_failed"):
         source = "".join(path.read_text() for path in (ROOT / "transport").glob("*.py"))
         assert f'"{state}"' in source
+
+
+def test_operating_commands_for_keys_make_keys_that_let_in(tmp_path):
+    riskd = RiskdProcess(tmp_path, settings={"RISKD_SECURITY__KEYS": "keys"})
+    made = [run_in(riskd, command) for command in commands("keys")]
+    assert ["NEW" in told for told in made] == [True, True, True, False]
+    assert {"gateway", "A1, A2"} <= set(re.split(r"  +", made[-1].replace("\n", "  ")))
+    try:
+        riskd.start()
+        told = "\n".join(run_in(riskd, command) for command in commands("admitted"))
+    finally:
+        riskd.close()
+    for expected in ("active", "REVOKED gateway gw-1", "RELOADED 2 keys"):
+        assert expected.lower() in told.lower(), told
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_operating_page_tells_what_each_role_may(role):
+    assert f"| `{role}` |" in PAGE

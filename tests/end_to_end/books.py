@@ -31,8 +31,9 @@ def replayed(data_dir: Path, seq_last: int) -> Core:
         for seq, recv_ns, steady_ns, source, raw in journal.replay():
             if seq > seq_last:
                 break
-            port, session, sent = sent_in(source, raw)
-            core.apply(CODECS[port].decode(sent), Stamp(seq, recv_ns, steady_ns, session))
+            port, session, by, sent = sent_in(source, raw)
+            stamp = Stamp(seq, recv_ns, steady_ns, session)
+            core.apply(CODECS[port].decode(sent), stamp, by)
     return core
 
 

@@ -21,7 +21,7 @@ class Peer:
         context: zmq.Context[zmq.Socket[bytes]],
         address: str,
         kind: int = zmq.DEALER,
-        options: Mapping[int, int] | None = None,
+        options: Mapping[int, int | bytes] | None = None,
     ) -> None:
         self.socket = context.socket(kind)
         self.kind = kind

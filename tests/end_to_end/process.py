@@ -156,7 +156,7 @@ class RiskdProcess:
             return output.read().decode(errors="replace")
 
     def peer(
-        self, port: str, kind: int = zmq.DEALER, options: Mapping[int, int] | None = None
+        self, port: str, kind: int = zmq.DEALER, options: Mapping[int, int | bytes] | None = None
     ) -> Peer:
         """A socket connected to one of the ports; close it, or use it in a `with`.
 

@@ -8,6 +8,7 @@ import zmq
 from riskd.messages import Accounts, ControlQuery, Result
 from tests.end_to_end.peer import Peer
 from transport.control import ControlPort
+from transport.peers import PeerLimits, Peers
 
 FAULT = "a bug of this test"
 
@@ -24,10 +25,12 @@ def test_control_query_that_fails_is_answered_and_the_fault_is_not_hidden():
     socket.bind("inproc://control")
     port = ControlPort(
         socket,
+        peers=Peers(socket, "control", PeerLimits(10, 10, 1_000, 1_000, 10)),
         command=lambda *_: None,
         query=answer,
-        stop=lambda _: None,
+        stop=lambda *_: None,
         work=lambda *_: None,
+        reload=lambda _: Result(ok=False),
     )
     with Peer(context, "inproc://control") as operator:
         operator.send(b'{"type":"accounts","request_id":"r-1"}')
@@ -36,8 +39,7 @@ def test_control_query_that_fails_is_answered_and_the_fault_is_not_hidden():
         operator.send(b'{"type":"breakers","request_id":"r-2"}')
         assert port.router.drain(2) == 1
         first, second = operator.receive(), operator.receive()
-    socket.close()
-    context.term()
+    context.destroy(linger=0)
     assert b'"code":"internal"' in first
     assert b'"request_id":"r-1"' in first
     assert b'"ok":true' in second
