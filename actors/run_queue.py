@@ -200,6 +200,28 @@ class RunQueue:
                 self._scheduled = True
                 self._call_soon(self._run_scheduled)
 
+    def run(self, actor: Runnable, message: Any) -> None:
+        """Tell an actor what is none of pykka's own messages, and drain: in fewer steps."""
+        inside = self._inside
+        if (
+            self._draining
+            or inside
+            or not actor.actor_stopped.running
+            or get_ident() != self._thread_id
+        ):
+            self.put(actor, message)
+            self.drain()
+            return
+        self._draining = True
+        try:
+            actor.on_receive(message)
+        except BaseException as error:  # noqa: BLE001 - its rules are the actor's.
+            self._draining = False
+            actor._raised(error, message, None)
+        self._draining = False
+        if inside:
+            self.drain()
+
     def close(self) -> None:
         """Run what waits, then refuse for good: tells and asks meet ActorDeadError.
 

@@ -114,6 +114,12 @@ class LoopRef(ActorRef[A]):
             raise ActorDeadError(f"{self} not found")
         self._put(self._actor, message)
 
+    def run(self, message: Any) -> None:
+        """Tell `message` and drain the run queue; on the loop's thread alone. Errors as `tell`."""
+        if self.actor_stopped.stopped:
+            raise ActorDeadError(f"{self} not found")
+        self._queue.run(self._actor, message)
+
     def ask(self, message: Any, *, block: bool = True, timeout: float | None = None) -> Any:
         """Send `message` and return its answer, or with `block=False` a future of it.
 

@@ -15,7 +15,7 @@ from actors.limits import LimitsActor, RollCall
 from actors.mail import Mail
 from actors.market_data import MarketDataActor
 from actors.response import ResponseActor
-from actors.runtime import ActorFault, RunQueue
+from actors.runtime import ActorFault, LoopRef, RunQueue
 from actors.sessions import SessionActor
 from actors.supervisor import Supervisor
 from engine.account import Account
@@ -83,7 +83,7 @@ class System:
         self.alert_book, self.timers, self.watch = core.alerts, core.timers, core.watch
         self.tick_counts, self.last = core.tick_counts, core.stamp
         self.sweeper: Sweeper = core.sweeper
-        self._refs: dict[str, Ref] = {}
+        self._refs: dict[str, LoopRef[AccountActor]] = {}
         self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
         self._mail = mail = Mail(self._refs, self._groups, say)
@@ -122,10 +122,10 @@ class System:
         if ref is not None:
             if self.boards.backlog.looks:
                 self._look_first(asked.account or "", message)
-            ref.tell(message)
+            ref.run(message)
         else:
             self._dispatch_other(message)
-        self.run_queue.drain()
+            self.run_queue.drain()
 
     def is_behind(self) -> bool:
         """Return whether accounts or ticks wait for their turn: an `elapse` goes on with them."""
@@ -233,5 +233,6 @@ class System:
 
     def _start_account(self, account: Account) -> None:
         ref = AccountActor.start(account, mail=self._mail, run_queue=self.run_queue)
+        assert isinstance(ref, LoopRef)  # As of every actor of the loop.
         self._refs[account.id] = ref
         self._owners[ref.actor_urn] = account

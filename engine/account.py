@@ -258,8 +258,8 @@ class Account:
     def turnover_money(self) -> int | None:
         """Return what was traded today and what works, in account money; None without a rate."""
         day, working, own = self.state.day_turnover, self.state.working_turnover, self.currency
-        total = day.get(own, 0) + working.get(own, 0)
-        if len(day) + len(working) == (own in day) + (own in working):
+        total = working.get(own, 0) + (day.get(own, 0) if day else 0)
+        if len(working) <= (own in working) and len(day) <= (own in day):
             return total  # No other currency.
         for amounts in (self.state.day_turnover, self.state.working_turnover):
             for currency, money in amounts.items():

@@ -7,8 +7,10 @@ from hashlib import blake2b
 import msgspec
 
 from engine.desk import Answer
+from riskd.messages import Verdict
 
 HASH_BYTES = 16
+WAITING_MAX = 64  # Verdicts that wait.
 _encode = msgspec.json.Encoder().encode
 
 
@@ -19,21 +21,37 @@ class AnswerChain:
     same places has the same hash; a hash that was kept begins a chain that goes on from there.
     """
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_hash", "_waiting")
 
     def __init__(self, begun: str = "00" * HASH_BYTES) -> None:
         self._hash = blake2b(bytes.fromhex(begun), digest_size=HASH_BYTES)
+        self._waiting: list[Verdict] = []  # To be folded in, in their order.
 
     def add(self, answer: Answer) -> None:
-        """Fold in one answer to an input that was journalled."""
+        """Fold in one answer to an input that was journalled, now or by the next look at the hash.
+
+        Verdicts wait until there are some: folded together they cost less, and none waits for it.
+        """
+        if type(answer) is Verdict and len(self._waiting) < WAITING_MAX:
+            self._waiting.append(answer)
+            return
+        self.fold()
         self._hash.update(_encode(answer))
+
+    def fold(self) -> None:
+        """Fold in what waits."""
+        if self._waiting:
+            self._hash.update(b"".join(map(_encode, self._waiting)))
+            self._waiting.clear()
 
     def value(self) -> str:
         """Return the hash of all answers so far."""
+        self.fold()
         return self._hash.hexdigest()
 
     def cut(self) -> str:
         """Return the hash of all answers so far, and begin the next stretch with it."""
+        self.fold()
         found = self._hash.digest()
         self._hash = blake2b(found, digest_size=HASH_BYTES)
         return found.hex()

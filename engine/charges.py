@@ -15,7 +15,6 @@ SECOND_NS = 1_000_000_000
 MS_NS = 1_000_000
 SESSION = "session "  # What the names of the windows of sessions begin with.
 SLOW = "slow "  # What the names of the windows of slowing breakers begin with.
-_NO_CHARGES = Window()  # Never charged.
 
 
 def charge(account: Account, case: Case) -> None:
@@ -48,12 +47,7 @@ def charge_within(account: Account, kind: Kind, content: str, stamp: Stamp) -> b
     if stamp.session and kind.session_rate is not None:
         name, limit, is_shared = _session_rate(boards, kind.session_rate, stamp)
         rates = (*rates, Rate(name, int(limit.value), is_shared))
-    for name, count_max, is_shared in rates:
-        window = (boards.windows if is_shared else state.windows).get(name, _NO_CHARGES)
-        may_be_full = len(window.charges) - window.head >= count_max  # Some may be out of it.
-        if may_be_full and window.wait_ns(count_max, SECOND_NS, now_ns):
-            return False
-    contents = state.contents
+    contents, windows = state.contents, []
     for name, count_max, window_ns in kind.contents:
         key = content + name
         if key in contents and content_wait_ns(
@@ -61,10 +55,16 @@ def charge_within(account: Account, kind: Kind, content: str, stamp: Stamp) -> b
         ):
             return False
     for name, count_max, is_shared in rates:
-        windows = boards.windows if is_shared else state.windows
-        if name not in windows:
-            windows[name] = Window()
-        windows[name].charge(count_max, SECOND_NS, now_ns)
+        named = boards.windows if is_shared else state.windows
+        window = named.get(name)
+        if window is None:
+            window = named[name] = Window()
+        may_be_full = len(window.charges) - window.head >= count_max  # Some may be out of it.
+        if may_be_full and window.wait_ns(count_max, SECOND_NS, now_ns):
+            return False
+        windows.append((window, count_max))
+    for window, count_max in windows:
+        window.charge(count_max, SECOND_NS, now_ns)
     for name, count_max, window_ns in kind.contents:
         key = content + name
         charge_content(contents, key, now_ns, count_max=count_max, window_ns=window_ns)

@@ -223,7 +223,8 @@ class Core:
     def _of_account(self, message: AddressedMessage, stamp: Stamp, facts: Facts) -> Answer:
         account = self.accounts.get(account_of(message))
         if account is not None:
-            self._settle(self.watch.look_first(account.id, message, stamp), stamp)
+            if self.boards.backlog.looks:
+                self._settle(self.watch.look_first(account.id, message, stamp), stamp)
             return self._at_desk(account, message, stamp, facts)
         if isinstance(message, Fill):
             facts.append(suspense_alert(message))

@@ -93,6 +93,11 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
 
     Bad numbers change nothing and get an `error`. Time triggers and internal messages have none.
     """
+    if type(message) is Check and not account.state.unbooked:
+        verdict = decide_swiftly(account, message, stamp, facts)
+        if verdict is not None:
+            _tell_approved(account, verdict, stamp, facts)
+            return verdict
     if account.state.unbooked and not isinstance(message, Elapse | Recount):
         book_waiting(account, stamp, facts)  # Not at these: a restored engine may have others.
     found = _answer(account, message, stamp, facts)
@@ -108,11 +113,21 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
     return found
 
 
+def _tell_approved(account: Account, verdict: Verdict, stamp: Stamp, facts: Facts) -> None:
+    """Append what follows from an order that was approved swiftly: it moved no money."""
+    boards = account.boards
+    if boards.settings.alerts.reject_ratio_pct:
+        note_verdict(account, verdict, boards.settings.alerts, stamp, facts)
+    if boards.group_limits:
+        account.tell_groups(facts)
+    if boards.responses.running and account.id in boards.responses.running:
+        facts.append(Progressed(account.id))
+
+
 def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
     match message:
         case Check():
-            verdict = decide_swiftly(account, message, stamp, facts)
-            verdict = verdict or decide_order(account, message, stamp, facts)
+            verdict = decide_order(account, message, stamp, facts)
             alerts = account.boards.settings.alerts
             if alerts.reject_ratio_pct and not (verdict.duplicate or message.dry_run):
                 note_verdict(account, verdict, alerts, stamp, facts)

@@ -119,6 +119,7 @@ class Watch:
         if account in self.backlog.looks and not (isinstance(message, Check) and message.dry_run):
             del self.backlog.looks[account]
             self._look_at(self._accounts[account], stamp, facts)
+            self._accounts[account].forget_credit()
         return facts
 
     def _recover_all(self, account: Account, stamp: Stamp, facts: Facts) -> None:
