@@ -302,10 +302,9 @@ class Case:
         self.symbol_margin_money = margin
         before = valuation.held(self.plan.instrument.symbol)
         if before is not None:
-            upper -= before.upper
-            lower -= before.lower
-            symbol -= before.gross
-            margin -= before.margin
+            _, upper_before, lower_before, gross_before, margin_before = before.worth()
+            upper, lower = upper - upper_before, lower - lower_before
+            symbol, margin = symbol - gross_before, margin - margin_before
         self.upper_money = valuation.upper_money + upper
         self.lower_money = valuation.lower_money + lower
         self.gross_money = valuation.gross_money + symbol

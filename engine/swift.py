@@ -126,17 +126,17 @@ def _is_within(account: Account, seat: Seat, signed: int, milliticks: int) -> bo
 def _has_credit(account: Account, seat: Seat, upper: int, lower: int, *, buying: bool) -> bool:
     """Return whether the account stays within its bounds if these are the ends of the symbol."""
     kind, held, valuation, epoch = seat.kind, seat.held, account.valuation, account.boards.epoch
-    if not valuation.is_of(epoch):
+    if not valuation.is_of(epoch) or not held.is_linear:
         return False
     credit = account.credit
     if credit.epoch != epoch or credit.terms is not kind.terms:
         credit = account.credit = _credit_of(account, seat)
-    symbol = upper if upper >= -lower else -lower
-    gross = valuation.gross_money + symbol - held.gross
+    symbol, unit = upper if upper >= -lower else -lower, held.unit
+    gross = valuation.gross_money + symbol - held.gross_lots * unit
     if buying:
-        net = valuation.upper_money + upper - held.upper
+        net = valuation.upper_money + upper - held.upper_lots * unit
     else:
-        net = held.lower - lower - valuation.lower_money
+        net = held.lower_lots * unit - lower - valuation.lower_money
     numerator, denominator = kind.initial_margin
     margin = valuation.margin_money - held.margin - (-symbol * numerator // denominator)
     return (

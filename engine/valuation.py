@@ -120,25 +120,23 @@ class Valuation:
         Figures that are of its mark stay so: that is what `_revalue` would find, in fewer steps.
         """
         held = self._held[symbol]
-        quote, scale = held.quote, held.scale
-        mark = quote.mark_long if held.position.books.lots >= 0 else quote.mark_short
-        if not scale or mark is None or mark <= 0 or held.seen != quote.version:
+        if not held.is_linear or held.seen != held.quote.version:
             self.position_changed(symbol)
             return
-        money = lots * mark * scale
+        unit = held.unit
         if buying:
-            held.upper += money
-            self.upper_money += money
+            held.upper_lots += lots
+            self.upper_money += lots * unit
         else:
-            held.lower -= money
-            self.lower_money -= money
-        gross = held.upper if held.upper >= -held.lower else -held.lower
-        if gross != held.gross:
-            numerator, denominator = held.terms.initial
-            margin = -(-gross * numerator // denominator)
-            self.gross_money += gross - held.gross
+            held.lower_lots -= lots
+            self.lower_money -= lots * unit
+        gross_lots = max(held.upper_lots, -held.lower_lots)
+        if gross_lots != held.gross_lots:
+            self.gross_money += (gross_lots - held.gross_lots) * unit
+            held.gross_lots = gross_lots
+            margin = margin_of(gross_lots * unit, held.terms.initial)
             self.margin_money += margin - held.margin
-            held.gross, held.margin = gross, margin
+            held.margin = margin
 
     def used_money(self) -> int:
         """Return the initial margin of what is held, working orders apart. After a refresh."""
@@ -226,38 +224,46 @@ class Valuation:
         profit_money, upper_money, lower_money, gross_money, margin_money = NOTHING
         missing = None
         for held in held_symbols:
-            quote = held.quote
-            if held.seen == quote.version:
+            quote, seen = held.quote, held.seen
+            version = quote.version
+            if seen == version:
                 continue
-            books, scale = held.position.books, held.scale
-            mark = quote.mark_long if books.lots >= 0 else quote.mark_short
-            if scale and mark is not None and mark > 0:  # Written out: this is the hottest loop.
-                position, lots, unit = held.position, books.lots, mark * scale
-                profit = lots * unit - books.cost_money
-                upper = (lots + position.open_buy_lots) * unit
-                lower = (lots - position.open_sell_lots) * unit
-                gross = upper if upper >= -lower else -lower
-                numerator, denominator = held.terms.initial
-                margin = -(-gross * numerator // denominator)
-            else:
-                figures = self._figures(held)
-                if isinstance(figures, Missing):
-                    missing = figures
+            mark = quote.mark_long if held.lots >= 0 else quote.mark_short
+            if seen == STALE or not held.is_linear or mark is None or mark <= 0:
+                missing = self._value(held)
+                if missing is not None:
                     break
-                profit, upper, lower, gross, margin = figures
-            profit_money += profit - held.profit
-            upper_money += upper - held.upper
-            lower_money += lower - held.lower
-            gross_money += gross - held.gross
+                continue
+            unit, gross_lots = mark * held.scale, held.gross_lots  # The hottest loop.
+            change = unit - held.unit
+            profit_money += held.lots * change
+            upper_money += held.upper_lots * change
+            lower_money += held.lower_lots * change
+            gross_money += gross_lots * change
+            numerator, denominator = held.terms.initial
+            margin = -(-gross_lots * unit * numerator // denominator)
             margin_money += margin - held.margin
-            held.profit, held.upper, held.lower = profit, upper, lower
-            held.gross, held.margin, held.seen = gross, margin, quote.version
-        self.profit_money += profit_money
-        self.upper_money += upper_money
-        self.lower_money += lower_money
-        self.gross_money += gross_money
-        self.margin_money += margin_money
+            held.margin, held.unit, held.seen = margin, unit, version
+        self._add((profit_money, upper_money, lower_money, gross_money, margin_money))
         return missing
+
+    def _value(self, held: Held) -> Missing | None:
+        figures = self._figures(held)
+        if isinstance(figures, Missing):
+            return figures
+        profit, upper, lower, gross, margin = held.worth()
+        held.take(figures)
+        self._add(figures)
+        self._add((-profit, -upper, -lower, -gross, -margin))
+        return None
+
+    def _add(self, figures: Figures) -> None:
+        profit, upper, lower, gross, margin = figures
+        self.profit_money += profit
+        self.upper_money += upper
+        self.lower_money += lower
+        self.gross_money += gross
+        self.margin_money += margin
 
     def _figures(self, held: Held) -> Figures | Missing:
         position, quote, instrument = held.position, held.quote, held.instrument

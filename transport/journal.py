@@ -60,7 +60,6 @@ __all__ = [
 ]
 
 DIRECTORY_NAME = "journal"
-_put_fields, _put_crc = FIELDS.pack_into, CRC.pack_into
 OnSynced = Callable[[int], object] | None
 OnFailure = Callable[[JournalFailed], object] | None
 
@@ -183,10 +182,10 @@ class Journal:
             end = start + RECORD_BYTES + raw_bytes
         memory, fields, chained = self._memory, start + CRC.size, (self._previous_crc, seq)
         stamps = self._synced_seq, recv_ns, steady_ns, source
-        _put_fields(memory, fields, raw_bytes, *chained, *stamps)
+        FIELDS.pack_into(memory, fields, raw_bytes, *chained, *stamps)
         memory[start + RECORD_BYTES : end] = raw
         crc = crc32(memory[fields:end], self._seed)
-        _put_crc(memory, start, crc)  # Last: until then the record does not join the chain.
+        CRC.pack_into(memory, start, crc)  # Last: until then the record does not join the chain.
         self._previous_crc = crc
         self._last_seq = seq
         self._position = (end + ALIGN_BYTES - 1) & -ALIGN_BYTES

@@ -96,7 +96,7 @@ def _cluster_money(case: Case) -> int | None:
     plan, found = case.plan, case.symbol_money
     for peer in plan.correlations.peers(plan.instrument.symbol):
         held = case.valuation.held(peer)
-        found += held.gross if held is not None else 0
+        found += held.worth()[3] if held is not None else 0
     return found
 
 
@@ -107,7 +107,7 @@ def _correlated(case: Case, limit: ResolvedLimit, value: float, unit: str) -> Re
         peer
         for peer in case.plan.correlations.peers(symbol)
         for held in (valuation.held(peer),)
-        if held is not None and held.gross
+        if held is not None and held.worth()[3]
     ]
     named = ", ".join((symbol, *moving))
     return exceeded(RejectCode.CORRELATED_EXPOSURE, limit, value, f"{unit} at worst in {named}")
