@@ -67,6 +67,7 @@ class SessionDesk:
                 session = self._boards.sessions.live(message.session)
                 if session is not None:
                     self._lose(session, message.reason, stamp, facts)
+                    self._give_again(0, stamp, facts)  # To one that stands by.
                 return None
 
     def settle(self, fact: Instructed | Certified, stamp: Stamp, facts: Facts) -> None:
@@ -130,7 +131,7 @@ class SessionDesk:
         session.executes_responses = hello.executes_responses
         session.cancel_on_disconnect = hello.cancel_on_disconnect
         last_seq = self._synchronise(session, hello.last_seq, facts)
-        self._boards.outbox.give_again(book, session.number, self._is_working, stamp, facts)
+        self._give_again(session.number, stamp, facts)
         return Welcome(
             session=session.number,
             server_ns=stamp.recv_ns,
@@ -202,6 +203,11 @@ class SessionDesk:
         for account in self._accounts.values():
             if any(order.session == session.number for order in account.state.orders.values()):
                 facts.append(Told(account.id, ended))
+
+    def _give_again(self, greeting: int, stamp: Stamp, facts: Facts) -> None:
+        """Give what lost sessions have not done to others, and to one that says hello again."""
+        boards = self._boards
+        boards.outbox.give_again(boards.sessions, greeting, self._is_working, stamp, facts)
 
     def _is_anothers(self, order: Order, session: Session) -> bool:
         """Return whether another gateway, whose session stands, looks after an order."""

@@ -309,6 +309,17 @@ def asked_to_reduce(house: StampedCore) -> None:
     house.said += [(fact.session, fact.message) for fact in facts if isinstance(fact, Said)]
 
 
+def test_instruction_of_a_session_that_is_lost_is_given_to_one_that_stands_by():
+    house = a_core()
+    standby = executing(house, "G2")
+    first = executing(house)  # The newer of equals.
+    asked_to_reduce(house)
+    ((to, told),) = house.said
+    assert to == first
+    lose(house, first)
+    assert house.said[1:] == [(standby, told)]
+
+
 @pytest.mark.parametrize(
     ("accepted", "after_ns", "kept"),
     [(False, 0, True), (False, 1, False), (True, 1, True)],

@@ -132,12 +132,12 @@ def test_fault_in_mid_plan_neither_doubles_nor_loses_an_exit(results, row, fault
     assert result.exits == result.expected
     assert result.held == result.left
     assert {update.response_id for update in result.updates} == {result.updates[0].response_id}
+    attempts = [update.attempt for update in result.updates]
+    assert attempts == sorted(attempts)
     stages = [update.stage for update in result.updates]
     assert stages[0] is ResponseStage.CANCELING
     assert stages[-1] is ResponseStage.DONE
     assert ResponseStage.WAITING in stages or fault not in PAUSES
-    attempts = [update.attempt for update in result.updates]
-    assert attempts == sorted(attempts)
     assert without_number(result.audited) == without_number(result.updates)
 
 
