@@ -35,6 +35,7 @@ class Role(NamedTuple):
     rests: tuple[Rest, ...] = ()
     order_quantity: int = 1_000_000  # No order, and so no exit, may be larger.
     mode: str = "automatic"
+    sampled: bool = False  # Its measure is of samples: time passes between the steps.
 
 
 LEVELS = "margin_warning_pct = 150\nmargin_critical_pct = 120\nmargin_stopout_pct = 100\n"
@@ -84,6 +85,7 @@ ROLES: dict[str, Role] = {
         holds={"CVX": 180, "GS": 85, "VZ": 320},
         balance=100_000,  # Some 19,000 of each; what moves together may be 36 % of it unalarmed.
         limits="correlated_exposure_pct = 45\n",
+        sampled=True,
     ),
     "any-extreme": DEFENSIVE,
     "daily-loss-high": Role(
@@ -114,7 +116,7 @@ instruction_ms = {instruction_ms}
 [guards]
 dwell_ms = {dwell_ms}
 [publish]
-heartbeat_ms = 50
+heartbeat_ms = 25
 [correlation]
 sample_ms = 5
 samples_min = 8

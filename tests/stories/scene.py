@@ -188,24 +188,32 @@ class Scene:
 
     async def open(self) -> None:
         """Tell the first prices, and let every act take its positions."""
-        await self.feed(self._steps[:1])
+        await self._feed(self._steps[:1])
         for act in self.acts:
             await act.open()
 
+    async def cross(self) -> None:
+        """Tell the market up to the step that carries the acts over their line."""
+        role = self.acts[0].role
+        if not role.sampled:
+            await self.feed_to(role.crosses)
+            return
+        for step in self._steps_to(role.crosses):
+            await self.acts[0].stage.pass_time()  # A sample is due, of what was told before.
+            await self._feed([step])
+
     async def feed_to(self, when: str) -> None:
         """Tell the market up to this step."""
-        await self.feed([*self.steps_to(when)])
+        await self._feed([*self._steps_to(when)])
 
-    def steps_to(self, when: str) -> Iterator[Step]:
-        """Yield the steps that are left up to this one."""
+    def _steps_to(self, when: str) -> Iterator[Step]:
         for step in self._steps[self._at :]:
             yield step
             if step.when == when:
                 return
         raise AssertionError(f"no step {when!r} is left")
 
-    async def feed(self, steps: Sequence[Step]) -> None:
-        """Tell the prices of some steps at once."""
+    async def _feed(self, steps: Sequence[Step]) -> None:
         self._at += len(steps)
         marks = [mark for step in steps for mark in step.marks]
         last = {mark.symbol: mark.price for mark in marks}

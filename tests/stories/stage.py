@@ -7,7 +7,6 @@ tells things is its own, whatever the machine does meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,7 +43,7 @@ class Stage:
         self.riskd = RiskdProcess(folder, config=config, ipc=True)
         self.venue = Venue()
         self.heard: list[Told] = []  # All that was published, in its order.
-        self._waiting: dict[tuple[str, type[Told]], deque[Told]] = {}
+        self._waiting: dict[tuple[str, type[Told]], asyncio.Queue[Told]] = {}
         self._fed = 0  # Ticks since riskd was started.
         self._listening: asyncio.Task[None] | None = None
         self._beats = 0
@@ -115,20 +114,17 @@ class Stage:
 
     async def next_of(self, kind: type[Kind], account: str) -> Kind:
         """Return the next that was published of this kind about an account."""
-        waiting = self._queue(account, kind)
-        await self.until(lambda: waiting)
-        told = waiting.popleft()
+        told = await asyncio.wait_for(self._queue(account, kind).get(), WAIT_S_MAX)
         assert isinstance(told, kind)
         return told
 
     def left(self, account: str) -> list[Told]:
-        """Return what was published about an account and no story asked for."""
-        return [
-            told for (name, _), queue in self._waiting.items() if name == account for told in queue
-        ]
+        """Take and return what was published about an account and no story asked for."""
+        queues = [queue for (name, _), queue in self._waiting.items() if name == account]
+        return [queue.get_nowait() for queue in queues for _ in range(queue.qsize())]
 
-    def _queue(self, account: str, kind: type[Told]) -> deque[Told]:
-        return self._waiting.setdefault((account, kind), deque())
+    def _queue(self, account: str, kind: type[Told]) -> asyncio.Queue[Told]:
+        return self._waiting.setdefault((account, kind), asyncio.Queue())
 
     async def _listen(self) -> None:
         while True:
@@ -139,9 +135,9 @@ class Stage:
             match publication.message:
                 case Alert() | ResponseUpdate() as told:
                     self.heard.append(told)
-                    self._queue(told.account or "", type(told)).append(told)
+                    self._queue(told.account or "", type(told)).put_nowait(told)
                 case Breaker() as told:
                     self.heard.append(told)
-                    self._queue(told.scope_id, Breaker).append(told)
+                    self._queue(told.scope_id, Breaker).put_nowait(told)
                 case _:
                     self._beats += 1

@@ -28,7 +28,13 @@ pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
 PAUSES = {"partial-fill", "reject", "late-fill", "lost-exit"}  # A plan looks again after these.
 HASTY = Times(instruction_ms=800, heartbeat_ms=300)
-ROWS = ("margin-critical", "margin-stopout", "daily-loss-high", "concentration-medium")
+ROWS = (
+    "margin-critical",
+    "margin-stopout",
+    "daily-loss-high",
+    "concentration-medium",
+    "correlation-medium",
+)
 CASES = [
     (row, fault) for row in ROWS for fault in FAULTS if fault != "lost-cancel" or ROLES[row].rests
 ]
@@ -59,6 +65,8 @@ def exits_wanted(data: Path, row: str, role: Role) -> dict[str, Decimal]:
         return expected.reduced(role, opening, crossing, part=Decimal("0.5"))
     if row == "concentration-medium":
         return expected.shared(role, opening, crossing, part=Decimal("0.2"))
+    if row == "correlation-medium":
+        return expected.halved(role, "CVX", "GS")
     return expected.left(role, {}, sign=-1)
 
 
@@ -74,7 +82,7 @@ async def _try_row(stage: Stage, data: Path, row: str) -> dict[str, Result]:
         await trial.enter(trial.gateway)
     scene = Scene(data, ROLES[row].crash, [trial.act for trial in trials.values()])
     await scene.open()
-    await scene.feed_to(ROLES[row].crosses)
+    await scene.cross()
     ends = await asyncio.gather(
         *(FAULTS[fault](trial) for fault, trial in trials.items()), return_exceptions=True
     )

@@ -25,7 +25,7 @@ from tests.stories.venue import Mood
 pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
 GOLDEN = Path(__file__).parent / "golden"
-CALM, PAUSING = Times(), Times(instruction_ms=1500)
+CALM, PAUSING = Times(), Times(instruction_ms=1000)
 PAUSES = {"any-extreme"}  # They pause before another attempt, for as long as PAUSING says.
 Story = Callable[["Play"], Awaitable[None]]
 
@@ -45,7 +45,7 @@ class Play:
 async def margin_critical(play: Play) -> None:
     """Half of the exposure goes, the largest loss first; another account only wants advice."""
     act, advised = play.acts
-    await play.scene.feed_to(act.role.crosses)
+    await play.scene.cross()
     assert (await act.alert()).severity is Severity.CRITICAL
     await act.plan()
     sold = expected.reduced(act.role, play.opening, play.crossing, part=Decimal("0.5"))
@@ -65,7 +65,7 @@ async def margin_critical(play: Play) -> None:
 async def margin_stopout(play: Play) -> None:
     """Everything is closed, in orders as large as the account may send."""
     act = play.first
-    await play.scene.feed_to(act.role.crosses)
+    await play.scene.cross()
     assert (await act.alert()).severity is Severity.MEDIUM  # USDJPY alone: 135 %.
     assert (await act.alert()).severity is Severity.EXTREME
     told = await act.plan()
@@ -79,7 +79,7 @@ async def margin_stopout(play: Play) -> None:
 async def drawdown_high(play: Play) -> None:
     """One trade may risk 1 % of equity instead of 2 until the fall is made good."""
     act = play.first
-    await play.scene.feed_to(act.role.crosses)
+    await play.scene.cross()
     assert (await act.alert()).severity is Severity.HIGH
     await act.plan()
     equity = expected.equity(act.role, play.opening, play.crossing)
@@ -104,7 +104,7 @@ async def daily_loss_high(play: Play) -> None:
     await play.scene.feed_to("2022-01-21 21:49 low")
     assert (await act.alert()).severity is Severity.MEDIUM
     assert act.exits() == {}
-    await play.scene.feed_to(act.role.crosses)
+    await play.scene.cross()
     told = await act.alert()
     assert told.severity is Severity.HIGH
     assert told.value == expected.loss(act.role, play.opening, play.crossing)
@@ -118,7 +118,7 @@ async def daily_loss_high(play: Play) -> None:
 async def concentration_medium(play: Play) -> None:
     """The name that held its price while others fell is brought to a fifth."""
     act = play.first
-    await play.scene.feed_to(act.role.crosses)
+    await play.scene.cross()
     assert (await act.alert()).severity is Severity.MEDIUM
     await act.plan()
     sold = expected.shared(act.role, play.opening, play.crossing, part=Decimal("0.2"))
@@ -131,9 +131,7 @@ async def concentration_medium(play: Play) -> None:
 async def correlation_medium(play: Play) -> None:
     """Names that begin to move together are one risk, and are halved."""
     act = play.first
-    for step in play.scene.steps_to(act.role.crosses):
-        await act.stage.pass_time()  # A sample is due, of what was told before.
-        await play.scene.feed([step])
+    await play.scene.cross()
     told = await act.alert()
     assert told.severity is Severity.MEDIUM
     assert "CVX + GS," in told.message
@@ -148,7 +146,7 @@ async def any_extreme(play: Play) -> None:
     """Trading is halted, as it was that morning: no exit is taken, and the account is stopped."""
     act = play.first
     act.stage.venue.script(act.account, [Mood.REJECT, Mood.HOLD, Mood.REJECT, Mood.REJECT])
-    await play.scene.feed_to(act.role.crosses)
+    await play.scene.cross()
     assert (await act.alert()).severity is Severity.MEDIUM
     await act.plan(until=ResponseStage.WAITING)
     assert (await act.order("later", "XOM", Side.BUY, 5, 40.0)).approved  # The stop cancels it.
