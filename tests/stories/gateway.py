@@ -125,6 +125,8 @@ class StoryGateway:
 
     async def ask(self, check: Check) -> Verdict:
         """Ask for an order and leave it at that."""
+        while self._welcomes.qsize():  # A machine that stalls may cost a session.
+            await self.welcomed()
         asked = self.transcript.order(check)
         self.transcript.say("gateway", f"> check {check.client_order_id}: {asked}")
         verdict: Verdict = await self._client.check(check)

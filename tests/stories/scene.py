@@ -47,7 +47,8 @@ class Act:
         for symbol, quantity in self.role.holds.items():
             for part, size in enumerate(_parts(quantity, self.role.order_quantity), 1):
                 name = f"open-{symbol}-{part}"
-                assert (await self.order(name, symbol, Side.BUY, size)).approved
+                verdict = await self.order(name, symbol, Side.BUY, size)
+                assert verdict.approved, verdict
         for number, rest in enumerate(self.role.rests, 1):
             price = float(rest.price)
             name = f"rest-{number}"
@@ -60,7 +61,8 @@ class Act:
         for number, rest in enumerate(self.role.rests, 1):
             told = f"{rest.side} {rest.quantity:,} {rest.symbol} at {rest.price}"
             self.transcript.say("*", f"rest-{number} works: {told}")
-        assert self.stage.left(self.account) == []
+        early = self.stage.left(self.account)
+        assert early == [], early
 
     async def order(
         self,

@@ -27,7 +27,7 @@ from tests.stories.trial import FAULTS, LOSSES, Trial
 pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
 PAUSES = {"partial-fill", "reject", "late-fill", "lost-exit"}  # A plan looks again after these.
-HASTY = Times(instruction_ms=800, heartbeat_ms=300)
+HASTY = Times(instruction_ms=800, heartbeat_ms=1000)
 ROWS = (
     "margin-critical",
     "margin-stopout",

@@ -24,7 +24,7 @@ from tests.stories.trial import Quantities, Trial
 
 pytestmark = [pytest.mark.recorded, pytest.mark.end_to_end]
 
-TIMES = Times(instruction_ms=5000, heartbeat_ms=1000)
+TIMES = Times(heartbeat_ms=1500)  # No instruction is late, however long riskd is away.
 SHRUNK = "drawdown-high"
 ONE_EXIT = ("daily-loss-high", "concentration-medium")
 Point = Callable[[Trial], Awaitable[Instruction]]
