@@ -21,6 +21,7 @@ from engine.desk import (
 )
 from engine.due import due_steady_ns
 from engine.facts import (
+    BY_LOCAL,
     Certified,
     Closed,
     Facts,
@@ -84,7 +85,6 @@ from riskd.messages import (
     Unkill,
 )
 
-BY_LOCAL = "local operator"
 __all__ = ["BY_LOCAL", "Core", "Input", "Topical"]
 
 

@@ -21,6 +21,8 @@ from riskd.messages import (
     Side,
 )
 
+BY_LOCAL = "local operator"  # Who gave a command, where there are no keys: people sign themselves.
+
 
 class Stamp(NamedTuple):
     """When and as which an input passed the door."""

@@ -51,7 +51,7 @@ class UniverseDesk:
             case AccountAdd() | AccountUpdate():
                 return self._put_account(asked, stamp)
             case Override():
-                return apply_override(self._boards.overrides, asked, stamp, facts), None
+                return apply_override(self._boards.overrides, asked, stamp, by, facts), None
             case _:
                 version = self._boards.limits_version
                 answered = self._limits.answer(asked, stamp, by, facts)

@@ -52,5 +52,7 @@ def override(
     if json:
         print_json({"order_hash": request.order_hash, **(found or {})})
     else:
-        print(f"OVERRIDE of order {order.id} stands for {for_s:g} s  hash {request.order_hash}")
+        waits_for = (found or {}).get("waits_for")
+        state = f"waits for {waits_for}, with their own key" if waits_for else "stands"
+        print(f"OVERRIDE of order {order.id} {state}, {for_s:g} s  hash {request.order_hash}")
     return DONE

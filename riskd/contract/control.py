@@ -215,7 +215,8 @@ class Sweep(ControlRequest, frozen=True, kw_only=True, tag="sweep"):
 class Override(ControlRequest, tag="override", frozen=True, kw_only=True):
     """Let one order pass limits once: two people say so, and both names are kept.
 
-    It opens no kill, breaker, restricted list, frozen account or closed market, and covers neither
+    Where riskd has keys, each of the two sends it with their own; the second puts it in force. It
+    opens no kill, breaker, restricted list, frozen account or closed market, and covers neither
     margin nor cash. The order is approved with what it is past as warnings.
     """
 

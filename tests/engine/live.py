@@ -10,7 +10,7 @@ from actors.inputs import Input as Envelope
 from actors.runtime import ActorFault, RunQueue
 from actors.system import System
 from engine.core import Input
-from engine.facts import Stamp
+from engine.facts import BY_LOCAL, Stamp
 from riskd.messages import OrdersPush, Published
 
 
@@ -34,12 +34,12 @@ class Live:
         )
         self._queue.drain()
 
-    def send(self, message: Input, stamp: Stamp) -> Any:
+    def send(self, message: Input, stamp: Stamp, by: str = BY_LOCAL) -> Any:
         """Dispatch one input and return its answer; None if it has none."""
         self.published.clear()
         self.said.clear()
         answers: list[Any] = []
-        self.system.dispatch(Envelope(message, stamp, answers.append))
+        self.system.dispatch(Envelope(message, stamp, answers.append, by))
         told = [answer for answer in answers if answer is not None]  # A day has many that are none.
         assert len(told) <= 1
         return told[0] if told else None

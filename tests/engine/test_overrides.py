@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.digest import state_digest
+from engine.facts import BY_LOCAL, Stamp
 from engine.overrides import OVERRIDES_MAX
 from riskd.contract.order_hash import order_hash
 from riskd.messages import (
     ActorFailed,
     Check,
+    Elapse,
     Error,
     Kill,
     LimitSet,
@@ -176,3 +179,60 @@ def test_override_is_state_and_the_live_system_uses_it_too():
         assert isinstance(answers[-1], Verdict)
         assert answers[-1].approved
         assert state_digest(live.system.state()) == house.digest()
+
+
+class Signed:
+    """A core whose commands come from people with keys; what it was told, with the names."""
+
+    def __init__(self) -> None:
+        self.house = a_core(LIMITS)
+        self.told: list[tuple[Any, Stamp, str]] = [(*one, BY_LOCAL) for one in self.house.inputs]
+
+    def send(self, message: Any, by: str = BY_LOCAL, after_ns: int = 1000) -> Any:
+        seq, recv_ns, steady_ns, _ = self.house.stamp
+        stamp = self.house.stamp = Stamp(seq + 1, recv_ns + after_ns, steady_ns + after_ns)
+        self.told.append((message, stamp, by))
+        return self.house.core.apply(message, stamp, by)
+
+
+@pytest.mark.parametrize(("first", "second"), [("ann", "bob"), ("bob", "ann")])
+def test_override_needs_both_of_two_people_where_they_have_keys(first, second):
+    signed = Signed()
+    waiting = signed.send(an_override(signed.house), first)
+    assert waiting.data["waits_for"] == second
+    assert codes_of(signed.send(an_order("block", quantity=50, dry_run=True))) == ["ORDER_QUANTITY"]
+    assert codes_of(signed.send(replace(LARGE, client_order_id="other"))) == ["ORDER_QUANTITY"]
+    granted = signed.send(an_override(signed.house), second)
+    assert "waits_for" not in granted.data
+    assert signed.send(LARGE).approved
+    with Live() as live:
+        for message, stamp, by in signed.told:
+            live.send(message, stamp, by)
+        assert state_digest(live.system.state()) == signed.house.digest()
+
+
+def test_override_that_one_person_signs_again_and_again_opens_nothing():
+    signed = Signed()
+    for _ in range(3):
+        assert signed.send(an_override(signed.house), "ann").data["waits_for"] == "bob"
+    assert codes_of(signed.send(LARGE)) == ["ORDER_QUANTITY"]
+
+
+def test_override_of_two_others_is_refused_to_whoever_is_neither():
+    signed = Signed()
+    answer = signed.send(an_override(signed.house), "mallory")
+    assert (answer.code, "neither" in answer.text) == ("refused", True)
+    assert signed.send(an_override(signed.house), "ann").ok
+    assert signed.send(an_override(signed.house), "mallory").code == "refused"
+    assert codes_of(signed.send(LARGE)) == ["ORDER_QUANTITY"]
+
+
+def test_override_is_agreed_by_who_was_named_and_for_the_shorter_of_two_times():
+    signed = Signed()
+    soon_ns = signed.house.stamp.recv_ns + 2 * SECOND
+    assert signed.send(an_override(signed.house, approved_by="eve"), "ann").ok
+    # Another pair of people: its own first signature, not the second of the other pair.
+    assert signed.send(an_override(signed.house), "bob").data["waits_for"] == "ann"
+    assert signed.send(an_override(signed.house, expires_ns=soon_ns), "ann").ok
+    signed.send(Elapse(), after_ns=3 * SECOND)
+    assert codes_of(signed.send(LARGE)) == ["ORDER_QUANTITY"]
