@@ -10,7 +10,7 @@ from engine.market import apply_ages, apply_market, apply_waiting
 from engine.quotes import QuoteBoard
 from engine.sweep import Sweeper
 from engine.watch import Watch
-from riskd.messages import Sweep
+from riskd.messages import DayBegan, Sweep
 
 
 class MarketDataActor(LoopActor):
@@ -57,6 +57,8 @@ class MarketDataActor(LoopActor):
                 answered = self._sweeper.sweep_all(asked, stamp, facts)
                 if reply is not None:
                     reply(answered)
+            case Input(message=DayBegan() as began):
+                self._watch.groups.begin_day(began, stamp, facts)
             case Input(message=asked):
                 apply_market(self._board, asked, stamp, self._counts, facts, watch=self._watch)
         self._mail.post(facts, stamp)

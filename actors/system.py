@@ -172,6 +172,7 @@ class System:
             for key, account_ref in self._refs.items():
                 if self.accounts[key].state.spec.calendar == asked.calendar:
                     account_ref.tell(message)
+            self._mail.market.tell(message)
         elif isinstance(asked, SessionRoll) and asked.account in (None, EVERY_ACCOUNT):
             roll = RollCall(message, len(self._refs))
             for account, account_ref in self._refs.items():

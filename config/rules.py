@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 import msgspec
 
-from config.entries import ID_FIELDS, LIMIT_SECTIONS, Declared, Spec
+from config.entries import ID_FIELDS, LIMIT_SECTIONS, ROOT, Declared, Spec
 from config.errors import Problem, did_you_mean
 from engine.misfits import Misfit, account_misfits, instrument_misfits, table_misfits
 from riskd.messages import (
@@ -110,7 +110,10 @@ def _check_calendars(declared: Declared) -> Iterator[Problem]:
             suggestion = did_you_mean(spec.value.zone, zones) or 'Try "America/New_York" or "UTC".'
             yield spec.entry.problem(Misfit(("zone",), found, "an IANA time zone", suggestion))
     names = [*(known.id for known in known_calendars()), *declared.spec_ids("calendar")]
-    for spec in declared.specs["account"]:
+    told = declared.values.get(ROOT, {}).get("firm_calendar")
+    if told is not None and told[1] not in names:
+        yield told[0].problem(_unknown("firm_calendar", "calendar", str(told[1]), names))
+    for spec in (*declared.specs["account"], *declared.specs["group"]):
         if spec.value is not None and spec.value.calendar not in names:
             yield spec.entry.problem(_unknown("calendar", "calendar", spec.value.calendar, names))
 

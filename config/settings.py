@@ -207,6 +207,7 @@ class Settings(Section, kw_only=True, frozen=True):
     env: Annotated[str, Meta(min_length=1, max_length=64)] = "uat"
     data_dir: FileName = "var/riskd"
     include: tuple[FileName, ...] = ()
+    firm_calendar: Annotated[str, Meta(min_length=1, max_length=64)] = "UTC"  # Of its drawdown.
     ports: PortsSettings = PortsSettings()
     journal: JournalSettings = JournalSettings()
     snapshot: SnapshotSettings = SnapshotSettings()
@@ -239,6 +240,7 @@ def risk_settings(settings: Settings) -> RiskSettings:
         reservation_ms=settings.orders.reservation_ms,
         basket_rate=settings.orders.basket_rate.value,
         fx_pivot=settings.prices.fx_pivot,
+        firm_calendar=settings.firm_calendar,
         fx_stale_after_ms=settings.prices.fx_stale_after_ms,
         fx_haircut_pct=settings.prices.fx_haircut_pct,
         heartbeat_ms=settings.sessions.heartbeat_ms,

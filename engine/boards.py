@@ -7,19 +7,29 @@ from engine.book import Book
 from engine.breakers import BreakerBoard
 from engine.facts import GroupMoved, Missing
 from engine.gateways import SessionBook
+from engine.group_row import GroupRow, GroupState
 from engine.groups import GroupTotal, GroupWorth, turnover_of
 from engine.high_water import SweepState
 from engine.instruments import Instrument
 from engine.kinds import Kinds
 from engine.limit_book import LimitBook
-from engine.limits import FIRM, ResolvedLimit, group_limits, limits_fills, move_windows_ms
+from engine.limits import (
+    FIRM,
+    GROUP_MEASURES,
+    ResolvedLimit,
+    group_limits,
+    limits_fills,
+    move_windows_ms,
+)
 from engine.margin import MarginTerms
+from engine.money import MONEY_SCALE
 from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quotes import QuoteBoard
 from engine.rates import Rate
 from engine.responses import ResponseBook
 from engine.throttle import Window
+from riskd.codes import RejectCode
 from riskd.messages import (
     AccountSpec,
     GroupSpec,
@@ -52,6 +62,20 @@ class GroupPlan:
         """Return what the group comes to now, in the firm's currency."""
         return self._boards.group_worth(self.name)
 
+    def measure(self, key: str) -> int | Missing:
+        """Return what the group's accounts lost today, as money, or a drawdown in percent.
+
+        Percent count as money does, rounded down, so that at a limit is exact.
+        """
+        row = self._boards.group_row(self.name)
+        loss, equity = row.loss_money(), row.water.equity_money()
+        if loss is None or equity is None:
+            return Missing(RejectCode.FX_MISSING, "a mark or a rate of its accounts is missing")
+        if key == "daily_loss":
+            return loss
+        peak = max(row.water.peaks_money()[GROUP_MEASURES.index(key) - 1], equity)
+        return (peak - equity) * 100 * MONEY_SCALE // max(1, peak)
+
     def turnover_money(self) -> int | Missing:
         """Return what the group traded today and has working, in the firm's currency."""
         quotes, pivot = self._boards.quotes, self._boards.settings.fx_pivot
@@ -62,7 +86,9 @@ class Boards:
     """Shared read-only views, each written by one owner; `version` changes with what plans use."""
 
     __slots__ = (
+        "_group_rows",
         "_group_worths",
+        "_groups_by_row",
         "_margin_terms",
         "_move_windows_ms",
         "backlog",
@@ -70,9 +96,9 @@ class Boards:
         "breakers",
         "epoch",
         "group_limits",
+        "group_states",
         "group_totals",
         "groups",
-        "held",
         "instruments",
         "kinds",
         "limit_book",
@@ -110,7 +136,9 @@ class Boards:
         self.permissions = Permissions()
         self.policies: tuple[ResponsePolicy, ...] = ()
         self.responses = ResponseBook()
-        self.held: dict[str, dict[str, tuple[int, int]]] = {}  # Lots long, short: group, symbol.
+        self.group_states: dict[str, GroupState] = {}
+        self._group_rows: dict[str, GroupRow] = {}  # Written by the market-data actor.
+        self._groups_by_row: dict[int, str] = {}
         self.sweep = SweepState()  # Of the book; written by the market-data actor.
         self.overrides: Overrides = {}  # Used up in place by the one order that each is for.
         self._move_windows_ms: tuple[int, dict[str, int]] = (0, {})  # Of all symbols, and by each.
@@ -123,8 +151,12 @@ class Boards:
         self.windows: dict[str, Window] = {}  # Of rates of scopes wider than an account.
 
     def put_settings(self, settings: RiskSettings) -> None:
-        """Put settings in force."""
+        """Put settings in force; in another currency the rows of groups begin anew."""
+        is_other = settings.fx_pivot != self.settings.fx_pivot
         self.settings = settings
+        for group in list(self._group_rows) if is_other else ():
+            del self.group_states[group]
+            self._put_group_row(group, self._group_rows[group])
         self.quotes.configure(settings)
         self.version += 1
 
@@ -151,6 +183,8 @@ class Boards:
         self.groups.update({group.id: group for group in groups})
         for group in groups:
             self.group_totals.setdefault(group.id, GroupTotal())
+        for name in self.group_totals:
+            self.group_row(name)
         self._limit_groups()
 
     def put_limits(self, limits: LimitSet) -> bool:
@@ -185,6 +219,32 @@ class Boards:
         """Take the change of one account into every group above it, and the firm."""
         for group in (*self.ancestry(moved.group), FIRM):
             self.group_totals[group].apply(moved)
+
+    def group_row(self, group: str) -> GroupRow:
+        """Return the row of a group, or of the firm."""
+        row = self._group_rows.get(group)
+        return self._put_group_row(group, None) if row is None else row
+
+    def groups_of_calendar(self, calendar: str) -> list[str]:
+        """Return the groups whose days begin with a calendar's, the firm among them or not."""
+        found = [name for name, group in self.groups.items() if group.calendar == calendar]
+        return [*found, FIRM] if self.settings.firm_calendar == calendar else found
+
+    def group_of_row(self, row: int) -> str | None:
+        """Return which group a row of the book is of, None if it is an account's."""
+        return self._groups_by_row.get(row)
+
+    def _put_group_row(self, group: str, before: GroupRow | None) -> GroupRow:
+        state = self.group_states.get(group)
+        if state is None:
+            state = self.group_states[group] = GroupState(currency=self.settings.fx_pivot)
+        row = GroupRow(state, self.book, self.quotes, self.instruments)
+        if before is not None:
+            del self._groups_by_row[before.water.row]
+            row.replace(before)
+        self._group_rows[group] = row
+        self._groups_by_row[row.water.row] = group
+        return row
 
     def group_worth(self, group: str) -> GroupWorth | Missing:
         """Return what a group comes to now, in the firm's currency."""

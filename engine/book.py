@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.holders import LOOP_MAX, Holders
-from engine.lines import Column, Exchange, Line, LineKey, Tally
+from engine.lines import Column, Exchange, Holding, Line, LineKey, Tally
 from engine.quote import Quote
 from engine.quotes import QuoteBoard
 
@@ -46,7 +46,6 @@ class Book:
         self.worth = Column("d", 0.0)  # Of a pocket: cash and profit in a foreign currency.
         self.size = Column("d", 0.0)  # Of a pocket: what a rate of one more could move at most.
         self.row_of = Column("q", 0)  # Of a pocket.
-        self.tallies: dict[str, Tally] = {}  # By account currency.
         self._pockets: dict[tuple[int, str], int] = {}
         self._lines: dict[str, dict[LineKey, Line]] = {}
         self._exchanges: dict[tuple[str, str], Exchange] = {}
@@ -77,6 +76,17 @@ class Book:
             line.holders.put(member, coefficient)
         else:
             line.holders.drop(member)
+
+    def hold_lines(self, row: int, symbol: str, before: Holding, now: Holding) -> None:
+        """Let a row hold a symbol on these lines, and no more on those before."""
+        if before == now:
+            return
+        keys = [key for key, _ in now]
+        for key, _ in before:
+            if key not in keys:
+                self.hold(row, symbol, 0.0, key)
+        for key, coefficient in now:
+            self.hold(row, symbol, coefficient, key)
 
     def set_pocket(self, row: int, currency: str, own: str, worth: float, *, size: float) -> None:
         """Put what a row has in a foreign currency, and what its rate could move at most."""

@@ -180,6 +180,7 @@ class Core:
                 for account in self.accounts.values():
                     if account.state.spec.calendar == message.calendar:
                         self._at_desk(account, message, stamp, facts)
+                self.watch.groups.begin_day(message, stamp, facts)
                 return None
             case Checkpoint() | StateDigest():
                 return None  # Of no rule: whoever replays compares them.

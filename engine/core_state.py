@@ -13,6 +13,7 @@ from engine.breakers import BreakerBoard, BreakerBook
 from engine.correlation import CorrelationState
 from engine.facts import Stamp
 from engine.gateways import SessionBook
+from engine.group_row import GroupState
 from engine.high_water import SweepState
 from engine.limit_book import LimitBook
 from engine.outbox import Outbox
@@ -44,6 +45,7 @@ class CoreState(Struct):
     correlations: CorrelationState
     breakers: BreakerBook
     accounts: dict[str, AccountState]
+    group_rows: dict[str, GroupState] = {}
     alerts: AlertBook = field(default_factory=AlertBook)
     silent: dict[str, None] = {}  # Feeds that are, in the order in which it was said.
     permissions: Permissions = Permissions()
@@ -64,6 +66,8 @@ def state_of(
     """Return a state as one tree that shares its leaves with the engine it was taken from."""
     for account in accounts.values():
         account.water.settle()
+    for group in boards.group_states:
+        boards.group_row(group).water.settle()
     return CoreState(
         seq=stamp.seq,
         steady_ns=stamp.steady_ns,
@@ -76,6 +80,7 @@ def state_of(
         correlations=boards.quotes.correlations.state,
         breakers=boards.breakers.book,
         accounts={key: account.state for key, account in accounts.items()},
+        group_rows=boards.group_states,
         alerts=alerts,
         silent=boards.quotes.silence.silent,
         permissions=boards.permissions,
@@ -102,6 +107,7 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.quotes.correlations.restore(state.correlations)
     boards.quotes.silence.silent = state.silent
     boards.quotes.silence.expect()
+    boards.group_states = state.group_rows
     boards.put_groups(tuple(state.groups.values()))
     boards.limit_book = state.limit_book
     boards.put_limits(state.limits)

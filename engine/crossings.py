@@ -1,6 +1,8 @@
-"""What is said when a measure of an account crosses a line, and when it has recovered."""
+"""What is said when a measure of an account or a group crosses a line, and when it recovered."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from engine.account import Account
 from engine.facts import Facts, Raised, Resolved, Stood
@@ -25,6 +27,19 @@ RESPONSE_EVENTS = {
 MARGIN_SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.CRITICAL, Severity.EXTREME)
 
 
+class Subject(NamedTuple):
+    """Whose measure it is: an account's, a group's or the firm's."""
+
+    name: str  # In the causes of its alerts.
+    text: str
+    account: str | None  # Of an account.
+
+
+def subject_of(account: Account) -> Subject:
+    """Return an account as a subject."""
+    return Subject(account.id, f"account {account.id}", account.id)
+
+
 def stood(account: Account, key: str, crossed: Raised) -> Stood:
     """Return what responses are told when a measure got worse."""
     return Stood(
@@ -39,12 +54,17 @@ def stood(account: Account, key: str, crossed: Raised) -> Stood:
 
 
 def recovered(account: Account, key: str) -> Facts:
-    """Return what is said when a measure is safe again."""
+    """Return what is said when a measure of an account is safe again."""
     safe = Stood(account.id, key, RESPONSE_EVENTS[key], None, "recovered")
-    return [Resolved(cause_of(account, key)), safe]
+    return [resolved(subject_of(account), key), safe]
 
 
-def crossed(account: Account, guard: Guard, level: int, *, before: int, figures: Figures) -> Raised:
+def resolved(subject: Subject, key: str) -> Resolved:
+    """Return what ends the alert of a measure."""
+    return Resolved(cause_of(subject, key))
+
+
+def crossed(subject: Subject, guard: Guard, level: int, *, before: int, figures: Figures) -> Raised:
     """Return the one alert of a crossing: the worst level, and the others that it passed with."""
     kind = guard.kind
     margin = kind.key == MARGIN
@@ -52,7 +72,7 @@ def crossed(account: Account, guard: Guard, level: int, *, before: int, figures:
     threshold = next(step.enter for step in guard.steps if step.level == level) / MONEY_SCALE
     value = kind.value(figures)
     told = "all" if value is None else f"{value:,.10g}"
-    text = f"account {account.id} {names[level]}: {told} {kind.words}{kind.named(figures)}"
+    text = f"{subject.text} {names[level]}: {told} {kind.words}{kind.named(figures)}"
     text += f", threshold {threshold:,.10g}"
     passed = [names[step.level] for step in guard.steps if before < step.level < level]
     if passed:
@@ -60,15 +80,15 @@ def crossed(account: Account, guard: Guard, level: int, *, before: int, figures:
     return Raised(
         severities[level],
         kind.alert_type,
-        cause_of(account, kind.key),
+        cause_of(subject, kind.key),
         text,
-        account.id,
+        subject.account,
         value=value,
         threshold=threshold,
         lasting=True,
     )
 
 
-def cause_of(account: Account, key: str) -> str:
+def cause_of(subject: Subject, key: str) -> str:
     """Return what all crossings of one measure are one alert by, until it has recovered."""
-    return f"{key}:{account.id}"
+    return f"{key}:{subject.name}"

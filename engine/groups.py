@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from engine.facts import GroupMoved, Missing
 from engine.instruments import Instrument
-from engine.money import divide_half_even
 from engine.quotes import QuoteBoard
+from engine.rates import converted
 from riskd.codes import RejectCode
 
 
@@ -137,9 +137,9 @@ def _seen(
     below = instrument.exposure_money(held.lower_lots, mark)
     return Seen(
         quote.version,
-        _worth(above, wide if above > 0 else rate),
-        _worth(below, wide if below < 0 else rate),
-        _worth(instrument.exposure_money(held.gross_lots, mark), wide),
+        converted(above, wide if above > 0 else rate),
+        converted(below, wide if below < 0 else rate),
+        converted(instrument.exposure_money(held.gross_lots, mark), wide),
     )
 
 
@@ -151,10 +151,5 @@ def turnover_of(total: GroupTotal, board: QuoteBoard, currency: str) -> int | Mi
         if rate is None:
             text = f"no exchange rate from {settlement} to {currency}"
             return Missing(RejectCode.FX_MISSING, text)
-        turnover += _worth(money, rate)
+        turnover += converted(money, rate)
     return turnover
-
-
-def _worth(money: int, rate: tuple[int, int]) -> int:
-    numerator, denominator = rate
-    return money if numerator == denominator else divide_half_even(money * numerator, denominator)

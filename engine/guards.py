@@ -15,7 +15,7 @@ from collections.abc import Callable
 from math import inf
 from typing import NamedTuple
 
-from engine.limits import Owner, resolve, scopes_of
+from engine.limits import Owner, ResolvedLimit, resolve, scopes_of
 from engine.money import MONEY_SCALE, money_from_number
 from riskd.messages import LimitSet, RiskSettings, Scope
 
@@ -111,10 +111,25 @@ def read(guard: Guard, figures: Figures) -> Reading:
 
 def guards_of(limits: LimitSet, owner: Owner, settings: RiskSettings) -> tuple[Guard, ...]:
     """Return every guard that limits ask for, of an account whatever it trades."""
+    asked = {kind.key: resolve(limits, owner, kind.key) for kind in KINDS}
+    floor = resolve(limits, owner, "concentration_floor")
+    found = guards_of_limits(
+        {key: limit for key, limit in asked.items() if limit is not None},
+        settings,
+        floor_money=floor.money if floor is not None else 0,
+    )
+    steps = _margin_steps(limits, owner, money_from_number(settings.recover_pct))
+    return (*found, Guard(MARGIN_KIND, steps)) if steps else found
+
+
+def guards_of_limits(
+    limits: dict[str, ResolvedLimit], settings: RiskSettings, *, floor_money: int = 0
+) -> tuple[Guard, ...]:
+    """Return a guard for each limit of a measure, by its key."""
     found = []
     recover = money_from_number(settings.recover_pct)
     for kind in KINDS:
-        limit = resolve(limits, owner, kind.key)
+        limit = limits.get(kind.key)
         if limit is None:
             continue
         enters = (
@@ -124,11 +139,9 @@ def guards_of(limits: LimitSet, owner: Owner, settings: RiskSettings) -> tuple[G
         )
         back = limit.money * recover // HUNDRED
         steps = tuple(Step(n + 1, at, at - back) for n, at in enumerate(enters))
-        floor = resolve(limits, owner, "concentration_floor")
         is_floored = kind.key in ("concentration_pct", "correlated_exposure_pct")
-        found.append(Guard(kind, steps, floor.money if is_floored and floor else 0))
-    steps = _margin_steps(limits, owner, recover)
-    return (*found, Guard(MARGIN_KIND, steps)) if steps else tuple(found)
+        found.append(Guard(kind, steps, floor_money if is_floored else 0))
+    return tuple(found)
 
 
 def _margin_steps(limits: LimitSet, owner: Owner, recover: int) -> tuple[Step, ...]:

@@ -14,7 +14,6 @@ from msgspec import Struct
 from engine.book import Book
 from engine.drawdown import Span, span_at, with_day
 from engine.history import History
-from engine.lines import Tally
 from engine.money import MONEY_SCALE
 
 
@@ -23,6 +22,10 @@ class Standing(Struct):
 
     level: int = 0
     until_ns: int | None = None  # It has recovered, and falls back at this steady instant.
+
+    def is_due(self, steady_ns: int) -> bool:
+        """Return whether it falls back by now."""
+        return self.until_ns is not None and self.until_ns <= steady_ns
 
 
 class HighWaterState(Struct):
@@ -57,23 +60,21 @@ class HighWater:
 
     __slots__ = (
         "_book",
-        "_counted",
         "_noted",
-        "_own",
         "_peak",
         "_peaks_money",
         "history",
+        "own",
         "row",
         "state",
     )
 
     def __init__(self, book: Book, own: str, state: HighWaterState) -> None:
         self._book = book
-        self._own = own  # The account's currency.
+        self.own = own  # The account's currency.
         self.state = state
         self.history: History | None = None  # For charts; begun anew by a start from a snapshot.
         self._noted: tuple[int, int, int, int] | None = None  # As of the last note.
-        self._counted: tuple[int, int] | None = None  # In the tally: base, and what the day opened.
         self._peak = nan  # The row's peak that the exact ones were made from.
         self._peaks_money = (0, 0, 0)
         self.row = book.open_row()
@@ -87,6 +88,17 @@ class HighWater:
     def is_known(self) -> bool:
         """Return whether equity is known."""
         return self.state.equity_money is not None
+
+    def equity_money(self) -> int | None:
+        """Return equity up to the last tick, None while it is not known."""
+        known = self.state.equity_money
+        return None if known is None else self._exact(known, self._book.equity.one[self.row])
+
+    def pocket_money(self, currency: str) -> int:
+        """Return what there is of a foreign currency, up to the last tick."""
+        if currency not in self.state.pockets:
+            return 0
+        return int(self._book.pocket_worth(self.row, currency))
 
     def peaks_money(self) -> tuple[int, int, int]:
         """Return the highest equity of the day, of the week and ever, up to the last tick.
@@ -163,7 +175,7 @@ class HighWater:
         state.base_money = state.equity_money = equity_money
         if state.day is None or state.week is None or state.life is None:
             state.day, state.week, state.life = (span_at(equity_money, now_ns) for _ in range(3))
-            state.low_money = equity_money
+            state.low_money, transferred_money = equity_money, 0  # It begins with all there is.
         if transferred_money:
             state.low_money += transferred_money
             for span in (state.day, state.week, state.life):
@@ -193,14 +205,13 @@ class HighWater:
         self.settle()
         self.state.equity_money = None
         self._book.set_unknown(self.row)
-        self._count(None)
 
     def set_pocket(self, currency: str, worth_money: int, *, size_money: float) -> None:
         """Put what the account has in a foreign currency, and how much of it a rate could move."""
         worth, size = float(worth_money), float(size_money)
         self.state.pockets[currency] = int(worth)  # As the book counts it, whoever looks when.
         self.state.sizes[currency] = size
-        self._book.set_pocket(self.row, currency, self._own, worth, size=size)
+        self._book.set_pocket(self.row, currency, self.own, worth, size=size)
 
     def arm(self, slack_money: float) -> None:
         """Put how far prices may move before a guard must be looked at."""
@@ -231,20 +242,6 @@ class HighWater:
         book.low.one[row] = float(state.low_money - base)
         book.fall.one[row] = float(day.fall_money)
         book.slack.one[row] = 0.0
-        self._count((base, day.opened_money))
-
-    def _count(self, now: tuple[int, int] | None) -> None:
-        """Count the row in the tally of its currency with these figures, or not at all."""
-        tally = self._book.tallies.setdefault(self._own, Tally())
-        for sign, counted in ((-1, self._counted), (1, now)):
-            if counted is not None:
-                tally.base_money += sign * counted[0]
-                tally.opened_money += sign * counted[1]
-        self._counted = now
-        if now is None:
-            tally.rows.drop(self.row)
-        else:
-            tally.rows.put(self.row, 1.0)
 
     def _exact(self, known_money: int, now: float) -> int:
         """Return the exact figure of a float of the row; what was known, if it did not change."""

@@ -6,87 +6,181 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.boards import Boards
+from engine.group_row import NOTHING, Change, GroupHeld
 from engine.held import unrealized_of
 from engine.high_water import HighWater
-from engine.instruments import MILLI, Instrument
 from engine.ledger import Position
 from engine.limits import FIRM
-from engine.lines import LineKey
+from engine.lines import Holding, Tally, holding_of
+
+Transfers = tuple[tuple[str, int], ...]  # Currency and money that was put in.
 
 
 class Held(NamedTuple):
     """What an account holds of a symbol, as it was told."""
 
-    longs: int  # Lots, not signed.
-    shorts: int
-    holding: tuple[tuple[LineKey, float], ...]  # What it gains by a price, by line of the book.
+    total: GroupHeld
+    holding: Holding
 
 
-FLAT = Held(0, 0, ())
+class Above(NamedTuple):
+    """Where an account is counted, and with what beside its positions."""
+
+    groups: tuple[str, ...]
+    cash: dict[str, int]
+
+
+FLAT = Held(NOTHING, ())
+NOWHERE = Above((), {})
+Counted = tuple[int, int]  # What a row counts from, and what it was worth when its day began.
 
 
 class Holdings:
-    """Tells the book what accounts hold, and only what changed."""
+    """Tells the book and the groups what accounts hold, and only what changed."""
 
     def __init__(self, boards: Boards) -> None:
         self._boards = boards
         self._told: dict[int, dict[str, Held]] = {}  # By row and symbol.
-        self._groups: dict[int, tuple[str, ...]] = {}  # In which a row's lots are counted.
+        self._above: dict[int, Above] = {}  # By row.
+        self._counted: dict[int, Counted] = {}  # By row whose equity is known.
         self._waters: dict[str, HighWater] = {}  # By account: a rebuilt one gets another row.
-        self._keys: dict[LineKey, LineKey] = {}  # Each once, for there are few of them.
+        self._keys: dict[Holding, Holding] = {}  # Each once, for many accounts hold alike.
         self._ancestries: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self.moved: dict[str, None] = {}  # Groups whose rows are to be made true.
 
-    def hold(self, account: Account) -> int | None:
+    def hold(self, account: Account, transfers: Transfers = ()) -> int | None:
         """Tell the book and the groups what an account holds, where that changed.
 
         Returns the row that it had before it was rebuilt, if it was: nothing moves that any more.
         """
-        known = self._waters.get(account.id)
-        released = None
+        known, released = self._waters.get(account.id), None
         if known is not account.water:
             self._waters[account.id] = account.water
             if known is not None:
-                self._release(known)
+                self._replace(known, account.water)
                 released = known.row
-        row, told = account.water.row, self._told.setdefault(account.water.row, {})
-        groups = (*self._boards.ancestry(account.state.spec.group), FIRM)
-        groups = self._ancestries.setdefault(groups, groups)
-        counted = self._groups.get(row, ())
-        for symbol, position in account.state.positions.items():
-            before, now = told.get(symbol, FLAT), self._held(account, position)
-            if counted != groups or before != now:
-                self._count(symbol, before, counted, sign=-1)
-                self._count(symbol, now, groups, sign=1)
-            if before != now:
-                self._hold(row, symbol, before, now)
-                told[symbol] = now
-        self._groups[row] = groups
+        groups = self._groups_of(account)
+        before = self._above.get(account.water.row, NOWHERE)
+        self._leave(account.water, [group for group in before.groups if group not in groups])
+        self._move(account, groups, self._tell(account), dict(transfers))
         return released
 
-    def _release(self, water: HighWater) -> None:
-        """Let nothing move the row of an account that was rebuilt, and count it nowhere."""
-        row = water.row
-        for symbol, held in self._told.pop(row).items():
-            self._hold(row, symbol, held, FLAT)
-            self._count(symbol, held, self._groups[row], sign=-1)
-        del self._groups[row]
-        for currency in water.state.pockets:
-            water.set_pocket(currency, 0, size_money=0)
-        water.lose()
+    def take_up(self, account: Account) -> None:
+        """Tell what an account of a restored state holds: the rows know what it is worth."""
+        self._waters[account.id] = account.water
+        changes = self._tell(account)
+        groups = self._groups_of(account)
+        for group in groups:
+            row = self._boards.group_row(group)
+            row.take_up(changes, account.state.cash)
+            row.members += 1
+        self._above[account.water.row] = Above(groups, dict(account.state.cash))
 
-    def _hold(self, row: int, symbol: str, before: Held, now: Held) -> None:
-        keys = [key for key, _ in now.holding]
-        for key, _ in before.holding:
-            if key not in keys:
-                self._boards.book.hold(row, symbol, 0.0, key)
-        for key, coefficient in now.holding:
-            self._boards.book.hold(row, symbol, coefficient, key)
+    def count(self, account: Account) -> None:
+        """Count an account in what the day of its groups began with."""
+        row, state = account.water.row, account.water.state
+        before, now = self._counted.get(row), None
+        if state.equity_money is not None and state.day is not None:
+            now = (state.base_money, state.day.opened_money)
+        if before != now:
+            for group in self._above[row].groups:
+                self._count(group, account.water, before=before, now=now)
+        if now is None:
+            self._counted.pop(row, None)
+        else:
+            self._counted[row] = now
+        if before is None or now is None or before[1] != now[1]:
+            self.moved |= dict.fromkeys(self._above[row].groups)
 
-    def _count(self, symbol: str, held: Held, groups: tuple[str, ...], *, sign: int) -> None:
-        for group in groups if held.longs or held.shorts else ():
-            totals = self._boards.held.setdefault(group, {})
-            longs, shorts = totals.get(symbol, (0, 0))
-            totals[symbol] = longs + sign * held.longs, shorts + sign * held.shorts
+    def _count(
+        self, group: str, water: HighWater, *, before: Counted | None, now: Counted | None
+    ) -> None:
+        tally = self._boards.group_row(group).tallies.setdefault(water.own, Tally())
+        for sign, counted in ((-1, before), (1, now)):
+            if counted is not None:
+                tally.base_money += sign * counted[0]
+                tally.opened_money += sign * counted[1]
+        if now is None:
+            tally.rows.drop(water.row)
+        else:
+            tally.rows.put(water.row, 1.0)
+
+    def _tell(self, account: Account) -> list[Change]:
+        """Tell the book what an account holds; return what changed."""
+        row = account.water.row
+        told, changes = self._told.setdefault(row, {}), []
+        for symbol, position in account.state.positions.items():
+            before, now = told.get(symbol, FLAT), self._held(account, position)
+            if before != now:
+                self._boards.book.hold_lines(row, symbol, before.holding, now.holding)
+                told[symbol] = now
+                if before.total != now.total:
+                    changes.append((symbol, now.total.plus(before.total, -1)))
+        return changes
+
+    def _move(
+        self,
+        account: Account,
+        groups: tuple[str, ...],
+        changes: list[Change],
+        transfers: dict[str, int],
+    ) -> None:
+        """Take the changes of an account into its groups: into those that it joins all it has."""
+        row, cash = account.water.row, account.state.cash
+        before = self._above.get(row, NOWHERE)
+        spent = {x: money - before.cash.get(x, 0) for x, money in cash.items()}
+        spent = {currency: money for currency, money in spent.items() if money}
+        if before.groups == groups and not (changes or spent or transfers):
+            return
+        for group in groups:
+            above = self._boards.group_row(group)
+            if group in before.groups:
+                above.change(changes, spent)
+                above.transfer(transfers)
+            else:
+                above.members += 1
+                above.transfer(above.change(self._all_of(row), cash))
+                self._count(group, account.water, before=None, now=self._counted.get(row))
+            self.moved[group] = None
+        self._above[row] = Above(groups, dict(cash))
+
+    def _leave(self, water: HighWater, groups: list[str]) -> None:
+        """Take a row out of groups, with what they were told of it."""
+        row, cash = water.row, self._above.get(water.row, NOWHERE).cash
+        past = [(symbol, NOTHING.plus(held, -1)) for symbol, held in self._all_of(row)]
+        for group in groups:
+            above = self._boards.group_row(group)
+            above.members -= 1
+            gone = {currency: -money for currency, money in cash.items()}
+            above.transfer(above.change(past, gone))
+            self._count(group, water, before=self._counted.get(row), now=None)
+            self.moved[group] = None
+
+    def _replace(self, known: HighWater, water: HighWater) -> None:
+        """Let a rebuilt account's new row stand where its old one did, which nothing moves more."""
+        old, new = known.row, water.row
+        told = self._told[new] = {}
+        for symbol, held in self._told.pop(old).items():
+            self._boards.book.hold_lines(old, symbol, held.holding, ())
+            told[symbol] = held._replace(holding=())
+        above = self._above[new] = self._above.pop(old)
+        counted = self._counted.pop(old, None)
+        if counted is not None:
+            self._counted[new] = counted
+            for group in above.groups:
+                rows = self._boards.group_row(group).tallies[water.own].rows
+                rows.drop(old)
+                rows.put(new, 1.0)
+        for currency in known.state.pockets:
+            known.set_pocket(currency, 0, size_money=0)
+        known.lose()
+
+    def _all_of(self, row: int) -> list[Change]:
+        return [(symbol, held.total) for symbol, held in self._told.get(row, {}).items()]
+
+    def _groups_of(self, account: Account) -> tuple[str, ...]:
+        groups = (*self._boards.ancestry(account.state.spec.group), FIRM)
+        return self._ancestries.setdefault(groups, groups)
 
     def _held(self, account: Account, position: Position) -> Held:
         """Return what is held of a symbol, and what that gains by its price.
@@ -100,23 +194,12 @@ class Holdings:
         if not longs and not shorts:
             return FLAT
         quote = self._boards.quotes.quotes[position.symbol]
-        closing = self._boards.settings.mark == "closing"
-        by_side = [(False, books.lots)]
-        if closing or books.legs or quote.mark_long != quote.mark_short:
-            by_side = [(False, longs), (True, -shorts)]
-        holding = []
-        for short, lots in by_side:
-            if lots:
-                key = LineKey(
-                    settlement=instrument.settlement,
-                    own=account.currency,
-                    short=short,
-                    inverse=instrument.inverse,
-                    whole=instrument.exact_milli_value() != 0,
-                )
-                key = self._keys.setdefault(key, key)
-                holding.append((key, _coefficient(instrument, lots)))
-        return Held(longs, shorts, tuple(holding))
+        by_side: tuple[tuple[bool, int], ...] = ((False, books.lots),)
+        if self._boards.quotes.closes or books.legs or quote.mark_long != quote.mark_short:
+            by_side = ((False, longs), (True, -shorts))
+        holding = holding_of(instrument, by_side, account.currency)
+        holding = self._keys.setdefault(holding, holding)
+        return Held(GroupHeld(longs, shorts, books.cost_money), holding)
 
     def pocket(self, account: Account) -> None:
         """Put what the account has in foreign currencies into the book. Everything is known."""
@@ -151,10 +234,3 @@ class Holdings:
             exposure = instrument.notional_money(lots, quote.mark_long)
             size[currency] = size.get(currency, 0) + abs(profit) + exposure
         return worth, size
-
-
-def _coefficient(instrument: Instrument, lots: int) -> float:
-    """Return the money that lots gain by a thousandth of a tick, of an inverse one per 1/price."""
-    if instrument.inverse:
-        return lots * instrument.inverse_numerator / instrument.inverse_denominator
-    return lots * instrument.tick_value_money / MILLI

@@ -20,16 +20,15 @@ FIRM = "firm"
 ORDER_RATE = "orders_per_second"
 CANCEL_RATE = "cancels_per_second"
 FILL_RATE = "fills_per_second"
+# Of a group or the firm these are on what all its accounts are worth together.
+GROUP_MEASURES = ("daily_loss", "drawdown_day_pct", "drawdown_week_pct", "drawdown_max_pct")
 ENFORCED = (
+    *GROUP_MEASURES,
     "order_quantity",
     "order_notional",
     "basket_notional",
     "position_notional",
     "position_quantity",
-    "daily_loss",
-    "drawdown_day_pct",
-    "drawdown_week_pct",
-    "drawdown_max_pct",
     "margin_warning_pct",
     "margin_critical_pct",
     "margin_stopout_pct",
@@ -62,6 +61,7 @@ ENFORCED = (
 )
 
 GROUP_ENFORCED = (  # On the totals of a group or the firm.
+    *GROUP_MEASURES,
     "position_quantity",
     "position_notional",
     "gross_exposure",

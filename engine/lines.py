@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.holders import Holders
+from engine.instruments import MILLI, Instrument
 
 FIRST_ROOM = 64
 
@@ -67,6 +68,34 @@ class Line:
         self.exchange = exchange  # None: it settles in the accounts' own currency.
         self.mark: int | None = None  # What the holders are valued at now.
         self.holders = Holders()  # Rows, or pockets where there is an exchange.
+
+
+Holding = tuple[tuple[LineKey, float], ...]  # What a row gains by a price, by line of the book.
+
+
+def holding_of(instrument: Instrument, by_side: tuple[tuple[bool, int], ...], own: str) -> Holding:
+    """Return what a row of a currency gains by a price, of signed lots by side (short or not)."""
+    return tuple(
+        (
+            LineKey(
+                settlement=instrument.settlement,
+                own=own,
+                short=short,
+                inverse=instrument.inverse,
+                whole=instrument.exact_milli_value() != 0,
+            ),
+            _coefficient(instrument, lots),
+        )
+        for short, lots in by_side
+        if lots
+    )
+
+
+def _coefficient(instrument: Instrument, lots: int) -> float:
+    """Return the money that lots gain by a thousandth of a tick, of an inverse one per 1/price."""
+    if instrument.inverse:
+        return lots * instrument.inverse_numerator / instrument.inverse_denominator
+    return lots * instrument.tick_value_money / MILLI
 
 
 class Tally:

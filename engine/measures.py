@@ -8,6 +8,7 @@ from engine.account import Account
 from engine.drawdown import Span, drawdown_of
 from engine.exposure import exposure_of
 from engine.guards import GUARD_TYPES, LEVELS, MARGIN
+from engine.high_water import HighWater, Standing
 from engine.history import Stretch
 from engine.money import number_from_money
 from engine.sweep import drift_of
@@ -91,7 +92,7 @@ def drawdown_update(account: Account, now_ns: int, *, history: bool = False) -> 
     day = week = life = from_open = from_open_pct = None
     if equity is not None:
         spans = water.day(), water.week(), water.life()
-        day, week, life = (_span(span, equity, now_ns) for span in spans)
+        day, week, life = (span_told(span, equity, now_ns) for span in spans)
         opened = equity - account.day_pnl_money()
         fallen = max(0, opened - equity)
         from_open = number_from_money(fallen)
@@ -104,10 +105,7 @@ def drawdown_update(account: Account, now_ns: int, *, history: bool = False) -> 
         max=life,
         from_open=from_open,
         from_open_pct=from_open_pct,
-        history=tuple(
-            EquityStretch(from_ns=x.from_ns, high=x.high, low=x.low, last=x.last)
-            for x in (history_of(account) if history else ())
-        ),
+        history=history_told(account.water) if history else (),
         status=status_of(account, UpdateType.DRAWDOWN),
     )
 
@@ -116,6 +114,14 @@ def history_of(account: Account) -> list[Stretch]:
     """Return the equity of an account over time, oldest first; empty before its first sweep."""
     history = account.water.history
     return history.stretches() if history is not None else []
+
+
+def history_told(water: HighWater) -> tuple[EquityStretch, ...]:
+    """Return the equity of a row over time, oldest first; empty before its first sweep."""
+    stretches = water.history.stretches() if water.history is not None else []
+    return tuple(
+        EquityStretch(from_ns=x.from_ns, high=x.high, low=x.low, last=x.last) for x in stretches
+    )
 
 
 def risk_update(account: Account, update_type: UpdateType, now_ns: int) -> RiskUpdate:
@@ -163,7 +169,11 @@ def check_view(account: Account) -> dict[str, Any]:
 
 def status_of(account: Account, update_type: UpdateType) -> ThresholdStatus:
     """Return how far along the worst measure of a kind is."""
-    standings = account.water.state.standings
+    return worst_status(account.water.state.standings, update_type)
+
+
+def worst_status(standings: dict[str, Standing], update_type: UpdateType) -> ThresholdStatus:
+    """Return how far along the worst of some standings is, of one kind."""
     levels = [one.level for key, one in standings.items() if GUARD_TYPES[key] == update_type]
     return STATUSES[max(levels, default=0)]
 
@@ -188,7 +198,8 @@ def _measured(account: Account, now_ns: int, *, complete: bool) -> dict[str, Any
     }
 
 
-def _span(span: Span | None, equity_money: int, now_ns: int) -> DrawdownSpan | None:
+def span_told(span: Span | None, equity_money: int, now_ns: int) -> DrawdownSpan | None:
+    """Return a span as it is told, of an equity in it; None of none."""
     if span is None:
         return None
     found = drawdown_of(span, equity_money, now_ns)

@@ -52,6 +52,11 @@ class QuoteBoard(ExchangeRates):
         self.correlations = Correlations(settings.correlation)
         self.silence = Silence()
 
+    @property
+    def closes(self) -> bool:
+        """Return whether positions are valued at the side that would close them."""
+        return self._mark == "closing"
+
     def configure(self, settings: RiskSettings) -> None:
         """Put other settings in force; marks follow with the next tick of each symbol."""
         self._mark = settings.mark

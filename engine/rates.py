@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.instruments import Instrument
-from engine.money import exact_fraction
+from engine.money import divide_half_even, exact_fraction
 from engine.quote import Quote
 from riskd.messages import RiskSettings
 
@@ -24,6 +24,12 @@ class Rate(NamedTuple):
 
 
 ONE = Rate(1, 1)
+
+
+def converted(money: int, rate: Rate) -> int:
+    """Return money in another currency, half-even."""
+    numerator, denominator = rate
+    return money if numerator == denominator else divide_half_even(money * numerator, denominator)
 
 
 def converted_away(money: int, rate: Rate) -> int:

@@ -54,14 +54,18 @@ class Sweeper:
         state = self._boards.sweep
         if state.next_ns is None or stamp.steady_ns < state.next_ns:
             return
-        names = list(self._accounts)
-        for name in names[state.cursor : state.cursor + SLICE_MAX]:
-            self._sweep(self._accounts[name], stamp, facts)
-        state.cursor += SLICE_MAX
-        if state.cursor >= len(names):
+        names, groups = list(self._accounts), list(self._boards.group_states)
+        if state.cursor < len(names):
+            for name in names[state.cursor : state.cursor + SLICE_MAX]:
+                self._sweep(self._accounts[name], stamp, facts)
+            state.cursor = min(state.cursor + SLICE_MAX, len(names))
+        else:  # Groups come last, one at a time: the firm's is a whole slice by itself.
+            self._watch.groups.sweep(groups[state.cursor - len(names)], stamp, facts)
+            state.cursor += 1
+        if state.cursor >= len(names) + len(groups):
             state.cursor = 0
             state.rounds += 1
-        slices = -(-len(names) // SLICE_MAX)
+        slices = -(-len(names) // SLICE_MAX) + len(groups)
         state.next_ns = stamp.steady_ns + self._every_ns() // slices
 
     def sweep_all(self, asked: Sweep, stamp: Stamp, facts: Facts) -> Result:
@@ -70,6 +74,8 @@ class Sweeper:
         before = state.drifted
         for account in self._accounts.values():
             largest = max(largest, self._sweep(account, stamp, facts))
+        for group in self._boards.group_states:
+            largest = max(largest, self._watch.groups.sweep(group, stamp, facts))
         shown = {
             "seq": stamp.seq,
             "accounts": len(self._accounts),

@@ -16,9 +16,10 @@ from zlib import crc32
 from engine.account import Account
 from engine.backlog import Backlog, first_of
 from engine.boards import Boards
-from engine.crossings import crossed, recovered, stood
+from engine.crossings import crossed, recovered, stood, subject_of
 from engine.exposure import exposure_of, margin_rate_max
 from engine.facts import Facts, Moved, Stamp
+from engine.group_watch import GroupWatch
 from engine.guards import (
     CLUSTER_KEYS,
     DAY_KEYS,
@@ -32,7 +33,7 @@ from engine.guards import (
 from engine.high_water import Standing
 from engine.holdings import Holdings
 from engine.limits import Owner
-from engine.timers import Timers
+from engine.timers import Timers, earliest
 from riskd.messages import Check
 
 CRC_PARTS = 2.0**33  # Twice as many as there are: a half of one.
@@ -51,6 +52,7 @@ class Watch:
         self._guards_version = -1
         self._rates: dict[int, float] = {}  # By row: by how much margin changes with exposure.
         self._timers = Timers()  # Of recoveries.
+        self.groups = GroupWatch(boards)
 
     @property
     def backlog(self) -> Backlog:
@@ -59,7 +61,7 @@ class Watch:
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which something has recovered, None if nothing may."""
-        return self._timers.next_ns()
+        return earliest(self._timers.next_ns(), self.groups.due_ns())
 
     def take(self, moved: Moved, stamp: Stamp, facts: Facts) -> None:
         """Take a change of one account's ledger, or of what is declared for all."""
@@ -68,7 +70,9 @@ class Watch:
             self.backlog.looks.clear()  # For everybody is looked at.
             for account in self._accounts.values():
                 self._forget_standings(account, facts)
-                self.follow(account, moved, stamp, facts)
+                self._follow(account, moved, stamp, facts)
+            self._holdings.moved.clear()  # All groups are made anew.
+            self.groups.declare(stamp, facts)
         else:
             self.backlog.looks.pop(moved.account, None)
             self.follow(self._accounts[moved.account], moved, stamp, facts)
@@ -92,11 +96,12 @@ class Watch:
         """Let measures fall back that have recovered for long enough; take in rates grown old."""
         for name in self._timers.take_due(stamp.steady_ns):
             standings = self._accounts[name].water.state.standings.values()
-            if any(_is_due(standing, stamp) for standing in standings):
+            if any(standing.is_due(stamp.steady_ns) for standing in standings):
                 self.backlog.recoveries[name] = None
             else:  # What it waited for has become worse again, or something else is later.
                 self._await_recovery(self._accounts[name])
         self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
+        self.groups.elapse(stamp, facts)
 
     def catch_up(self, stamp: Stamp, facts: Facts, *, wholly: bool = False) -> None:
         """Look at who waits, as long as the input has turns; `wholly`: at all of them."""
@@ -128,7 +133,7 @@ class Watch:
             figures = figures_of(account, self._rates[account.water.row])
             for guard in self._guards_of(account):
                 standing = standings.get(guard.kind.key)
-                if standing is not None and _is_due(standing, stamp):
+                if standing is not None and standing.is_due(stamp.steady_ns):
                     self._recover(account, guard, figures, facts)
         self._await_recovery(account)
 
@@ -143,7 +148,7 @@ class Watch:
         level = read(guard, figures).kept
         if level:
             standings[key] = Standing(level)
-            facts.append(crossed(account, guard, level, before=level, figures=figures))
+            facts.append(crossed(subject_of(account), guard, level, before=level, figures=figures))
         else:
             del standings[key]
             facts += recovered(account, key)
@@ -152,13 +157,15 @@ class Watch:
         """Take up the accounts of a restored state."""
         for account in self._accounts.values():
             self._owners[account.water.row] = account
-            self._holdings.hold(account)
+            self._holdings.take_up(account)
             if account.water.is_known() and account.valuation.refresh() is None:
                 self._rates[account.water.row] = margin_rate_max(account)
             else:
                 self._holdings.await_rates(account)
+            self._holdings.count(account)
             if account.id not in self.backlog.recoveries:
                 self._await_recovery(account)
+        self.groups.restore()
 
     def _wake(self, rows: list[int], stamp: Stamp, facts: Facts) -> None:
         """Look at accounts that prices may have carried over a threshold, or made known.
@@ -169,6 +176,8 @@ class Watch:
         # An account that was rebuilt has another row; its old one has no owner.
         woken = sorted(self._owners[row].id for row in rows if row in self._owners)
         self.backlog.looks |= dict.fromkeys(woken)
+        if len(woken) < len(rows):
+            self.groups.wake(rows, stamp, facts)
         self.catch_up(stamp, facts)
 
     def _look_at(self, account: Account, stamp: Stamp, facts: Facts) -> None:
@@ -178,9 +187,14 @@ class Watch:
             self._look(account, stamp, facts)
 
     def follow(self, account: Account, moved: Moved, stamp: Stamp, facts: Facts) -> None:
-        """Make an account's row what its ledger says now, and look at it."""
+        """Make an account's row what its ledger says now, and look at it, and at its groups."""
+        self._follow(account, moved, stamp, facts)
+        if self._holdings.moved:
+            self.groups.follow(self._holdings.moved, stamp, facts)
+
+    def _follow(self, account: Account, moved: Moved, stamp: Stamp, facts: Facts) -> None:
         water = account.water
-        released = self._holdings.hold(account)
+        released = self._holdings.hold(account, moved.transfers)
         if released is not None:
             del self._owners[released]
         self._owners[water.row] = account
@@ -202,6 +216,7 @@ class Watch:
             self._holdings.await_rates(account)
         if moved.began:
             water.begin(week=moved.began == "week", now_ns=stamp.recv_ns)
+        self._holdings.count(account)
         if known:
             self._look(account, stamp, facts)
 
@@ -232,7 +247,9 @@ class Watch:
         before = standing.level if standing is not None else 0
         if reading.level > before:
             standings[key] = Standing(reading.level)
-            worse = crossed(account, guard, reading.level, before=before, figures=figures)
+            worse = crossed(
+                subject_of(account), guard, reading.level, before=before, figures=figures
+            )
             facts += [worse, stood(account, key, worse)]
         elif standing is not None and reading.kept < before:
             if standing.until_ns is None:
@@ -288,7 +305,3 @@ def figures_of(account: Account, margin_rate: float) -> Figures:
         used_money=valuation.used_money(),
         margin_rate=margin_rate,
     )
-
-
-def _is_due(standing: Standing, stamp: Stamp) -> bool:
-    return standing.until_ns is not None and standing.until_ns <= stamp.steady_ns

@@ -236,7 +236,7 @@ CODES: dict[RejectCode, CodeText] = {
     ),
     RejectCode.GROUP_LIMIT: CodeText(
         3,
-        "All accounts of a group, or of the firm, would together pass a limit.",
+        "All accounts of a group, or of the firm, would together pass a limit, or lost up to one.",
         "Send a smaller order, or reduce positions of the group; the text names it.",
     ),
     RejectCode.FX_MISSING: CodeText(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from engine.advice import advice_view, size_view
 from engine.alert_views import alert_view, alerts_view
 from engine.alerts import AlertBook
 from engine.digest import books_digest, state_digest
-from engine.firm import firm_exposure
+from engine.firm import firm_drawdown, firm_exposure
 from engine.limits import FIRM
 from engine.measures import check_view, drawdown_update, exposure_update, margin_update
 from engine.pnl_view import pnl_view
@@ -102,7 +103,7 @@ class Queries:
             return shown
         if shown is None:
             text = "nothing is remembered of this order"
-            if isinstance(query, ConcentrationRequest | ExposureRequest | Pnl):
+            if isinstance(query, ConcentrationRequest | DrawdownRequest | ExposureRequest | Pnl):
                 text = f"no scope {query.scope}; firm, group:G or account:A1 are"
             return Error(code="not_found", text=text, request_id=query.request_id)
         return Result(ok=True, data=shown, request_id=query.request_id)
@@ -189,6 +190,11 @@ class Queries:
                 return self._exposure(query.scope)
             case MarginRequest():
                 return [margin_update(x, now_ns) for x in self._asked(query.account)]
+            case DrawdownRequest(scope=str() as scope):
+                group = self._group_of(scope)
+                boards = self._system.boards
+                told = partial(firm_drawdown, boards, history=query.history)
+                return None if group is None else [told(group, now_ns)]
             case DrawdownRequest():
                 asked = self._asked(query.account)
                 return [drawdown_update(x, now_ns, history=query.history) for x in asked]
@@ -205,10 +211,15 @@ class Queries:
         kind, _, name = scope.partition(":")
         if kind == "account" and name in accounts:
             return exposure_update(accounts[name], now_ns)
+        group = self._group_of(scope)
+        return None if group is None else firm_exposure(boards, group, now_ns)
+
+    def _group_of(self, scope: str) -> str | None:
+        """Return the group that a scope names, or the firm; None if there is none."""
+        kind, _, name = scope.partition(":")
         if scope == FIRM:
-            return firm_exposure(boards, FIRM, now_ns)
-        known = kind == "group" and name in boards.groups
-        return firm_exposure(boards, name, now_ns) if known else None
+            return FIRM
+        return name if kind == "group" and name in self._system.boards.groups else None
 
     def _with_digests(self, query: Status) -> dict[str, Any]:
         shown = {**self._status(), "pid": os.getpid()}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.firm import firm_exposure, firm_pnl
+from engine.firm import firm_drawdown, firm_exposure, firm_pnl
 from engine.limits import FIRM
 from engine.measures import drawdown_update, exposure_update, margin_update, risk_update
 from engine.views import pnl_update, position_update
@@ -18,6 +18,7 @@ from riskd.messages import (
     DrawdownSpan,
     DrawdownUpdate,
     ExposureUpdate,
+    FirmDrawdown,
     FirmExposure,
     FirmPnl,
     MarginUpdate,
@@ -112,8 +113,11 @@ class Publisher:
 
     def _firm_topics(self) -> Iterator[tuple[str, Make]]:
         boards, now_ns = self._boards, self._now_ns()
-        yield "firm.exposure", partial(firm_exposure, boards, FIRM, now_ns)
-        yield "firm.pnl", partial(firm_pnl, boards, len(self._accounts), now_ns)
+        for group in (FIRM, *boards.groups):
+            suffix = "" if group == FIRM else f".{group}"
+            yield f"firm.exposure{suffix}", partial(firm_exposure, boards, group, now_ns)
+            yield f"firm.pnl{suffix}", partial(firm_pnl, boards, group, now_ns)
+            yield f"firm.drawdown{suffix}", partial(firm_drawdown, boards, group, now_ns)
 
     def _topics(self, account: Account) -> Iterator[tuple[str, Make]]:
         now_ns, name = self._now_ns(), account.id
@@ -138,7 +142,7 @@ def _timeless(message: Published) -> Published:
             return replace(message, ts_ns=0)
         case ExposureUpdate() | MarginUpdate() | FirmExposure() | FirmPnl():
             return replace(message, ts_ns=0, mark_ages_ns={})
-        case DrawdownUpdate():
+        case DrawdownUpdate() | FirmDrawdown():
             spans = (_still(span) for span in (message.day, message.week, message.max))
             day, week, life = spans
             return replace(message, ts_ns=0, mark_ages_ns={}, day=day, week=week, max=life)

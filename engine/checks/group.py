@@ -6,7 +6,7 @@ from engine.boards import GroupPlan
 from engine.case import Case, Plan
 from engine.facts import Missing
 from engine.findings import shown, used_pct
-from engine.limits import ResolvedLimit
+from engine.limits import GROUP_MEASURES, ResolvedLimit
 from engine.money import MONEY_SCALE
 from engine.rates import ONE, Rate
 from riskd.codes import CODES, RejectCode
@@ -22,6 +22,9 @@ def has_group_limit(spec: AccountSpec, plan: Plan) -> bool:
 
 def check_group_limit(case: Case) -> Reject | None:
     """Every group above the account, from its own up to the firm, stays within its totals.
+
+    What its accounts lost today together, and the drawdown of what they are worth together, are
+    below their limits, but for an order that reduces.
 
     Formula: sum over the accounts of the group, at worst, + what the order adds <= limit of the
     group
@@ -74,7 +77,7 @@ def _first_past(case: Case, *, hard: bool) -> Reject | None:
             value = _worst(case, group, key, rate)
             if isinstance(value, Missing):
                 return _missing(group, value.what)
-            if value > limit.money:
+            if value > limit.money or (value == limit.money and key in GROUP_MEASURES):
                 if hard:
                     case.group_past = group, limit
                 return _refused(group, limit, value)
@@ -96,6 +99,8 @@ def _worst(case: Case, group: GroupPlan, key: str, rate: Rate) -> int | Missing:
         case "position_notional":
             size = instrument.notional_money(max(0, _side_lots(case, group)), reference)
             return _converted(size, rate)
+        case "daily_loss" | "drawdown_day_pct" | "drawdown_week_pct" | "drawdown_max_pct":
+            return group.measure(key)
         case "turnover":
             before = group.turnover_money()
             value = case.value_milliticks
@@ -132,7 +137,7 @@ def _converted(money: int, rate: Rate) -> int:
 
 
 def _refused(group: GroupPlan, limit: ResolvedLimit, money: int) -> Reject:
-    value = money / MONEY_SCALE
+    value, past = money / MONEY_SCALE, ">=" if limit.key in GROUP_MEASURES else ">"
     return Reject(
         code=RejectCode.GROUP_LIMIT,
         fix_code=CODES[RejectCode.GROUP_LIMIT].fix_code,
@@ -141,7 +146,7 @@ def _refused(group: GroupPlan, limit: ResolvedLimit, money: int) -> Reject:
         limit_type=limit.key,
         value=value,
         limit=limit.value,
-        text=f"{limit.scope} {group.name}: {limit.key} {shown(value)} > {shown(limit.value)}",
+        text=f"{limit.scope} {group.name}: {limit.key} {shown(value)} {past} {shown(limit.value)}",
     )
 
 

@@ -54,17 +54,20 @@ def margin(
     return print_rows(rows, MARGIN, json=json, rest=False)
 
 
-def drawdown(
-    account: str | None = None, /, *, json: Json = False, connection: Connection = HERE
-) -> int:
-    """Show how far ACCOUNT, or each, is below its highest of the day, of the week and ever.
+def drawdown(of: str | None = None, /, *, json: Json = False, connection: Connection = HERE) -> int:
+    """Show how far an account, or each, is below its highest of the day, of the week and ever.
 
-    Example: riskd drawdown A1
+    OF is an account, `firm` or `group:G`: what all its accounts are worth together.
+
+    Example: riskd drawdown group:desk-1
     """
-    rows = ask_of(account, DrawdownRequest(account=account), connection)
+    is_scope = of is not None and (of == "firm" or of.startswith("group:"))
+    asked = DrawdownRequest(scope=of) if is_scope else DrawdownRequest(account=of)
+    rows = ask_scope(of or "", asked, connection) if is_scope else ask_of(of, asked, connection)
     if not json:
+        warn_incomplete({"complete": all(row["complete"] for row in rows)})
         rows = [
-            {"account": row["account"], "span": span, **row[span]}
+            {"account": row.get("account", row.get("scope")), "span": span, **row[span]}
             for row in rows
             for span in SPANS
             if row[span] is not None

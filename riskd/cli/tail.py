@@ -29,6 +29,7 @@ from riskd.messages import (
     Certificate,
     DrawdownUpdate,
     ExposureUpdate,
+    FirmDrawdown,
     FirmExposure,
     FirmPnl,
     Heartbeat,
@@ -196,7 +197,7 @@ def line_of(message: Published) -> str:
             return _response_line(message)
         case ExposureUpdate() | MarginUpdate() | DrawdownUpdate() | RiskUpdate():
             return _measure_line(message)
-        case FirmExposure() | FirmPnl():
+        case FirmExposure() | FirmPnl() | FirmDrawdown():
             return _firm_line(message)
         case LimitsUpdate():
             return f"LIMITS    v{message.limits_version}  seq {message.seq:,}"
@@ -231,18 +232,24 @@ def _measure_line(
                 f"used {money(message.used, own)}  free {money(message.free, own)}  {message.state}"
             )
         case DrawdownUpdate():
-            spans = (("day", message.day), ("week", message.week), ("max", message.max))
-            told = "  ".join(
-                f"{name} {number(span.drawdown_pct)} %" for name, span in spans if span is not None
-            )
-            return f"DRAWDOWN  {message.account}  {told}  {message.status}"
+            return f"DRAWDOWN  {message.account}  {_spans_told(message)}  {message.status}"
 
 
-def _firm_line(message: FirmExposure | FirmPnl) -> str:
+def _spans_told(message: DrawdownUpdate | FirmDrawdown) -> str:
+    spans = (("day", message.day), ("week", message.week), ("max", message.max))
+    return "  ".join(
+        f"{name} {number(span.drawdown_pct)} %" for name, span in spans if span is not None
+    )
+
+
+def _firm_line(message: FirmExposure | FirmPnl | FirmDrawdown) -> str:
     own = message.currency
     if isinstance(message, FirmPnl):
         day, equity = money(message.day, own), money(message.equity, own)
-        return f"FIRM      day {day}  equity {equity}  {message.accounts:,} accounts"
+        told = f"day {day}  equity {equity}  {message.accounts:,} accounts"
+        return f"FIRM      {message.scope}  {told}"
+    if isinstance(message, FirmDrawdown):
+        return f"FIRM      {message.scope}  {_spans_told(message)}  {message.status}"
     gross, net = money(message.gross, own), money(message.net, own)
     return f"FIRM      {message.scope}  gross {gross}  net {net}"
 

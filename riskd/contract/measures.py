@@ -115,8 +115,9 @@ class DrawdownUpdate(Measured, frozen=True, kw_only=True, tag="drawdown_update")
 
 
 class FirmExposure(Measured, frozen=True, kw_only=True, tag="firm_exposure"):
-    """What all accounts, or those of a group, are exposed to. State topic `firm.exposure`.
+    """What all accounts, or those of a group, are exposed to.
 
+    State topics `firm.exposure` and `firm.exposure.<group>`.
     Long and short of different accounts do not offset each other in gross.
     """
 
@@ -129,12 +130,32 @@ class FirmExposure(Measured, frozen=True, kw_only=True, tag="firm_exposure"):
 
 
 class FirmPnl(Measured, frozen=True, kw_only=True, tag="firm_pnl"):
-    """What all accounts together are worth and earned today. State topic `firm.pnl`."""
+    """What all accounts, or those of a group, are worth and earned today, each in its own day.
 
+    State topics `firm.pnl` and `firm.pnl.<group>`.
+    """
+
+    scope: str  # `firm` or `group:G`.
     equity: float
     day: float
     accounts: int
     unknown: int  # Accounts that are left out, for a mark or a rate of theirs is missing.
+
+
+class FirmDrawdown(Measured, frozen=True, kw_only=True, tag="firm_drawdown"):
+    """How far what all accounts, or those of a group, are worth together is below its highest.
+
+    State topics `firm.drawdown` and `firm.drawdown.<group>`. It is worth what one account would be
+    that holds everything they do; money and accounts that come or go move its peaks.
+    """
+
+    scope: str  # `firm` or `group:G`.
+    equity: float | None  # Null while a mark or a rate is missing.
+    day: DrawdownSpan | None  # Since the day of its calendar began.
+    week: DrawdownSpan | None  # Since the week began.
+    max: DrawdownSpan | None  # Ever.
+    status: ThresholdStatus  # Of its own limits on drawdown.
+    history: tuple[EquityStretch, ...] = ()  # Where it was asked for: bounded, no extreme is lost.
 
 
 class RiskUpdate(Answer, frozen=True, kw_only=True, tag="risk_update"):
@@ -154,7 +175,13 @@ class RiskUpdate(Answer, frozen=True, kw_only=True, tag="risk_update"):
 
 
 MeasuredUpdate = (
-    ExposureUpdate | MarginUpdate | DrawdownUpdate | FirmExposure | FirmPnl | RiskUpdate
+    ExposureUpdate
+    | MarginUpdate
+    | DrawdownUpdate
+    | FirmExposure
+    | FirmPnl
+    | FirmDrawdown
+    | RiskUpdate
 )
 
 
@@ -174,6 +201,7 @@ class DrawdownRequest(ControlRequest, tag="drawdown", frozen=True, kw_only=True)
     """Drawdown of one account, or of all: of the day, of the week, and the maximum."""
 
     account: AccountId | None = None
+    scope: Name | None = None  # Instead: `firm` or `group:G`, what its accounts are worth together.
     history: bool = False  # With the equity over time, for a chart.
 
 

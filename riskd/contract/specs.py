@@ -95,6 +95,7 @@ class GroupSpec(Part, frozen=True, kw_only=True):
 
     id: UniqueId
     parent: UniqueId = "firm"
+    calendar: UniqueId = "UTC"  # When its day begins, of which its drawdown is told.
 
 
 class PositionMode(StrEnum):
@@ -284,6 +285,7 @@ class RiskSettings(Part, frozen=True, kw_only=True):
     slippage_bps: float = 10.0  # Added to the touch when a market order is valued.
     reservation_ms: int = 30_000  # Without news for this long a reservation is suspect.
     fx_pivot: str = "USD"  # Crosses go through this currency.
+    firm_calendar: str = "UTC"  # When the firm's day begins, of which its drawdown is told.
     fx_stale_after_ms: int = 60_000  # An exchange rate without news for longer is old.
     fx_haircut_pct: float = 5.0  # So much more counts exposure converted by an old rate.
     heartbeat_ms: int = 1000  # A gateway with a session sends something at least this often.

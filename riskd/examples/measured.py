@@ -86,6 +86,7 @@ MEASURED = (
         pub_seq=8,
     ),
     m.FirmPnl(
+        scope="firm",
         currency="USD",
         complete=True,
         mark_ages_ns=_AGES,
@@ -95,6 +96,19 @@ MEASURED = (
         unknown=0,
         ts_ns=AT_NS,
         pub_seq=9,
+    ),
+    m.FirmDrawdown(
+        scope="group:desk-1",
+        currency="USD",
+        complete=True,
+        mark_ages_ns=_AGES,
+        equity=408_120.5,
+        day=_SPAN,
+        week=_SPAN,
+        max=_SPAN,
+        status=m.ThresholdStatus.SAFE,
+        ts_ns=AT_NS,
+        pub_seq=10,
     ),
     m.RiskUpdate(
         account="A1",

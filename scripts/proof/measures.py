@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.firm import firm_exposure, firm_pnl
+from engine.firm import firm_drawdown, firm_exposure, firm_pnl
 from engine.limits import FIRM
 from engine.measures import (
     check_view,
@@ -140,7 +140,6 @@ class Play:
             accounts=accounts,
         )
         house.send(Configure(universe=universe))
-        self._truth = Truth(day, accounts, house.stamp.recv_ns)
         self._engine = [house.core.accounts[one.id] for one in accounts]
         self._places = np.array([one.water.row for one in self._engine])
         own = np.array([GROUPS.index(one.group) for one in accounts])
@@ -150,6 +149,7 @@ class Play:
             "client": own == 1,
             "house": own == 2,
         }
+        self._truth = Truth(day, accounts, self._members, house.stamp.recv_ns)
         first = max(
             next(number for number, row in enumerate(rows) if row.symbol == one.symbol)
             for one in day.specs
@@ -268,14 +268,16 @@ class Play:
         """Hold what is published of the firm and its groups against the truth."""
         truth, boards = self._truth, self._house.core.boards
         now_ns, count, rates = self._house.stamp.recv_ns, 0, self._truth.rates()
-        scale = 0.0 if truth.exact else BALANCE * ACCOUNTS
-        for group, members in self._members.items():
+        scale = 0.0 if truth.exact else float(truth.group_equity.max()) / MONEY
+        for number, (group, members) in enumerate(self._members.items()):
             expected = told.firm_exposure(truth, members)
             count += told.require_told(firm_exposure(boards, group, now_ns), expected, scale)
+            expected = told.group_drawdown(truth, number, now_ns)
+            count += told.require_told(firm_drawdown(boards, group, now_ns), expected, scale)
         known = len(self._house.core.accounts)
         worth, earned = (
             sum((figure * rates[truth.own] if not truth.exact else figure).tolist()) / MONEY
             for figure in (truth.equity, truth.earned("day"))
         )
         firm = {"equity": worth, "day": earned, "accounts": known, "unknown": 0}
-        return count + told.require_told(firm_pnl(boards, known, now_ns), firm, scale)
+        return count + told.require_told(firm_pnl(boards, FIRM, now_ns), firm, scale)

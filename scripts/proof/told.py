@@ -172,35 +172,13 @@ class Account:
         fallen = max(0, opened - self.equity)
         return {
             "equity": self.equity / MONEY,
-            **{name: self._span(span, now_ns) for name, span in spans.items()},
+            **{
+                name: span_of(span, self._index, self.equity, now_ns, exact=self._truth.exact)
+                for name, span in spans.items()
+            },
             "from_open": fallen / MONEY,
             "from_open_pct": fallen * 100 / opened,
         }
-
-    def _span(self, span: SpanTruth, now_ns: int) -> Expected:
-        peak, trough = self._of(span.peak), self._of(span.trough)
-        below, deepest = peak - self.equity, self._of(span.deepest())
-        earned = self.equity - self._of(span.opened)
-        found = {
-            "peak": peak / MONEY,
-            "drawdown": below / MONEY,
-            "drawdown_pct": below * 100 / peak,
-            "deepest": deepest / MONEY,
-        }
-        if self._truth.exact or not self._of(span.is_tied()):
-            recovered = self.equity - trough
-            found |= {"trough": trough / MONEY, "recovered": recovered / MONEY}
-        if self._truth.exact:  # Else a difference of floats says which instant it was.
-            since_ns = self._of(span.peak_ns) if below else None
-            found |= {
-                "since_ns": since_ns,
-                "under_water_ns": now_ns - since_ns if since_ns is not None else 0,
-                "recovery_factor": earned / deepest if deepest else None,
-                "recovered_pct": (
-                    (self.equity - trough) * 100 / (peak - trough) if peak > trough else None
-                ),
-            }
-        return found
 
     def position(self, symbol: str, now_ns: int) -> Expected:
         """Return what `position.<account>.<symbol>` tells, legs included, to the last unit."""
@@ -258,6 +236,44 @@ class Account:
             "margin": margin["level_pct"],
             "exposure": self.gross / MONEY,
         }
+
+
+def span_of(span: SpanTruth, index: int, equity: Any, now_ns: int, *, exact: bool) -> Expected:
+    """Return what is told of a span of an account or a group, whose number is `index`."""
+    peak, trough, opened = span.peak[index], span.trough[index], span.opened[index]
+    below, deepest = peak - equity, span.deepest()[index]
+    found: Expected = {
+        "peak": float(peak / MONEY),
+        "drawdown": float(below / MONEY),
+        "drawdown_pct": float(below * 100 / peak),
+        "deepest": float(deepest / MONEY),
+    }
+    if exact or not span.is_tied()[index]:
+        recovered = float((equity - trough) / MONEY)
+        found |= {"trough": float(trough / MONEY), "recovered": recovered}
+    if exact:  # Else a difference of floats says which instant it was.
+        since_ns = int(span.peak_ns[index]) if below else None
+        depth = peak - trough
+        found |= {
+            "since_ns": since_ns,
+            "under_water_ns": now_ns - since_ns if since_ns is not None else 0,
+            "recovery_factor": float((equity - opened) / deepest) if deepest else None,
+            "recovered_pct": float((equity - trough) * 100 / depth) if depth else None,
+        }
+    return found
+
+
+def group_drawdown(truth: Truth, group: int, now_ns: int) -> Expected:
+    """Return what `firm.drawdown`, or that of a group, tells."""
+    equity = truth.group_equity[group]
+    return {
+        "equity": float(equity / MONEY),
+        "complete": True,
+        **{
+            name: span_of(span, group, equity, now_ns, exact=truth.exact)
+            for name, span in truth.group_spans.items()
+        },
+    }
 
 
 def _asked_up(sides: list[int], spec: InstrumentSpec, account: AccountSpec, name: str) -> int:

@@ -20,6 +20,7 @@ MONEY = 10**12
 LEGS = ("a", "b")  # Of a hedging account; a netting one has the first alone, without a name.
 Numbers = NDArray[Any]
 PERIODS = ("day", "week", "month")
+SPANS = ("day", "week", "max")
 
 
 TIE = 1e-13  # Of a figure that rates made: so near to its peak, nobody can say if it is at it.
@@ -44,7 +45,7 @@ class SpanTruth:
         at_top = equity >= self.peak
         self.peak_ns[at_top & touched] = now_ns
         nearly = at_top
-        if equity.dtype != np.int64:
+        if equity.dtype == np.float64:
             at_top, nearly = equity > self.peak * (1 + TIE), equity >= self.peak * (1 - TIE)
         self.tied = np.where(nearly, equity, np.minimum(self.tied, equity))
         self.peak = np.maximum(self.peak, equity)
@@ -157,9 +158,15 @@ class PaperTruth:
 
 
 class Truth:
-    """Every account of a day."""
+    """Every account of a day, and every group: a name, and whether each account is in it."""
 
-    def __init__(self, day: Day, accounts: tuple[AccountSpec, ...], now_ns: int) -> None:
+    def __init__(
+        self,
+        day: Day,
+        accounts: tuple[AccountSpec, ...],
+        groups: dict[str, Numbers],
+        now_ns: int,
+    ) -> None:
         kind: type[np.number[Any]] = np.int64 if day.is_exact else np.float64
         self.exact, self._mark = day.is_exact, day.mark
         self.accounts = accounts
@@ -175,10 +182,16 @@ class Truth:
         self.ledgers = [{one.currency: int(one.balance) * MONEY} for one in accounts]
         self.invested = (balances * MONEY).astype(kind)
         self.equity = self.invested.copy()
-        self.spans = {name: SpanTruth(self.equity, now_ns) for name in ("day", "week", "max")}
+        self.spans = {name: SpanTruth(self.equity, now_ns) for name in SPANS}
         self.earned_before = {name: np.zeros_like(self.equity) for name in PERIODS}
         self.all = np.ones(len(accounts), bool)
         self.days = 0
+        self.groups = list(groups)
+        self._members = np.array(list(groups.values()))
+        self.group_equity: Numbers = np.zeros(len(groups))  # Until every rate is known.
+        if self.exact:
+            self.group_equity = self._group_worth()
+        self.group_spans = {name: SpanTruth(self.group_equity, now_ns) for name in SPANS}
 
     @property
     def is_known(self) -> bool:
@@ -195,7 +208,7 @@ class Truth:
         """Look at everybody, after something was booked to one account."""
         touched = np.zeros_like(self.all)
         touched[account] = True
-        self._look(touched, now_ns)
+        self._look(touched, now_ns, is_booking=True)
 
     def fill(self, leg: int, symbol: str, dealt: Dealt, now_ns: int) -> None:
         """Book an execution of a leg."""
@@ -237,16 +250,24 @@ class Truth:
         self.invested[account] += money
         for span in self.spans.values():
             span.shift(account, money)
+        rate = 1 if self.exact else self.rates()[self.own[account]]
+        for group in np.flatnonzero(self._members[:, account]).tolist():
+            for span in self.group_spans.values():
+                span.shift(group, money * rate)
         self.booked(account, now_ns)
 
     def begin_day(self, names: tuple[str, ...], now_ns: int) -> None:
         """Begin a day, and longer spans with it."""
         self.days += 1
-        for name, span in self.spans.items():
-            if name in names:
-                span.begin(self.equity, now_ns)
-            else:  # Everybody is looked at.
-                span.note(self.equity, self.all, now_ns)
+        for spans, equity in (
+            (self.spans, self.equity),
+            (self.group_spans, self.group_equity),
+        ):
+            for name, span in spans.items():
+                if name in names:
+                    span.begin(equity, now_ns)
+                else:  # Everybody is looked at.
+                    span.note(equity, np.ones(len(equity), bool), now_ns)
         for name in names:
             self.earned_before[name] = self.equity - self.invested
         for paper in self.papers.values():
@@ -271,10 +292,30 @@ class Truth:
                     found[str(paper.spec.base)] = price
         return np.array([found[currency] for currency in self.currencies])
 
-    def _look(self, touched: Numbers, now_ns: int) -> None:
+    def _look(self, touched: Numbers, now_ns: int, *, is_booking: bool = False) -> None:
         self.equity = self._worth()
         for span in self.spans.values():
             span.note(self.equity, touched, now_ns)
+        if not self.group_equity.any():
+            for span in self.group_spans.values():
+                span.begin(self._group_worth(), now_ns)
+        before, self.group_equity = self.group_equity, self._group_worth()
+        moved = (before != self.group_equity) | self._members[:, touched].any(axis=1) & is_booking
+        for span in self.group_spans.values():
+            span.note(self.group_equity, moved, now_ns)
+
+    def _group_worth(self) -> Numbers:
+        """Return what groups are worth in dollars; in whole units they outgrow 64 bits."""
+        if self.exact:
+            worths = [sum(self.equity[one].tolist()) for one in self._members]
+            return np.array(worths, dtype=object)
+        total: Numbers = np.zeros(len(self.groups))
+        for rate, currency in zip(self.rates(), self.currencies, strict=True):
+            held = self.cash[currency] + sum(
+                paper.profit for paper in self.papers.values() if paper.settlement == currency
+            )
+            total += rate * (self._members @ held)
+        return total
 
     def _worth(self) -> Numbers:
         """Return what everybody is worth, in his own currency."""

@@ -57,7 +57,13 @@ INSTRUMENTS = (
 )
 DAYS = "XNYS"
 START = {"X": 100, "Y": 50, "Z": 10, "J": 1000, "P": 50_000, "USDJPY": 100, "BTCUSD": 50_000}
-KEYS = ("symbol", "strategy", "account", "key")  # What names a row of a list, in this order.
+KEYS = (
+    "symbol",
+    "strategy",
+    "account",
+    "scope",
+    "key",
+)  # What names a row of a list, in this order.
 
 
 def examples_in(page: str) -> list[str]:

@@ -13,6 +13,7 @@ from riskd.messages import (
     Alert,
     DrawdownUpdate,
     ExposureUpdate,
+    FirmDrawdown,
     FirmExposure,
     FirmPnl,
     MarginState,
@@ -63,7 +64,10 @@ def await_message(listener: Subscriber, fits: Callable[[Published], bool]) -> Pu
 def test_measures_are_told_on_subscribing_and_again_when_a_price_moved_them(riskd: RiskdProcess):
     topics = ["exposure.A1", "margin.A1", "drawdown.A1", "risk_update.A1", "firm."]
     with Subscriber(riskd.addresses["alerts"], topics) as listener:
-        kinds = (ExposureUpdate, MarginUpdate, DrawdownUpdate, RiskUpdate, FirmExposure, FirmPnl)
+        kinds = (
+            *(ExposureUpdate, MarginUpdate, DrawdownUpdate, RiskUpdate),
+            *(FirmExposure, FirmPnl, FirmDrawdown),
+        )
         seen: dict[str, Published] = {}
         while len(seen) < len(kinds):
             message = await_message(listener, lambda message: isinstance(message, kinds))
@@ -85,10 +89,15 @@ def test_measures_are_told_on_subscribing_and_again_when_a_price_moved_them(risk
         moved = await_message(listener, lambda m: isinstance(m, RiskUpdate) and is_pnl(m, 200.0))
         assert isinstance(moved, RiskUpdate)
         assert moved.previous_value is not None
-    with Subscriber(riskd.addresses["alerts"], ["firm."]) as late:
+    with Subscriber(riskd.addresses["alerts"], ["firm.exposure"]) as late:
         firm = await_message(late, lambda m: isinstance(m, FirmExposure))
         assert isinstance(firm, FirmExposure)
         assert (firm.gross, firm.complete) == (1200.0, True)
+    with Subscriber(riskd.addresses["alerts"], ["firm.drawdown.desk-1"]) as late:
+        desk = await_message(late, lambda m: isinstance(m, FirmDrawdown))
+        assert isinstance(desk, FirmDrawdown)
+        assert desk.max is not None
+        assert (desk.scope, desk.max.drawdown) == ("group:desk-1", 100.0)
 
 
 def is_pnl(update: RiskUpdate, value: float) -> bool:
@@ -112,6 +121,11 @@ def test_control_port_answers_from_the_same_numbers_with_the_age_of_every_price(
     assert accounts[1:] == ["A1", "A2", "A3", "A4"]
     (drawdown,) = riskd.control("drawdown", account="A1")
     assert drawdown["max"]["peak"] >= 100_100.0
+    (desk,) = riskd.control("drawdown", scope="group:desk-1")
+    assert (desk["scope"], desk["complete"]) == ("group:desk-1", True)
+    assert desk["max"]["peak"] - desk["equity"] == desk["max"]["drawdown"]
+    (firm,) = riskd.control("drawdown", scope="firm")
+    assert (firm["equity"], firm["complete"]) == (None, False)  # Nobody has told a rate yet.
     (checked,) = riskd.control("check", account="A1")
     assert (checked["drift"], checked["standings"]) == (0.0, {})
 
@@ -141,7 +155,9 @@ def test_sweep_goes_round_by_itself_and_on_demand(riskd: RiskdProcess):
     assert riskd.control("sweep")["drifted"] == 0
 
 
-@pytest.mark.parametrize("command", ["exposure", "margin", "drawdown", "check", "sweep"])
+@pytest.mark.parametrize(
+    "command", ["exposure", "margin", "drawdown", "drawdown group:desk-1", "check", "sweep"]
+)
 @pytest.mark.parametrize("json_wanted", [False, True])
 def test_commands_show_what_the_port_answers(
     riskd: RiskdProcess,
@@ -149,7 +165,7 @@ def test_commands_show_what_the_port_answers(
     command: str,
     json_wanted: bool,
 ):
-    tokens = [command, "--control", riskd.addresses["control"]]
+    tokens = [*command.split(), "--control", riskd.addresses["control"]]
     assert run([*tokens, *(["--json"] if json_wanted else [])]) == 0
     shown = capsys.readouterr().out
     if json_wanted:

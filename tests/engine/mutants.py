@@ -92,8 +92,8 @@ MUTANTS = (
     Mutant(
         "a group exactly at its limit is refused",
         "checks/group.py",
-        "            if value > limit.money:",
-        "            if value >= limit.money:",
+        "            if value > limit.money or (",
+        "            if value >= limit.money or (",
     ),
     Mutant(
         "a change counts as one more order of its group",

@@ -8,6 +8,7 @@ from engine.boards import Boards
 from engine.core import Core
 from engine.exposure import exposure_of
 from engine.firm import firm_exposure, firm_pnl
+from engine.limits import FIRM
 from engine.measures import (
     check_view,
     drawdown_update,
@@ -175,14 +176,14 @@ def test_firm_pnl_is_the_sum_of_what_accounts_are_worth_and_leaves_out_what_is_n
     house.send(a_fill("e-1", "buy", 10, 100.0))
     house.send(a_fill("e-1", "buy", 10, 100.0, account="A2"))
     tick(house, "X", 110.0)
-    told = firm_pnl(house.core.boards, 3, 0)
+    told = firm_pnl(house.core.boards, FIRM, 0)
     assert (told.equity, told.day) == pytest.approx((1_000_100 + 625 + 100, 200.0))
     house.send(a_fill("e-2", "buy", 1, 10.0, account="A1", symbol="Y"))  # It has no price.
-    told = firm_pnl(house.core.boards, 3, 0)
+    told = firm_pnl(house.core.boards, FIRM, 0)
     assert told.equity == pytest.approx(725.0)
     assert (told.unknown, told.complete) == (1, False)
     tick(house, "Y", 10.0)
-    assert firm_pnl(house.core.boards, 3, 0).complete  # The third is suspense.
+    assert firm_pnl(house.core.boards, FIRM, 0).complete  # The third is suspense.
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -195,7 +196,7 @@ def test_firm_totals_are_true_after_inputs_of_every_kind(seed):
         known = [x for x in core.accounts.values() if x.water.is_known()]
         if any(x.valuation.refresh() is not None for x in known):
             continue
-        told = firm_pnl(core.boards, len(core.accounts), 0)
+        told = firm_pnl(core.boards, FIRM, 0)
         worth, unknown = 0.0, len(core.accounts) - len(known)
         for account in known:
             rate = core.boards.quotes.rate(account.currency, "USD")
