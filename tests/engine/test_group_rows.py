@@ -17,6 +17,7 @@ from riskd.codec import encode_msgpack
 from riskd.messages import (
     AccountAdd,
     AccountSpec,
+    AccountUpdate,
     Alert,
     Configure,
     DayBegan,
@@ -114,7 +115,7 @@ def test_group_is_not_poorer_for_who_leaves_nor_richer_for_who_joins_or_pays_in(
     house.send(Transfer(account="A2", transfer_id="t", amount=-200.0))
     assert spans(house, "desk") == (2350.0, 2400.0, 2350.0)
     assert spans(house) == (3350.0, 3400.0, 3350.0)
-    house.send(AccountAdd(account=an_account("A1", 1000.0)))  # Straight below the firm now.
+    house.send(AccountUpdate(account=an_account("A1", 1000.0)))  # Straight below the firm now.
     assert spans(house, "desk") == (1300.0, 1350.0, 1300.0)  # Its drawdown was of A1 too.
     assert spans(house) == (3350.0, 3400.0, 3350.0)
     tick(house, 100.0)

@@ -24,8 +24,8 @@ from engine.watch import figures_of
 from riskd.messages import (
     Alert,
     Configure,
-    InstrumentAdd,
     InstrumentSpec,
+    InstrumentUpdate,
     LimitSet,
     LimitsSpec,
     LimitValue,
@@ -367,6 +367,6 @@ def test_margin_of_an_instrument_that_is_raised_is_looked_at_before_any_price():
     tick(house, 100.0)
     house.send(a_fill("e", "buy", 2, 100.0))
     assert house.alerts("margin_state") == []
-    assert house.send(InstrumentAdd(instrument=replace(x, initial_margin=0.8))).ok
+    assert house.send(InstrumentUpdate(instrument=replace(x, initial_margin=0.8))).ok
     (alert,) = house.alerts("margin_state")
     assert alert.value == 156.25
