@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from engine.limit_tables import (
     is_finite,
     loosens,
     parse_table_scope,
+    scopes_in,
     table_of,
 )
 from engine.limits import is_enforced
@@ -65,6 +66,15 @@ class Trial(NamedTuple):
     book: LimitBook
     limits: LimitSet
     differences: tuple[Difference, ...]
+
+
+def differences(before: LimitSet, after: LimitSet) -> Iterator[Difference]:
+    """Yield every limit that is another one in `after`, by scope and key."""
+    for scope in dict.fromkeys((*scopes_in(before), *scopes_in(after))):
+        old, new = table_of(before, scope), table_of(after, scope)
+        for key in KEYS if old != new else ():
+            if getattr(old, key) != getattr(new, key):
+                yield _difference(before, after, str(scope), key)
 
 
 class LimitDesk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -49,6 +50,16 @@ def checked_scope(written: str) -> TableScope:
     scope = parse_table_scope(written)
     assert scope is not None
     return scope
+
+
+def scopes_in(limits: LimitSet) -> Iterator[TableScope]:
+    """Yield every scope for which there is a table."""
+    for kind in WHOLE:
+        yield TableScope(kind)
+    for kind in NAMED:
+        yield from (TableScope(kind, name) for name in getattr(limits, kind))
+    for account, symbols in limits.account_symbol.items():
+        yield from (TableScope("account", account, symbol) for symbol in symbols)
 
 
 def table_of(limits: LimitSet, scope: TableScope) -> LimitsSpec:

@@ -166,11 +166,14 @@ ALERT_TYPES: dict[str, AlertText] = {
     "override_granted": AlertText(
         "medium", "Two people let one order pass limits.", ONCE, "Nothing."
     ),
+    "configuration_refused": AlertText(
+        "high",
+        "Files that were to be read again cannot be put in force; what was so before stays.",
+        "When they can, at the next riskd reload.",
+        "The text names file, line and key.",
+    ),
     "limits_proposed": AlertText(
-        "medium",
-        "Somebody asks for other limits and a second person has to approve.",
-        "When it is approved, rejected, or a day has passed.",
-        "See riskd limits; answer with riskd limits approve or reject.",
+        "medium", "Other limits wait for a second person.", "When answered.", "See riskd limits."
     ),
     "limits_changed": AlertText(
         "medium", "Limits were changed, or a change for a time has ended.", ONCE, "Nothing."

@@ -16,7 +16,6 @@ from riskd.messages import (
     ControlQuery,
     ControlWork,
     Error,
-    Reload,
     Result,
     Stop,
     VerdictRequest,
@@ -29,7 +28,7 @@ from transport.sockets import CONTROL_BYTES_MAX
 # What still gets in when an operator's connection has sent too much: whatever is no question.
 COMMANDS = frozenset(
     str(kind.__struct_config__.tag)
-    for union in (ControlCommand, ControlWork, Reload | Stop)
+    for union in (ControlCommand, ControlWork, Stop)
     for kind in get_args(union)
 )
 Reply = Callable[[Answer], None]
@@ -46,8 +45,7 @@ class ControlPort:
         command: Callable[[ControlCommand, bytes, Reply, str], None],
         query: Callable[[ControlQuery], Result | Error],
         stop: Callable[[Stop, str], None],
-        work: Callable[[ControlWork | VerdictRequest, Reply], None],
-        reload: Callable[[Reload], Result | Error],
+        work: Callable[[ControlWork | VerdictRequest, Reply, str], None],
     ) -> None:
         self.router = Router(
             socket,
@@ -60,7 +58,6 @@ class ControlPort:
         self._query = query
         self._stop = stop
         self._work = work
-        self._reload = reload
 
     def _on_request(self, request: Request) -> None:
         message: ControlMessage | None = decode_request(control_codec, self.router, request)
@@ -71,12 +68,11 @@ class ControlPort:
             self.router.answer(request, Result(ok=True, data=shown, request_id=message.request_id))
             self._stop(message, request.holder.name)
         elif isinstance(message, ControlWork) or is_of_journal(message):
-            self._work(message, lambda found: self._reply(request, found))
+            by = request.holder.name
+            self._work(message, lambda found: self._reply(request, found), by)
         elif isinstance(message, ControlCommand):
             by, (signed, raw) = request.holder.name, _signed(message, request)
             self._command(signed, raw, lambda found: self._reply(request, found), by)
-        elif isinstance(message, Reload):
-            self.router.answer(request, self._reload(message))
         else:
             self.router.answer(request, self._looked(message, request))
 

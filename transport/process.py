@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
@@ -44,8 +45,12 @@ def serve(config: Path | None = None) -> int:
     """
     if not __debug__:
         return _complain("riskd relies on its assertions: start it without python -O", FAILED)
+
+    def read() -> Configuration:
+        return load(config, os.environ)
+
     try:
-        configuration = load(config, os.environ)
+        configuration = read()
     except ConfigError as error:
         return _complain(str(error), MISCONFIGURED)
     _set_up_logs(configuration.settings.env)
@@ -60,7 +65,7 @@ def serve(config: Path | None = None) -> int:
         return _complain(f"security.keys: {error}", MISCONFIGURED)
     try:
         with DataDirectory(Path(configuration.settings.data_dir)) as directory:
-            return uvloop.run(_run(configuration, directory, keyring))
+            return uvloop.run(_run(configuration, directory, keyring, read))
     except DataDirectoryBusyError as error:
         return _complain(str(error), FAILED)
     except OSError as error:
@@ -68,12 +73,15 @@ def serve(config: Path | None = None) -> int:
 
 
 async def _run(
-    configuration: Configuration, directory: DataDirectory, keyring: Keyring | None
+    configuration: Configuration,
+    directory: DataDirectory,
+    keyring: Keyring | None,
+    read: Callable[[], Configuration],
 ) -> int:
     begun_s = time.monotonic()
     settings = configuration.settings
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
-    house = House(settings, loop, stopping, keyring)
+    house = House(settings, loop, stopping, read=read, keyring=keyring)
     try:
         journal = Journal.open(
             directory,
@@ -126,7 +134,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, house.stop)
-    loop.add_signal_handler(signal.SIGHUP, house.access.reload_by_signal)
+    loop.add_signal_handler(signal.SIGHUP, house.beside.reloads.by_signal)
     _announce(configuration, house, ports, recovery, recovered_s)
     print(f"ready in {time.monotonic() - begun_s:.2f} s", flush=True)
     supervision = Supervision(os.environ)

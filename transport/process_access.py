@@ -9,7 +9,7 @@ import structlog
 
 from engine.facts import AlertFact, Raised, Resolved
 from riskd.errors import KeysError
-from riskd.messages import Error, Reload, Result, Severity
+from riskd.messages import Severity
 from transport.keyring import Keyring
 from transport.refusals import Refusals
 
@@ -26,26 +26,15 @@ class Access:
         self.refusals = Refusals(say)
         self._say = say
 
-    def reload(self, request: Reload) -> Result | Error:
-        """Read the allow-list again because somebody asks for it."""
-        if self.keyring is None:
-            text = "riskd was started without keys: set [security] keys and start it again"
-            return Error(code="refused", text=text, request_id=request.request_id)
-        wrong = self._read(self.keyring.reload)
-        if wrong:
-            return Error(code="refused", text=wrong, request_id=request.request_id)
-        shown = {"keys": len(self.keyring)}
-        return Result(ok=True, data=shown, request_id=request.request_id)
+    def read(self) -> str:
+        """Read the allow-list again; return why it cannot be, empty if it is in force."""
+        assert self.keyring is not None
+        return self._read(self.keyring.reload)
 
     def look(self) -> None:
         """Read the allow-list again if its file has changed. Called often."""
         if self.keyring is not None:
             self._read(self.keyring.reload_if_changed)
-
-    def reload_by_signal(self) -> None:
-        """Read the allow-list again because of a signal."""
-        if self.keyring is not None:
-            self._read(self.keyring.reload)
 
     def figures(self) -> dict[str, Any]:
         """Return what was refused, and how many keys are in force."""

@@ -15,9 +15,11 @@ from engine.desk import Answer
 from engine.facts import AlertFact, Raised, Resolved, Stamp
 from riskd.codec import encode_msgpack
 from riskd.messages import (
+    AccountRebuild,
     ControlCommand,
     ControlRequest,
     Published,
+    Reload,
     Reset,
     Result,
     Severity,
@@ -75,6 +77,11 @@ class AuditKeeper:
     def act(self, request: ControlRequest, answer: Answer, by: str, seq: int = 0) -> None:
         """Keep what somebody did; seq 0: the journal does not have it."""
         self._audit.act(request, answer, Stamp(seq, self._door.now_ns(), 0), by)
+
+    def worked(self, request: ControlRequest, answer: Answer, by: str) -> None:
+        """Keep what was done beside the loop, if it changed anything."""
+        if isinstance(request, AccountRebuild | Reload):
+            self.act(request, answer, by)
 
     def stopped(self, request: ControlRequest, by: str) -> None:
         """Keep that somebody ended the process."""

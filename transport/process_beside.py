@@ -1,4 +1,4 @@
-"""What is done beside the loop: checkpoints, accounts made anew, questions to the journal."""
+"""What is done beside the loop: checkpoints, accounts made anew, questions, files read again."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.system import System
+from config.load import Configuration
 from config.settings import Settings
 from engine.desk import Answer
-from engine.facts import Raised
-from riskd.messages import AccountRebuild, ControlWork, Snapshot, VerdictRequest
+from engine.facts import AlertFact
+from riskd.messages import AccountRebuild, ControlWork, Reload, Snapshot, VerdictRequest
 from transport.aside import Aside
+from transport.process_access import Access
 from transport.process_checkpoint import Checkpoints
 from transport.process_door import Door
 from transport.process_inquiries import Inquiries
 from transport.process_rebuild import Rebuilds
+from transport.process_reload import Reloads
 
 
 class Beside:
@@ -26,10 +29,14 @@ class Beside:
         settings: Settings,
         system: System,
         door: Door,
+        access: Access,
         *,
+        read: Callable[[], Configuration],
         loop: asyncio.AbstractEventLoop,
-        say: Callable[[Raised], None],
+        say: Callable[[AlertFact], None],
     ) -> None:
+        house = (settings, system, door, access)
+        self.reloads = Reloads(*house, read=read, loop=loop, say=say)
         self._asides = (Aside(loop), Aside(loop), Aside(loop))
         checkpoint, rebuild, inquiry = self._asides
         self._checkpoints = Checkpoints(settings, system, door, aside=checkpoint, say=say)
@@ -47,6 +54,8 @@ class Beside:
             self._checkpoints.ask(request, reply)
         elif isinstance(request, AccountRebuild):
             self._rebuilds.ask(request, reply)
+        elif isinstance(request, Reload):
+            self.reloads.ask(request, reply)
         else:
             self._inquiries.ask(request, reply)
 

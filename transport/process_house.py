@@ -11,6 +11,7 @@ import structlog
 
 from actors.runtime import ActorFault, RunQueue
 from actors.system import System
+from config.load import Configuration
 from config.settings import Settings, risk_settings
 from engine.breakers import message_of
 from engine.desk import Answer
@@ -64,9 +65,11 @@ class House:
         settings: Settings,
         loop: asyncio.AbstractEventLoop,
         stopping: asyncio.Event,
+        *,
+        read: Callable[[], Configuration],
         keyring: Keyring | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings, self._read = settings, read  # Which reads settings and all else again.
         self.fault: ActorFault | None = None
         self.drains = True
         self.ports: Ports | None = None
@@ -103,7 +106,8 @@ class House:
         self.clock = Clock(last.steady_ns, last.recv_ns) if last is not None else Clock()
         self.door = Door(self.system, journal, self.clock, recovery.replay)
         self.waiting = Waiting(self.system, self.door, loop=self._loop, poller=self._poller)
-        self.beside = Beside(self.settings, self.system, self.door, loop=self._loop, say=self._say)
+        house = (self.settings, self.system, self.door, self.access)
+        self.beside = Beside(*house, read=self._read, loop=self._loop, say=self._say)
         self.figures = Figures(
             self.settings,
             self.system,
@@ -313,8 +317,10 @@ class House:
         """Stop after everything that has arrived is answered. For signals."""
         self._on_stop(Stop())
 
-    def _on_work(self, request: ControlWork | VerdictRequest, reply: Reply) -> None:
+    def _on_work(self, request: ControlWork | VerdictRequest, reply: Reply, by: str) -> None:
         def answer(found: Answer) -> None:
+            if self.audit is not None:
+                self.audit.worked(request, found, by)
             reply(found)
             if self.ports is not None:  # Long after the request's own turn.
                 self.ports.control.router.flush()

@@ -54,7 +54,7 @@ class Callbacks(NamedTuple):
     query: Callable[[ControlQuery], Result | Error]
     command: Callable[[ControlCommand, bytes, Reply, str], None]
     stop: Callable[[Stop, str], None]
-    work: Callable[[ControlWork | VerdictRequest, Callable[[Answer], None]], None]
+    work: Callable[[ControlWork | VerdictRequest, Callable[[Answer], None], str], None]
     verdict: Callable[[Check, Verdict], None]
     tick_refused: Callable[[str, str], None]
     standing: Callable[[str], Iterable[tuple[str, Published]]]
@@ -137,7 +137,6 @@ class Ports:
             query=callbacks.query,
             stop=callbacks.stop,
             work=callbacks.work,
-            reload=self._access.reload,
         )
         orders = make_router(self._context, QUEUE_MAX, frame_bytes_max)
         self.orders = OrdersPort(

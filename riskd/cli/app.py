@@ -75,6 +75,7 @@ COMMANDS = (
     ("journal", "riskd.cli.keep:app", OPERATE, "What the journal of a data_dir holds."),
     ("replay", "riskd.cli.keep:replay", OPERATE, "Derive again what a journal led to."),
     ("rebuild", "riskd.cli.keep:rebuild", ACT, "Make a frozen account anew from the journal."),
+    ("reload", "riskd.cli.reload:reload", OPERATE, "Read configuration and keys again."),
     ("snapshot", "riskd.cli.keep:snapshot", OPERATE, "Write the whole state to a file now."),
     ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
     ("example", "riskd.cli.example:app", BUILD, "Print a working example."),

@@ -121,7 +121,7 @@ def reload(*, json: Json = False, connection: Connection = HERE) -> int:
 
     Example: riskd keys reload --key admin.key
     """
-    found: Any = connection.ask(Reload()).data
+    found: Any = connection.ask(Reload(what="keys")).data
     if json:
         print_json(found)
     else:

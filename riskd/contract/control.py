@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -240,10 +240,15 @@ class Stop(ControlRequest, frozen=True, kw_only=True, tag="stop"):
 
 
 class Reload(ControlRequest, frozen=True, kw_only=True, tag="reload"):
-    """Read the allow-list of keys again, at once; riskd does so by itself when it has changed.
+    """Read the allow-list of keys and the configuration again; answered when both are in force.
 
-    Connections of keys that are no longer in it are cut.
+    Each is taken whole or refused whole, and then what was in force stays so. Connections of keys
+    that are no longer in the list are cut. Limits become tighter only: looser ones are proposed.
+    Accounts and instruments that are not declared any more stay. `needs_restart` names what only a
+    start reads.
     """
+
+    what: Literal["all", "keys", "configuration"] = "all"  # Which of both.
 
 
 class Snapshot(ControlRequest, frozen=True, kw_only=True, tag="snapshot"):
@@ -308,8 +313,8 @@ ControlCommand = (
     | SessionRoll
 )
 # Done beside the loop, answered when it is done.
-ControlWork = Snapshot | AccountRebuild | Shadow
-ControlMessage = ControlQuery | ControlCommand | ControlWork | Reload | Stop
+ControlWork = Snapshot | AccountRebuild | Shadow | Reload
+ControlMessage = ControlQuery | ControlCommand | ControlWork | Stop
 ControlAnswer = Result | Error
 ScopeName = Scope
 PartBase = Part

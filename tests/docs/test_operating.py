@@ -69,7 +69,7 @@ def riskd(tmp_path: Path):
 
 def test_operating_commands_for_a_running_riskd_work(riskd):
     told = [run(riskd, command) for command in commands("live")]
-    assert len(told) == 15
+    assert len(told) == 16
     text = "\n".join(told)
     words = ("SET ", "PROPOSED 1", "WRITTEN", "WHOLE", "EQUAL", "APPROVED at seq")
     for expected in (*words, "APPROVED to ORDER_QUANTITY"):

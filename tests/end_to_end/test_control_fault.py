@@ -30,7 +30,6 @@ def test_control_query_that_fails_is_answered_and_the_fault_is_not_hidden():
         query=answer,
         stop=lambda *_: None,
         work=lambda *_: None,
-        reload=lambda _: Result(ok=False),
     )
     with Peer(context, "inproc://control") as operator:
         operator.send(b'{"type":"accounts","request_id":"r-1"}')
