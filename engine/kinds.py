@@ -41,8 +41,6 @@ class Kind:
         "contents",
         "initial_margin",
         "instrument",
-        "is_valued",
-        "milli_value",
         "name",
         "quote",
         "rates",
@@ -55,17 +53,15 @@ class Kind:
         self.instrument = instrument
         self.quote = quote
         self.bounds = bounds
-        self.milli_value = instrument.exact_milli_value()
         self.initial_margin = (0, 1)  # Numerator and denominator.
         self.rates: tuple[Rate, ...] = ()
         self.session_rate: ResolvedLimit | None = None
         self.contents: tuple[Content, ...] = ()
-        self.is_valued = False  # Some limit is on the whole account.
         self.terms: tuple[object, ...] = ()  # What an account's credit follows from, but its money.
 
     def key(self) -> tuple[object, ...]:
         """Return everything that tells kinds of one version of the boards apart."""
-        asked = self.rates, self.session_rate, self.contents, self.is_valued, self.terms
+        asked = self.rates, self.session_rate, self.contents, self.terms
         return (self.name, self.bounds.figures(), self.initial_margin, *asked)
 
 

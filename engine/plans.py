@@ -150,7 +150,6 @@ def _kind_of(plan: Plan) -> Kind | None:
             row.bound(plan, bounds)
     kind = Kind((owner.symbol, owner.strategy, owner.trader), plan.instrument, plan.quote, bounds)
     kind.initial_margin = plan.margin_terms.initial
-    kind.is_valued = plan.needs_valuation
     kind.session_rate = plan.session_rate
     kind.rates = tuple(
         Rate(window, int(limit.value), is_shared) for window, limit, is_shared in plan.rates

@@ -20,6 +20,7 @@ from engine.seats import Seat
 from riskd.messages import Check, MarketPhase, OrderType, Side, TimeInForce, Verdict
 
 _HUNDRED = 100 * MONEY_SCALE
+_ORDINARY = (OrderType.LIMIT, None, None, None, None, False, False, False, False)
 
 
 def decide_swiftly(account: Account, order: Check, stamp: Stamp, facts: Facts) -> Verdict | None:
@@ -27,12 +28,21 @@ def decide_swiftly(account: Account, order: Check, stamp: Stamp, facts: Facts) -
 
     After None nothing has changed. O(1), and O(positions) after a tick.
     """
-    seat = _seat_of(account, order, stamp)
+    if _is_special(account, order, stamp):
+        return None
+    seat = account.seat((order.symbol, order.strategy, order.trader))
     if seat is None:
         return None
-    instrument, quantity, price = seat.kind.instrument, order.quantity, order.price
-    assert price is not None  # It is ordinary.
-    if not (0 < quantity <= instrument.quantity_max and 0 < price <= instrument.price_max):
+    instrument, quote = seat.kind.instrument, seat.kind.quote
+    quantity, price = order.quantity, order.price
+    if (
+        price is None
+        or not 0 < price <= instrument.price_max
+        or not 0 < quantity <= instrument.quantity_max
+        or stamp.steady_ns - quote.touch_steady_ns > instrument.stale_after_ns
+        or not quote.is_sound
+        or quote.phase is not MarketPhase.OPEN
+    ):
         return None
     lots, milliticks = instrument.lots(quantity), instrument.milliticks_on_tick(price)
     if not lots or not milliticks:
@@ -40,69 +50,60 @@ def decide_swiftly(account: Account, order: Check, stamp: Stamp, facts: Facts) -
     signed = lots if order.side is Side.BUY else -lots
     if not _is_within(account, seat, signed, milliticks):
         return None
-    content = f"{order.symbol} {signed:+} {milliticks} None"
-    if not charge_within(account, seat.kind, content, stamp):
+    if not charge_within(account, seat.kind, f"{order.symbol} {signed:+} {milliticks} None", stamp):
         return None
-    record, certified = _approve(account, seat, order, (signed, milliticks), stamp)
-    keep_approved(account, record, certified, stamp, facts)
-    account.reserve(record)
-    return record.verdict
+    return _approve(account, seat, order, (signed, milliticks), stamp, facts)
 
 
-def _seat_of(account: Account, order: Check, stamp: Stamp) -> Seat | None:
-    """Return the seat of a new and ordinary order while nothing is unusual, else None."""
-    boards, state = account.boards, account.state
-    order_id, deadline_ns = order.client_order_id, order.deadline_ns
-    if (
-        order.order_type is not OrderType.LIMIT
-        or order.price is None
-        or order.stop_price is not None
-        or order.stop_loss is not None
-        or order.take_profit is not None
-        or order.expire_ns is not None
+def _is_special(account: Account, order: Check, stamp: Stamp) -> bool:
+    """Return whether anything about an order but its numbers is not as it nearly always is."""
+    state, boards, order_id = account.state, account.boards, order.client_order_id
+    told = (
+        order.order_type,
+        order.stop_price,
+        order.stop_loss,
+        order.take_profit,
+        order.expire_ns,
+        order.reduce_only,
+        order.close_position,
+        order.dry_run,
+        order.explain,
+    )
+    return bool(
+        told != _ORDINARY
         or order.time_in_force is TimeInForce.GTD
-        or order.reduce_only
-        or order.close_position
-        or order.dry_run
-        or order.explain
-        or (deadline_ns is not None and deadline_ns < stamp.recv_ns)
         or order_id in state.orders
         or order_id in state.finished
-        or order_id in state.aliases
-        or order_id in state.expired
-        or not boards.breakers.quiet
+        or (state.aliases and order_id in state.aliases)
+        or (state.expired and order_id in state.expired)
         or state.frozen
         or state.unreconciled
+        or not boards.breakers.quiet
+        or (order.deadline_ns is not None and order.deadline_ns < stamp.recv_ns)
         or (stamp.session and boards.sessions.refusal(stamp.session))
-    ):
-        return None
-    seat = account.seat((order.symbol, order.strategy, order.trader))
-    if seat is None:
-        return None
-    quote, stale_ns = seat.kind.quote, seat.kind.instrument.stale_after_ns
-    fresh = stamp.steady_ns - quote.touch_steady_ns <= stale_ns
-    return seat if fresh and quote.is_sound and quote.phase is MarketPhase.OPEN else None
+    )
 
 
 def _is_within(account: Account, seat: Seat, signed: int, milliticks: int) -> bool:
-    """Return whether signed lots at a price are within every bound."""
-    kind, position = seat.kind, seat.held.position
-    bounds, quote, milli_value = kind.bounds, kind.quote, kind.milli_value
+    """Return whether signed lots at a price are within every bound of the order and its symbol."""
+    kind, held, epoch = seat.kind, seat.held, account.boards.epoch
+    bounds, quote = kind.bounds, kind.quote
     ask, bid = quote.ask, quote.bid
     if ask is None or bid is None or bid <= 0:
         return False
-    held = position.books.lots
-    upper_lots, lower_lots = held + position.open_buy_lots, held - position.open_sell_lots
+    if not account.valuation.is_of(epoch) or not held.is_linear:
+        return False
+    upper_lots, lower_lots = held.upper_lots, held.lower_lots
     if signed > 0:
         lots, reference, away = signed, ask, milliticks - ask
-        is_alone = lower_lots == held
+        resting = held.lots - lower_lots
         side_lots = upper_lots = upper_lots + signed
     else:
         lots, reference, away = -signed, bid, bid - milliticks
-        is_alone = upper_lots == held
+        resting = upper_lots - held.lots
         lower_lots += signed
         side_lots = -lower_lots
-    unit, money = reference * milli_value, lots * milliticks * milli_value
+    unit, money = reference * held.scale, lots * milliticks * held.scale
     if (
         lots > bounds.order_lots
         or money > bounds.order_money
@@ -111,39 +112,38 @@ def _is_within(account: Account, seat: Seat, signed: int, milliticks: int) -> bo
         or away > bounds.away_milliticks
         or away * _HUNDRED > reference * bounds.away_percent_money
         or len(account.state.orders) >= bounds.open_orders
-        or not (is_alone or bounds.meets_own)
+        or (resting and not bounds.meets_own)
     ):
         return False
     if bounds.turnover_money < UNBOUNDED:
         turnover_money = account.turnover_money()
         if turnover_money is None or turnover_money + money > bounds.turnover_money:
             return False
-    return not kind.is_valued or _has_credit(
-        account, seat, upper_lots * unit, lower_lots * unit, buying=signed > 0
-    )
-
-
-def _has_credit(account: Account, seat: Seat, upper: int, lower: int, *, buying: bool) -> bool:
-    """Return whether the account stays within its bounds if these are the ends of the symbol."""
-    kind, held, valuation, epoch = seat.kind, seat.held, account.valuation, account.boards.epoch
-    if not valuation.is_of(epoch) or not held.is_linear:
-        return False
     credit = account.credit
     if credit.epoch != epoch or credit.terms is not kind.terms:
         credit = account.credit = _credit_of(account, seat)
+    return credit.is_open and _has_credit(
+        account, seat, credit, (upper_lots * unit, lower_lots * unit), buying=signed > 0
+    )
+
+
+def _has_credit(
+    account: Account, seat: Seat, credit: Credit, ends: tuple[int, int], *, buying: bool
+) -> bool:
+    """Return whether the account stays within its bounds if these are the ends of the symbol."""
+    held, bounds, valuation, (upper, lower) = seat.held, seat.kind.bounds, account.valuation, ends
     symbol, unit = upper if upper >= -lower else -lower, held.unit
     gross = valuation.gross_money + symbol - held.gross_lots * unit
     if buying:
         net = valuation.upper_money + upper - held.upper_lots * unit
     else:
         net = held.lower_lots * unit - lower - valuation.lower_money
-    numerator, denominator = kind.initial_margin
+    numerator, denominator = seat.kind.initial_margin
     margin = valuation.margin_money - held.margin - (-symbol * numerator // denominator)
     return (
-        credit.is_open
-        and gross <= kind.bounds.gross_money
+        gross <= bounds.gross_money
         and gross <= credit.gross_money
-        and net <= kind.bounds.net_money
+        and net <= bounds.net_money
         and symbol <= credit.symbol_money
         and margin <= credit.margin_money
     )
@@ -165,23 +165,34 @@ def _credit_of(account: Account, seat: Seat) -> Credit:
 
 
 def _approve(
-    account: Account, seat: Seat, order: Check, placed: tuple[int, int], stamp: Stamp
-) -> tuple[Order, int]:
-    """Return an order that was found to pass, approved, and how much of it is sure to reduce."""
-    position, (signed, milliticks) = seat.held.position, placed
-    lots, certified, quantity = abs(signed), 0, 0.0
-    closes = position.books.lots if signed < 0 else -position.books.lots
+    account: Account,
+    seat: Seat,
+    order: Check,
+    placed: tuple[int, int],
+    stamp: Stamp,
+    facts: Facts,
+) -> Verdict:
+    """Return the approval of an order that was found to pass, remembered and reserved."""
+    held, (signed, milliticks) = seat.held, placed
+    lots = abs(signed)
+    certified, quantity = 0, 0.0
+    closes = held.lots if signed < 0 else -held.lots
     if closes > 0:
-        working = position.open_buy_lots if signed > 0 else position.open_sell_lots
+        working = held.upper_lots - held.lots if signed > 0 else held.lots - held.lower_lots
         certified = max(0, min(lots, closes - working))
         quantity = seat.kind.instrument.quantity(certified)
-    record = Order(
-        check=order,
-        verdict=approval(account, order, stamp, quantity),
-        state=OrderState.PENDING,
-        lots=lots,
-        value_milliticks=milliticks,
-        working_money=lots * milliticks * seat.kind.milli_value,
-        session=stamp.session,
-    )
-    return record, certified
+    money = lots * milliticks * held.scale
+    verdict = approval(account, order, stamp, quantity)
+    record = Order(order, verdict, OrderState.PENDING, lots, lots, 0, milliticks, money)
+    record.session = stamp.session
+    keep_approved(account, record, certified, stamp, facts)
+    settlement, working_turnover = seat.kind.instrument.settlement, account.state.working_turnover
+    working_turnover[settlement] = working_turnover.get(settlement, 0) + money
+    if signed > 0:
+        held.position.open_buy_lots += lots
+    else:
+        held.position.open_sell_lots += lots
+    account.valuation.count_reserved(held, lots, buying=signed > 0)
+    if account.boards.group_limits:
+        account.membership.touch(order.symbol)
+    return verdict

@@ -120,9 +120,13 @@ class Valuation:
         Figures that are of its mark stay so: that is what `_revalue` would find, in fewer steps.
         """
         held = self._held[symbol]
-        if not held.is_linear or held.seen != held.quote.version:
+        if held.is_linear and held.seen == held.quote.version:
+            self.count_reserved(held, lots, buying=buying)
+        else:
             self.position_changed(symbol)
-            return
+
+    def count_reserved(self, held: Held, lots: int, *, buying: bool) -> None:
+        """Count so many lots more of linear figures that are of the mark of now."""
         unit = held.unit
         if buying:
             held.upper_lots += lots
@@ -130,11 +134,13 @@ class Valuation:
         else:
             held.lower_lots -= lots
             self.lower_money -= lots * unit
-        gross_lots = max(held.upper_lots, -held.lower_lots)
+        upper_lots, lower_lots = held.upper_lots, held.lower_lots
+        gross_lots = upper_lots if upper_lots >= -lower_lots else -lower_lots
         if gross_lots != held.gross_lots:
             self.gross_money += (gross_lots - held.gross_lots) * unit
             held.gross_lots = gross_lots
-            margin = margin_of(gross_lots * unit, held.terms.initial)
+            numerator, denominator = held.terms.initial
+            margin = -(-gross_lots * unit * numerator // denominator)
             self.margin_money += margin - held.margin
             held.margin = margin
 

@@ -252,8 +252,8 @@ MUTANTS = (
     Mutant(
         "the swift way forgets what works on the order's side",
         "swift.py",
-        "    upper_lots, lower_lots = held + position.open_buy_lots, held",
-        "    upper_lots, lower_lots = held, held",
+        "    upper_lots, lower_lots = held.upper_lots, held.lower_lots",
+        "    upper_lots, lower_lots = held.lots, held.lots",
     ),
     Mutant(
         "the swift way certifies what other exits will close",
