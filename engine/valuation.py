@@ -117,16 +117,16 @@ class Valuation:
     def reserved(self, symbol: str, lots: int, *, buying: bool) -> None:
         """Note that working orders of a symbol reserve so many lots more, or fewer.
 
-        Figures that are of its mark stay so: that is what `_revalue` would find, in fewer steps.
+        Linear figures stay those of the mark that they were made from, in few steps.
         """
         held = self._held[symbol]
-        if held.is_linear and held.seen == held.quote.version:
+        if held.is_linear and held.seen != STALE:
             self.count_reserved(held, lots, buying=buying)
         else:
             self.position_changed(symbol)
 
     def count_reserved(self, held: Held, lots: int, *, buying: bool) -> None:
-        """Count so many lots more of linear figures that are of the mark of now."""
+        """Count so many lots more in linear figures."""
         unit = held.unit
         if buying:
             held.upper_lots += lots

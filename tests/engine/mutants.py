@@ -238,18 +238,6 @@ MUTANTS = (
         "        first = books.open_lots[-1]",
     ),
     Mutant(
-        "an order may be a lot beyond the bound on its quantity",
-        "checks/size.py",
-        '    lots = _quantity_lots(plan.instrument, plan.limits["order_quantity"])\n',
-        '    lots = _quantity_lots(plan.instrument, plan.limits["order_quantity"]) + 1\n',
-    ),
-    Mutant(
-        "bounds by the money of then are those of now",
-        "swift.py",
-        "    if credit.epoch != epoch or credit.terms is not kind.terms:",
-        "    if credit.epoch < 0:",
-    ),
-    Mutant(
         "the swift way forgets what works on the order's side",
         "swift.py",
         "    upper_lots, lower_lots = held.upper_lots, held.lower_lots",

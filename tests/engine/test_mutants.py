@@ -36,8 +36,6 @@
 - a reservation is suspect an instant too late
 - a touch a nanosecond too old is fresh
 - the last in closes first
-- an order may be a lot beyond the bound on its quantity
-- bounds by the money of then are those of now
 - the swift way forgets what works on the order's side
 - the swift way certifies what other exits will close
 - the swift way meets its own orders

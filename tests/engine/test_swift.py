@@ -15,6 +15,7 @@ from engine.facts import Stamp
 from engine.swift import decide_swiftly
 from riskd.codec import encode_msgpack
 from riskd.messages import (
+    AccountSpec,
     ActorFailed,
     Check,
     DuplicateOrders,
@@ -25,12 +26,13 @@ from riskd.messages import (
     MarketState,
     OrderType,
     PositionReport,
+    SelfMatch,
     Side,
     Tick,
     TimeInForce,
     Trip,
 )
-from tests.builders import a_core, an_order
+from tests.builders import StampedCore, a_core, a_fill, a_report, an_account, an_order
 from tests.engine import random_inputs
 
 COUNT = 1200
@@ -140,3 +142,87 @@ def test_what_is_not_ordinary_is_judged_by_the_checks(limits, order):
     asked: Check = an_order("second", **order)
     assert decide_swiftly(account, asked, house.core.stamp, []) is None
     assert state_digest(house.core.state()) == before
+
+
+def a_seated_core(limits: LimitsSpec, account: AccountSpec | None = None) -> StampedCore:
+    """Return a core in which A1 had an order in X, at 99 to 100: its next ones may be swift."""
+    quotes = {"X": (99.0, 100.0), "Y": (49.0, 50.0)}
+    house = a_core(limits, quotes=quotes, accounts=(account or an_account(),))
+    assert house.send(an_order("first")).approved
+    house.send(a_report("first", "canceled", "r"))
+    return house
+
+
+def judged(house: StampedCore, order: Check) -> tuple[bool, bool]:
+    """Return whether an order is approved swiftly, and whether it is approved at all."""
+    swift = decide_swiftly(house.core.accounts["A1"], order, house.core.stamp, [])
+    return swift is not None, house.send(replace(order, client_order_id="again")).approved
+
+
+@pytest.mark.parametrize(
+    ("limits", "within", "beyond"),
+    [
+        (LimitsSpec(order_quantity=10), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(order_notional=1000), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(position_quantity=10), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(position_notional=1000), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(gross_exposure=1000), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(net_exposure=1000), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(turnover=1000), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(leverage=0.001), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(concentration_pct=0.1), {"quantity": 10.0}, {"quantity": 11.0}),
+        (LimitsSpec(price_collar_pct=5), {"price": 105.0}, {"price": 105.01}),
+        (LimitsSpec(price_collar_ticks=5), {"price": 100.05}, {"price": 100.06}),
+        (LimitsSpec(price_collar_money=0.05), {"price": 100.05}, {"price": 100.06}),
+    ],
+)
+def test_order_exactly_within_a_bound_is_swift_and_one_unit_beyond_is_refused(
+    limits, within, beyond
+):
+    """Ten lots at 100 are a thousand, a thousandth of the equity."""
+    assert judged(a_seated_core(limits), an_order("o", **within))[0]
+    assert judged(a_seated_core(limits), an_order("o", **beyond)) == (False, False)
+
+
+def test_margin_exactly_of_the_equity_is_swift_and_a_lot_more_is_refused():
+    account = an_account(balance=1.0, leverage=1000.0)
+    for quantity, answers in ((10.0, True), (11.0, False)):
+        house = a_seated_core(LimitsSpec(leverage=1e6), account)
+        assert judged(house, an_order("o", quantity=quantity))[0] is answers
+
+
+def test_working_orders_are_counted_and_met_by_the_swift_way():
+    house = a_seated_core(LimitsSpec(open_orders=2, self_match=SelfMatch.REJECT))
+    assert decide_swiftly(house.core.accounts["A1"], an_order("o"), house.core.stamp, [])
+    assert judged(house, an_order("p", "sell", price=100.0)) == (False, False)
+    assert house.send(an_order("q")).approved
+    assert judged(house, an_order("r")) == (False, False)
+
+
+@pytest.mark.parametrize(("held", "price", "fallen"), [("X", 99.5, 50.1), ("Y", 49.5, 1.0)])
+def test_bounds_by_money_are_those_of_the_newest_prices(held, price, fallen):
+    """Of 1,000 in cash nearly all is lost: fifty times the rest is less than what works."""
+    house = a_seated_core(LimitsSpec(leverage=50), an_account(balance=1000.0))
+    house.send(a_fill("e", "buy", 20, price, symbol=held))
+    account = house.core.accounts["A1"]
+    house.send(Tick(symbol=held, bid=price - 0.4, ask=price + 0.4))  # The account is looked at.
+    assert decide_swiftly(account, an_order("o", quantity=10.0), house.core.stamp, [])
+    house.send(Tick(symbol=held, bid=fallen - 0.5, ask=fallen + 0.5))
+    assert judged(house, an_order("p", quantity=10.0)) == (False, False)
+
+
+def test_what_the_venue_says_is_missing_tightens_the_swift_way():
+    """Ten lots at 100 are fifty times 20: with 19 of cash there they are too much."""
+    house = a_seated_core(LimitsSpec(leverage=50), an_account(balance=20.0))
+    account = house.core.accounts["A1"]
+    assert decide_swiftly(account, an_order("o", quantity=1.0), house.core.stamp, [])
+    house.send(PositionReport(account="A1", as_of_ns=1, balance=19.0))
+    assert judged(house, an_order("p", quantity=9.0)) == (False, False)
+
+
+def test_a_fill_that_loses_shuts_the_swift_way():
+    house = a_seated_core(LimitsSpec(daily_loss=100))
+    account = house.core.accounts["A1"]
+    assert decide_swiftly(account, an_order("o"), house.core.stamp, [])
+    house.send(a_fill("e", "buy", 10, 109.5))
+    assert judged(house, an_order("p")) == (False, False)
