@@ -199,16 +199,24 @@ def test_working_orders_are_counted_and_met_by_the_swift_way():
     assert judged(house, an_order("r")) == (False, False)
 
 
-@pytest.mark.parametrize(("held", "price", "fallen"), [("X", 99.5, 50.1), ("Y", 49.5, 1.0)])
-def test_bounds_by_money_are_those_of_the_newest_prices(held, price, fallen):
-    """Of 1,000 in cash nearly all is lost: fifty times the rest is less than what works."""
-    house = a_seated_core(LimitsSpec(leverage=50), an_account(balance=1000.0))
-    house.send(a_fill("e", "buy", 20, price, symbol=held))
-    account = house.core.accounts["A1"]
-    house.send(Tick(symbol=held, bid=price - 0.4, ask=price + 0.4))  # The account is looked at.
-    assert decide_swiftly(account, an_order("o", quantity=10.0), house.core.stamp, [])
-    house.send(Tick(symbol=held, bid=fallen - 0.5, ask=fallen + 0.5))
-    assert judged(house, an_order("p", quantity=10.0)) == (False, False)
+@pytest.mark.parametrize("held", ["X", "Y"])
+def test_bounds_by_money_are_those_of_the_newest_prices(held):
+    """A price falls until too little leverage is left; a twin asks the checks of each order."""
+    limits = LimitsSpec(leverage=50, daily_loss=1e6)  # So far away that few prices are a look.
+    house, twin = (a_seated_core(limits, an_account(balance=100.0)) for _ in range(2))
+    answers = set()
+    for number in range(60):
+        price = 99.5 - number / 100 if held == "X" else 90.0 - 1.5 * number
+        order = an_order(f"o-{number}", price=100.0 - number / 100)
+        for one in (house, twin):
+            if not number:
+                one.send(a_fill("e", "buy", 1, 90.0, symbol=held))
+            one.send(Tick(symbol=held, bid=price - 0.5, ask=price + 0.5))
+        account = house.core.accounts["A1"]
+        swift = decide_swiftly(account, order, house.core.stamp, []) is not None
+        assert swift is twin.send(replace(order, explain=True)).approved
+        answers.add(swift)
+    assert answers == {False, True}
 
 
 def test_what_the_venue_says_is_missing_tightens_the_swift_way():
