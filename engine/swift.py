@@ -52,7 +52,7 @@ def decide_swiftly(account: Account, order: Check, stamp: Stamp, facts: Facts) -
         return None
     if not charge_within(account, seat.kind, f"{order.symbol} {signed:+} {milliticks} None", stamp):
         return None
-    return _approve(account, seat, order, (signed, milliticks), stamp, facts)
+    return _approve(account, seat, order, (signed, milliticks), stamp, facts=facts)
 
 
 def _is_special(account: Account, order: Check, stamp: Stamp) -> bool:
@@ -170,6 +170,7 @@ def _approve(
     order: Check,
     placed: tuple[int, int],
     stamp: Stamp,
+    *,
     facts: Facts,
 ) -> Verdict:
     """Return the approval of an order that was found to pass, remembered and reserved."""
