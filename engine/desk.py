@@ -15,6 +15,7 @@ from engine.conduct import apply_rearm, note_verdict
 from engine.facts import (
     CancelAsked,
     Distrusted,
+    ExitsVoided,
     Facts,
     Progressed,
     Recount,
@@ -163,8 +164,8 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
         case Recount():
             account.membership.recount(list(account.state.positions))
             return None
-        case SessionEnded() | Distrusted() | CancelAsked() | RiskShrunk():
-            apply_told(account, message, facts)
+        case SessionEnded() | Distrusted() | CancelAsked() | RiskShrunk() | ExitsVoided():
+            apply_told(account, message, stamp, facts)
             return None
         case _:
             return _answer_operator(account, message, stamp, facts)

@@ -11,6 +11,7 @@ from riskd.messages import (
     BreakerAction,
     BreakerScope,
     Certificate,
+    Exit,
     Instruction,
     InstructionAction,
     LimitsUpdate,
@@ -73,6 +74,12 @@ class RiskShrunk(Struct, frozen=True):
     measure: str
 
 
+class ExitsVoided(Struct, frozen=True):
+    """Tell an account which exits may not be begun any more: the gate refuses them."""
+
+    exits: tuple[Exit, ...]
+
+
 class Raised(Struct, frozen=True):
     """A cause for an alert; the alert book numbers it and counts repeats of the same `cause`."""
 
@@ -129,7 +136,7 @@ class Watched(Struct, frozen=True):
     after: int
 
 
-ToldMessage = SessionEnded | Distrusted | CancelAsked | RiskShrunk
+ToldMessage = SessionEnded | Distrusted | CancelAsked | RiskShrunk | ExitsVoided
 
 
 class Told(Struct, frozen=True):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec.structs import replace
+
 from engine.account import Account
 from engine.boards import Boards
 from engine.exits import Missing, missing_of, targets_of
-from engine.facts import Facts, Instructed, Posted, Raised, Stamp
+from engine.facts import ExitsVoided, Facts, Instructed, Posted, Raised, Stamp, Told
 from engine.pretrade import decide_order
 from engine.responses import (
     ATTEMPTS_MAX,
@@ -16,11 +18,10 @@ from engine.responses import (
     update_of,
 )
 from engine.targets import Target
+from engine.told import exit_check
 from riskd.messages import (
-    Check,
     Exit,
     InstructionAction,
-    OrderType,
     ResponseAction,
     ResponseStage,
     Severity,
@@ -106,14 +107,13 @@ class ResponseSteps:
         self.tell(plan, stamp, facts)
 
     def _missing(self, account: Account, plan: Plan) -> list[Missing]:
-        """Return what no exit of the plan is about to close, late ones included."""
+        """Return what no working order is about to close: late exits, and orders that race them."""
         found = []
         for one in missing_of(account, plan.targets):
             closing = sum(
                 order.leaves_lots
-                for order_id, order in account.state.orders.items()
-                if self._boards.responses.exits.get(order_id) == plan.response_id
-                and order.check.symbol == one.target.symbol
+                for order in account.state.orders.values()
+                if order.check.symbol == one.target.symbol
                 and order.check.side is one.side
                 and order.check.position_id == one.target.leg
             )
@@ -142,17 +142,7 @@ class ResponseSteps:
     def _passing_lots(self, account: Account, order: Exit, stamp: Stamp) -> int:
         """Return how many lots of an exit would pass now."""
         instrument = self._boards.instruments[order.symbol]
-        check = Check(
-            account=account.id,
-            client_order_id=order.client_order_id,
-            symbol=order.symbol,
-            side=order.side,
-            quantity=order.quantity,
-            order_type=OrderType.MARKET,
-            reduce_only=True,
-            position_id=order.position_id,
-            dry_run=True,
-        )
+        check = replace(exit_check(account.id, order), dry_run=True)
         verdict = decide_order(account, check, stamp, [])
         if verdict.approved:
             return instrument.lots(order.quantity) or 0
@@ -177,10 +167,10 @@ class ResponseSteps:
                 plan.failures = 0
             self._fail(plan, ResponseStage.WAITING, stamp, facts)
             return
-        bad = is_bad(account, plan.measure)
-        if missing_of(account, plan.targets) and (bad or not plan.measure):
-            self._fail(plan, ResponseStage.WAITING, stamp, facts)  # Its exits work still.
+        if missing_of(account, plan.targets):
+            self._fail(plan, ResponseStage.WAITING, stamp, facts)  # Orders work still.
             return
+        bad = is_bad(account, plan.measure)
         if not bad or not missing_of(account, self.targets(account, plan)):
             self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovers, or asks for no more.
             return
@@ -193,6 +183,9 @@ class ResponseSteps:
         if plan.failures < ATTEMPTS_MAX:
             self.wait(plan, stage, stamp, times=2 ** (plan.failures - 1))
             self.tell(plan, stamp, facts)
+            return
+        if plan.measure and not is_bad(self._accounts[plan.account], plan.measure):
+            self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovered all the same.
             return
         self.end(plan, ResponseStage.ESCALATED, stamp, facts)
         text = (
@@ -218,21 +211,26 @@ class ResponseSteps:
         return targets_of(account, plan.action, plan.percent, plan.priority, symbols=plan.symbols)
 
     def withdraw(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
-        """Take back the exits that no gateway has begun; those that were begun go on.
+        """Take back the exits that did not reach the gate; those that did go on.
 
-        A gateway that still might begin one, for its deadline is not past, is told to cancel it.
+        The gate refuses them from now on. A gateway that has begun one, or still may, for its
+        deadline is not past, is told to cancel it.
         """
         state, outbox = self._accounts[plan.account].state, self._boards.outbox
+        known = state.orders.keys() | state.finished.keys()
+        void = tuple(order for order in plan.exits if order.client_order_id not in known)
+        if void:
+            facts.append(Told(plan.account, ExitsVoided(void)))
         for instruction_id, entry in list(outbox.outstanding.items()):
             told = entry.instruction
-            begun = entry.accepted or told.client_order_id in state.orders
-            if told.response_id != plan.response_id or begun:
+            is_cancel = told.action is InstructionAction.CANCEL
+            if told.response_id != plan.response_id or is_cancel:
                 continue
-            if told.action is InstructionAction.CANCEL:
+            if told.client_order_id in state.orders:
                 continue
             outbox.end(instruction_id, "withdrawn")
-            may_begin = told.client_order_id not in state.finished
-            if may_begin and entry.session and stamp.recv_ns <= told.deadline_ns:
+            may_begin = entry.accepted or stamp.recv_ns <= told.deadline_ns
+            if may_begin and entry.session and told.client_order_id not in state.finished:
                 facts.append(
                     Instructed(
                         plan.account,

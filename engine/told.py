@@ -8,14 +8,20 @@ from engine.cancels import cancel_asked, cancel_lost
 from engine.facts import (
     CancelAsked,
     Distrusted,
+    ExitsVoided,
     Facts,
     RiskShrunk,
     SessionEnded,
+    Stamp,
     ToldMessage,
 )
+from engine.findings import reject
+from engine.pretrade import deny
+from riskd.codes import RejectCode
+from riskd.messages import Check, Exit, OrderType, Scope
 
 
-def apply_told(account: Account, message: ToldMessage, facts: Facts) -> None:
+def apply_told(account: Account, message: ToldMessage, stamp: Stamp, facts: Facts) -> None:
     """Take notice of something."""
     match message:
         case SessionEnded():
@@ -28,3 +34,30 @@ def apply_told(account: Account, message: ToldMessage, facts: Facts) -> None:
             conduct = account.state.conduct
             conduct.risk_shrunk_pct = message.percent
             conduct.risk_shrunk_by = "" if message.percent is None else message.measure
+        case ExitsVoided():
+            for order in message.exits:
+                _void(account, order, stamp)
+
+
+def _void(account: Account, order: Exit, stamp: Stamp) -> None:
+    """Judge an exit that was not begun in time, so that it gets this verdict if it comes yet.
+
+    What it was to close is asked for again under another id: both would close too much.
+    """
+    text = f"exit {order.client_order_id} was not begun in time, or is not wanted any more"
+    found = reject(RejectCode.DEADLINE, text, Scope.ACCOUNT, account.id)
+    deny(account, exit_check(account.id, order), stamp, (found,), None)
+
+
+def exit_check(account: str, order: Exit) -> Check:
+    """Return an exit as its gateway is to send it."""
+    return Check(
+        account=account,
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=order.quantity,
+        order_type=OrderType.MARKET,
+        reduce_only=True,
+        position_id=order.position_id,
+    )

@@ -252,7 +252,9 @@ CODES: dict[RejectCode, CodeText] = {
         99, "riskd has more waiting than it may hold.", "Wait, then send the same order again."
     ),
     RejectCode.DEADLINE: CodeText(
-        99, "The verdict came after the order's deadline.", "Send it again with a new id."
+        99,
+        "The verdict came after the order's deadline, or an exit after that of its instruction.",
+        "Send it again with a new id; for an exit riskd asks again itself.",
     ),
     RejectCode.INTERNAL_FAULT: CodeText(
         99, "riskd had a fault while it judged the order.", "The account is frozen; see its alert."

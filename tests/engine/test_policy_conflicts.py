@@ -12,7 +12,7 @@ from riskd.messages import (
     ResponseEvent,
     ResponseStop,
 )
-from tests.builders import MS, SECOND, StampedCore
+from tests.builders import MS, SECOND, StampedCore, an_order, codes_of
 from tests.engine.gateway import Gateway, exit_of
 from tests.engine.live import Live
 from tests.engine.test_policies import DWELL_MS, MARGIN, SHIPPED, a_house, stages, tick
@@ -69,10 +69,10 @@ def test_plan_whose_exits_are_all_refused_ends_in_the_stop_of_its_account():
     gateway = Gateway(house)
     gateway.fill_part = 0.0
     tick(house, 105.0)
-    for _ in range(4):
+    for pause in (1, 2, 4):
         gateway.work()
-        house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
-    assert len({order.client_order_id for order in gateway.sent}) == 3
+        house.elapse(house.core.boards.settings.instruction_ms * pause * MS)
+    assert [order.quantity for order in gateway.sent] == [1, 1, 1]
     assert len(house.alerts("response_failed")) == 1
     (breaker,) = house.core.boards.breakers.book.open.values()
     assert (breaker.action, breaker.measure) == ("halt", "concentration_pct")
@@ -83,6 +83,21 @@ def test_plan_whose_exits_are_all_refused_ends_in_the_stop_of_its_account():
     assert house.core.boards.breakers.book.open == {}
 
 
+def test_plan_that_did_nothing_is_done_all_the_same_where_the_measure_has_recovered():
+    house = a_house(MARGIN)
+    gateway = Gateway(house)
+    gateway.fill_part = 0.0
+    tick(house, 90.5)
+    gateway.work()
+    tick(house, 100.0)  # 200 %: nobody needs to close anything any more.
+    for pause in (1, 2, 4):
+        house.elapse(house.core.boards.settings.instruction_ms * pause * MS)
+        gateway.work()
+    assert stages(house)[-1] == ("margin-critical", "done")
+    assert house.position().books.lots == 100
+    assert house.alerts("response_failed") == []
+
+
 def exit_without_a_fill(gateway: Gateway) -> Check:
     """Send the exit that is asked for; the venue takes it and says nothing more."""
     (told,) = gateway.told()
@@ -90,6 +105,34 @@ def exit_without_a_fill(gateway: Gateway) -> Check:
     assert gateway.send(order).approved
     gateway.send(InstructionReport(instruction_id=told.instruction_id, status="done"))
     return order
+
+
+def test_exit_that_is_begun_past_its_deadline_is_refused_for_it_was_asked_for_again():
+    house = a_house(MARGIN)
+    gateway = Gateway(house)
+    tick(house, 90.5)
+    (late,) = gateway.told()
+    gateway.send(InstructionReport(instruction_id=late.instruction_id, status="accepted"))
+    house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
+    refused = gateway.send(exit_of(late))
+    assert codes_of(refused) == ["DEADLINE"]
+    gateway.work()
+    assert [order.client_order_id for order in gateway.sent] == ["response-1-2-1"]
+    assert house.position().books.lots == 50
+
+
+def test_half_is_not_closed_beside_an_order_that_could_not_be_cancelled():
+    """A resting sale of 20 may fill yet: of the 50 that are to go, 30 are asked for."""
+    house = a_house(MARGIN)
+    house.send(an_order("o-1", "sell", 20, price=110.0))
+    gateway = Gateway(house)
+    tick(house, 90.5)
+    gateway.told()  # The cancel is lost.
+    for _ in range(2):
+        house.elapse(house.core.boards.settings.instruction_ms * MS)
+        gateway.work()
+    assert [order.quantity for order in gateway.sent] == [30, 20]
+    assert house.position().books.lots == 50
 
 
 def test_half_is_closed_once_although_its_exit_is_filled_late():
@@ -144,7 +187,7 @@ def test_plan_that_a_stronger_one_of_another_measure_displaced_comes_back():
     assert house.position().books.lots == 2
     assert [order.quantity for order in gateway.sent] == [50, 48]
     assert lost == ["response-1-1-1"]
-    assert "response-1-1-1" not in house.account().finished
+    assert house.account().finished["response-1-1-1"].state == "denied"
     ended = [policy for policy, stage in stages(house) if stage in ("done", "stopped")]
     assert ended == ["concentration-medium", "margin-critical", "concentration-medium"]
 
