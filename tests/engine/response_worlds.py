@@ -23,6 +23,7 @@ from riskd.messages import (
     Instruction,
     InstructionAction,
     InstructionReport,
+    Kill,
     LimitsSpec,
     MarginModel,
     OrderType,
@@ -35,6 +36,7 @@ from riskd.messages import (
     Side,
     Tick,
     TimeInForce,
+    Unkill,
 )
 from tests.builders import MS, SECOND, StampedCore, a_universe, an_account
 from tests.engine.gateway import exit_of
@@ -45,6 +47,7 @@ ACCOUNT = "A1"
 SYMBOLS = {"X": Decimal(100), "Y": Decimal(50)}
 STEPS = 120
 CALM_ROUNDS_MAX = 200
+UNKILL = Unkill(scope="account", scope_id=ACCOUNT)
 ODD_MOODS = (Mood.FILL, Mood.FILL, Mood.HALF, Mood.REJECT, Mood.HOLD)
 LEVELS = {"margin_warning_pct": 150.0, "margin_critical_pct": 120.0, "margin_stopout_pct": 100.0}
 LIMITS: tuple[dict[str, Any], ...] = (
@@ -65,7 +68,8 @@ class World:
         self.told: list[Instruction] = []
         self.session = 0
         self.too_much: list[str] = []  # Exits that closed more than their plan wanted.
-        self._asked: dict[str, int] = {}  # How much others had traded when an exit was asked for.
+        # Of each exit: its symbol, and how much others had traded when it was asked for.
+        self._asked: dict[str, tuple[str, int]] = {}
         self._number = 0
         self._seen = 0
         self.house = StampedCore()
@@ -198,6 +202,7 @@ class World:
     def calm_down(self) -> None:
         """Let no more go wrong until no plan runs; fail if one does not come to an end."""
         self.venue.script(ACCOUNT, [])
+        self.house.send(UNKILL)
         if not self.session:
             self.hello()
         for _ in range(CALM_ROUNDS_MAX):
@@ -228,12 +233,18 @@ class World:
             self.order(symbol, side, self.random.randint(1, 30), price)
 
     def _operate(self) -> None:
-        running = list(self.house.core.boards.responses.running.values())
-        if running and self.random.random() < 0.5:
-            self.house.send(ResponseStop(response_id=running[0].response_id))
-        else:
-            percent = self.random.choice((25.0, 100.0))
-            self.house.send(Reduce(account=ACCOUNT, percent=percent, reason="a person wants it"))
+        random, house = self.random, self.house
+        running = list(house.core.boards.responses.running.values())
+        kill = Kill(
+            scope="account", scope_id=ACCOUNT, flatten=random.random() < 0.5, reason="drill"
+        )
+        asked: tuple[Kill | Unkill | Reduce | ResponseStop, ...] = (
+            Reduce(account=ACCOUNT, percent=random.choice((25.0, 100.0)), reason="a person"),
+            kill,
+            UNKILL,
+            *(ResponseStop(response_id=plan.response_id) for plan in running),
+        )
+        house.send(random.choice(asked))
         self._hear()
 
     def _trade(self, check: Check) -> None:
@@ -250,9 +261,9 @@ class World:
         plan = book.running.get(ACCOUNT)
         if plan is None or book.exits.get(order_id) != plan.response_id:
             return {}
-        if self._asked.get(order_id) != self._traded_by_others():
+        symbol, traded = self._asked[order_id]
+        if traded != self._traded_by_others():
             return {}  # Somebody else traded meanwhile.
-        symbol = next(order.symbol for order in plan.exits if order.client_order_id == order_id)
         held = self.house.position(symbol).books.lots
         return {
             target.symbol: abs(target.lots)
@@ -277,4 +288,5 @@ class World:
                 if message.instruction_id not in known:
                     self.told.append(message)
                     order_id = message.client_order_id or ""
-                    self._asked.setdefault(order_id, self._traded_by_others())
+                    asked = (message.symbol or "", self._traded_by_others())
+                    self._asked.setdefault(order_id, asked)

@@ -12,7 +12,7 @@ from riskd.messages import (
     ResponseEvent,
     ResponseStop,
 )
-from tests.builders import MS, SECOND, StampedCore, an_order, codes_of
+from tests.builders import MS, SECOND, StampedCore, a_fill, an_order, codes_of
 from tests.engine.gateway import Gateway, exit_of
 from tests.engine.live import Live
 from tests.engine.test_policies import DWELL_MS, MARGIN, SHIPPED, a_house, stages, tick
@@ -146,6 +146,17 @@ def test_half_is_closed_once_although_its_exit_is_filled_late():
     house.elapse(house.core.boards.settings.instruction_ms * 2 * MS)
     assert stages(house)[-1] == ("margin-critical", "done")
     assert house.position().books.lots == 50
+
+
+def test_position_that_turned_over_while_half_of_it_was_cut_is_closed_whole():
+    house = a_house({})
+    gateway = Gateway(house)
+    house.send(Reduce(account="A1", percent=50.0))
+    gateway.told()  # The exit of 50 is lost.
+    house.send(a_fill("e-2", "sell", 160))
+    for _ in range(2):
+        house.elapse(house.core.boards.settings.instruction_ms * MS)
+    assert [(told.side, told.quantity) for told in gateway.told()][-1] == ("buy", 60)
 
 
 def test_plan_of_a_person_is_not_done_while_its_exit_works():
