@@ -23,8 +23,10 @@ class Conduct(Struct):
     cancels: int = 0  # Of the day.
     fills: int = 0  # Of the day.
     executions: dict[str, int] = {}  # By strategy: orders filled since a person looked.
-    risk_shrunk_pct: float | None = None  # What a response lets one trade risk, in percent.
-    risk_shrunk_by: str = ""  # The measure that has to recover first.
+    risk_shrunk_pct: float | None = (
+        None  # What responses let one trade risk, in percent: the least.
+    )
+    risk_shrunk: dict[str, float] = {}  # The same by the measure that has to recover first.
 
 
 class PeriodOpening(Struct):

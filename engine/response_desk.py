@@ -150,7 +150,7 @@ class ResponseDesk:
     def _stood(self, fact: Stood, stamp: Stamp, facts: Facts) -> None:
         if fact.severity is None:  # It has recovered.
             account = self._accounts[fact.account]
-            if account.state.conduct.risk_shrunk_by == fact.measure:
+            if fact.measure in account.state.conduct.risk_shrunk:
                 facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
             self._boards.responses.postponed.pop(f"{fact.account} {fact.measure}", None)
             if self._boards.responses.tripped.pop(f"{fact.account} {fact.measure}", None):

@@ -32,8 +32,11 @@ def apply_told(account: Account, message: ToldMessage, stamp: Stamp, facts: Fact
             cancel_asked(account, message, facts)
         case RiskShrunk():
             conduct = account.state.conduct
-            conduct.risk_shrunk_pct = message.percent
-            conduct.risk_shrunk_by = "" if message.percent is None else message.measure
+            if message.percent is None:
+                conduct.risk_shrunk.pop(message.measure, None)
+            else:
+                conduct.risk_shrunk[message.measure] = message.percent
+            conduct.risk_shrunk_pct = min(conduct.risk_shrunk.values(), default=None)
         case ExitsVoided():
             for order in message.exits:
                 _void(account, order, stamp)

@@ -181,6 +181,22 @@ def test_risk_shrinks_although_another_plan_runs():
     assert ("margin-critical", "done") in stages(house)
 
 
+def test_risk_stays_shrunk_until_every_measure_that_shrunk_it_has_recovered():
+    """Down 100 of 2,000: 5 % of the day's peak and of the highest; up to 1,940: 3 %."""
+    limits = {"drawdown_day_pct": 4, "drawdown_max_pct": 5.2, "risk_per_trade_pct": 2}
+    house = a_house(limits, lots=10)
+    tick(house, 90.0)
+    shrunk = house.account().conduct.risk_shrunk
+    assert shrunk == {"drawdown_day_pct": 1, "drawdown_max_pct": 1}
+    tick(house, 93.5)  # 3.25 %: the day's is still above 3.2 less 0.2, the other below its 4.16.
+    house.elapse(2 * DWELL_MS * MS)
+    assert list(house.account().conduct.risk_shrunk) == ["drawdown_day_pct"]
+    assert house.account().conduct.risk_shrunk_pct == 1
+    tick(house, 100.0)
+    house.elapse(2 * DWELL_MS * MS)
+    assert house.account().conduct.risk_shrunk_pct is None
+
+
 def concentrated() -> StampedCore:
     """A1 has all in one name, of which four lots are 20 % of its equity, and needs margin."""
     return a_house(
