@@ -116,7 +116,7 @@ class Instruction(Answer, frozen=True, kw_only=True, tag="instruction"):
     response_id: str  # What it is a part of; several instructions may have one.
     account: str
     action: InstructionAction
-    deadline_ns: int  # A reduce or a flatten must not begin later; a cancel may.
+    deadline_ns: int  # A reduce must not begin later, its order is refused then; a cancel may.
     client_order_id: str | None = None  # Of the order to cancel, or under which to send one.
     symbol: str | None = None
     side: Side | None = None
