@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from math import inf, nan
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.book import Book
 from engine.drawdown import Span, span_at, with_day
 from engine.history import History
 from engine.money import MONEY_SCALE
+from engine.pace import Samples
 
 
 class Standing(Struct):
@@ -43,6 +44,9 @@ class HighWaterState(Struct):
     unrated: dict[str, int] = {}  # Transfers that no span knows of: their rate was not known.
     awaited: str = ""  # The day or week that begins as soon as equity is known.
     standings: dict[str, Standing] = {}  # Of measures that are not safe, by limit key.
+    samples: Samples = field(default_factory=Samples)  # Of equity.
+    position_samples: dict[str, Samples] = {}  # Of what each open position earned.
+    paced: dict[str, Standing] = {}  # Of what a look found over its threshold, see pace_rules.
 
 
 class SweepState(Struct):
@@ -53,6 +57,8 @@ class SweepState(Struct):
     rounds: int = 0  # Completed.
     drifted: int = 0  # Accounts found beyond the bound, ever.
     drift_max_money: int = 0  # The largest drift ever, within the bound or not.
+    look_ns: int | None = None  # The next look at paces; None while nobody asks.
+    look_cursor: int = 0
 
 
 class HighWater:
@@ -178,6 +184,7 @@ class HighWater:
             state.low_money, transferred_money = equity_money, 0  # It begins with all there is.
         if transferred_money:
             state.low_money += transferred_money
+            state.samples.shift(transferred_money)
             for span in (state.day, state.week, state.life):
                 span.shift(transferred_money)
             if self._noted is not None:

@@ -12,6 +12,7 @@ from engine.account import Account
 from engine.boards import Boards
 from engine.facts import Facts, Moved, Raised, Stamp
 from engine.money import number_from_money
+from engine.paces import Paces
 from engine.timers import earliest
 from engine.watch import Watch
 from riskd.messages import Result, Severity, Sweep
@@ -35,9 +36,11 @@ class Sweeper:
         self._boards = boards
         self._accounts = accounts
         self._watch = watch
+        self._paces = Paces(boards, accounts)
 
     def configure(self, stamp: Stamp) -> None:
-        """Take up how often to sweep."""
+        """Take up how often to sweep, and to look at paces."""
+        self._paces.configure(stamp)
         state, every_ns = self._boards.sweep, self._every_ns()
         if not every_ns:
             state.next_ns = None
@@ -45,12 +48,14 @@ class Sweeper:
             state.next_ns = stamp.steady_ns + every_ns
 
     def due_ns(self) -> int | None:
-        """Return the steady instant of the next slice, or recovery; None if there is none."""
-        return earliest(self._watch.due_ns(), self._boards.sweep.next_ns)
+        """Return the steady instant of the next slice or recovery; None if there is none."""
+        state = self._boards.sweep
+        return earliest(self._watch.due_ns(), state.next_ns, state.look_ns)
 
     def elapse(self, stamp: Stamp, facts: Facts) -> None:
         """Let the watch look at what time has done, and sweep the next slice, if it is due."""
         self._watch.elapse(stamp, facts)
+        self._paces.elapse(stamp, facts)
         state = self._boards.sweep
         if state.next_ns is None or stamp.steady_ns < state.next_ns:
             return

@@ -2,76 +2,11 @@
 
 from __future__ import annotations
 
+from riskd.account_alerts import ACCOUNT_ALERTS
 from riskd.own_alert_types import ONCE, OWN_ALERT_TYPES, AlertText
 
 ALERT_TYPES: dict[str, AlertText] = {
-    # The state of accounts.
-    "daily_loss": AlertText(
-        "low to critical",
-        "The day's loss of an account passed a threshold of its limit.",
-        "When the loss has come back and stayed back for the dwell.",
-        "At the limit only reducing orders pass. Look at riskd pnl and riskd advice.",
-    ),
-    "drawdown": AlertText(
-        "low to critical",
-        "Equity fell by so much from its highest of the day, the week or ever.",
-        "When it has recovered and stayed so for the dwell.",
-        "At the limit only reducing orders pass. See riskd advice.",
-    ),
-    "exposure": AlertText(
-        "low to critical",
-        "Gross or net exposure of an account passed a threshold, by orders or by prices alone.",
-        "When it has come back and stayed so for the dwell.",
-        "Past the limit only reducing orders pass. Reduce, or raise the limit.",
-    ),
-    "concentration": AlertText(
-        "low to critical",
-        "One name became too large a share of exposure or equity.",
-        "When it has come back and stayed so for the dwell.",
-        "See riskd concentration; reduce the name.",
-    ),
-    "correlation": AlertText(
-        "low to critical",
-        "Names that move together became too large a share of the account, or too much money.",
-        "When it has come back, or they move apart, and stayed so for the dwell.",
-        "See riskd concentration; reduce what moves together.",
-    ),
-    "leverage": AlertText(
-        "low to critical",
-        "Gross exposure became too large a multiple of equity.",
-        "When it has come back and stayed so for the dwell.",
-        "Reduce, or pay in.",
-    ),
-    "margin_state": AlertText(
-        "low to extreme",
-        "The margin level, equity in percent of margin, fell below one of its levels.",
-        "When the level has recovered and stayed so for the dwell.",
-        "Pay in or reduce: riskd advice says which position frees how much.",
-    ),
-    "limit_warning": AlertText(
-        "medium",
-        "An order used more of a limit than its warning threshold.",
-        ONCE,
-        "See the limit with riskd limits; nothing is refused yet.",
-    ),
-    "limit_critical": AlertText(
-        "high",
-        "An order used more of a limit than its critical threshold.",
-        ONCE,
-        "See the limit with riskd limits; nothing is refused yet.",
-    ),
-    "limit_breached": AlertText(
-        "critical",
-        "A soft limit was passed by an order that was approved with a warning.",
-        ONCE,
-        "Decide whether the limit is to be hard, or another one.",
-    ),
-    "book_drift": AlertText(
-        "high",
-        "The sweep found that fast figures had drifted from the exact ledger; they are anew.",
-        ONCE,
-        "Report it with the journal: figures should not drift.",
-    ),
+    **ACCOUNT_ALERTS,
     # Orders and fills.
     "reservation_suspect": AlertText(
         "high",

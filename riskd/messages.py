@@ -15,5 +15,6 @@ from riskd.contract.orders import *
 from riskd.contract.responses import *
 from riskd.contract.roles import *
 from riskd.contract.sessions import *
+from riskd.contract.settings import *
 from riskd.contract.specs import *
 from riskd.contract.ticks import *

@@ -34,6 +34,10 @@ class ResponseEvent(StrEnum):
     LEVERAGE = "leverage"
     CONCENTRATION = "concentration"
     CORRELATION = "correlation"
+    BURN_RATE = "burn_rate"  # At this pace the daily loss limit is reached soon.
+    PNL_MOVE = "pnl_move"  # An account or a position moved far in a short time.
+    REWARD_TO_RISK = "reward_to_risk"  # A position may win too little for what it may lose.
+    REBALANCING = "rebalancing"  # The account hangs on few of its names.
     KILL = "kill"  # A person stopped a scope and wants its orders or positions gone.
     BREAKER = "breaker"  # A breaker did.
     MANUAL = "manual"  # A person asked for it.

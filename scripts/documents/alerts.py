@@ -38,8 +38,14 @@ own order is. Of one type and status 500 alerts are published within a second; w
 `withheld`: kept, in the audit database, shown by `riskd alerts`, and told to subscribers and
 notifications by one `alert_digest` that says how many there were.
 
-Two types are off unless `[alerts]` asks for them: `feed_silence = true` for feeds of what is held,
-`reject_ratio_pct` with `reject_orders_min` and `reject_window_ms` for accounts with many rejects.
+Some types are off unless `[alerts]` asks for them: `feed_silence = true` for feeds of what is held,
+`reject_ratio_pct` with `reject_orders_min` and `reject_window_ms` for accounts with many rejects,
+`pnl_move_pct` and `position_move_pct` for gains and losses within `move_window_ms`,
+`reward_to_risk_min`, and `rebalance_hhi`.
+
+`burn_rate` says "at this pace the daily loss limit is reached in 40 s" when that is so at the pace
+of both `burn_short_ms` and `burn_long_ms`, within `burn_horizon_ms`. It and the moves are measured
+every `look_ms`, on a clock that no clock step touches; no tick pays for them.
 
 ## The audit database
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.guards import KINDS, MARGIN_KIND
+from engine.paces import EVENTS
 from engine.quotes import TickOutcome
 from riskd.alert_types import ALERT_TYPES
 from riskd.cli.app import run
@@ -23,9 +25,8 @@ COMPUTED = {  # What expressions in the place of a type can come to.
     "flags[0]": {"late_fill", "over_fill"},
     "flag": {"unknown_order", "already_terminal"},
     "alert_type": set(),  # A leaf's parameter: its callers are looked at.
-    "kind.alert_type": {
-        *("daily_loss", "drawdown", "exposure", "concentration", "leverage", "margin_state")
-    },
+    "kind.alert_type": {kind.alert_type for kind in (*KINDS, MARGIN_KIND)},
+    "found.key.partition(':')[0]": set(EVENTS),
     "*told": {"journal_failed", "feed_silent", "reject_ratio"},
 }
 
