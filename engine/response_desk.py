@@ -28,7 +28,7 @@ from engine.facts import (
     Tripped,
 )
 from engine.response_steps import ResponseSteps, is_bad
-from engine.responses import EXITS_MAX, STRENGTH, Plan, next_severity, policy_for
+from engine.responses import ASKED_FOR, EXITS_MAX, STRENGTH, Plan, next_severity, policy_for
 from engine.suspense import SUSPENSE
 from riskd.messages import (
     Error,
@@ -44,7 +44,6 @@ from riskd.messages import (
 )
 
 LATE_MAX = 20  # Plans that one input takes on because they waited long enough.
-ASKED_FOR = (ResponseEvent.KILL, ResponseEvent.BREAKER, ResponseEvent.MANUAL)  # By a person.
 ResponseCommand = Reduce | ResponseStop
 
 
@@ -221,6 +220,8 @@ class ResponseDesk:
         running = book.running.get(plan.account)
         if running is not None and plan.action is not ResponseAction.SHRINK_RISK:
             stays = STRENGTH[running.action] >= STRENGTH[plan.action]
+            if plan.event in ASKED_FOR and running.event not in ASKED_FOR:
+                stays = STRENGTH[running.action] > STRENGTH[plan.action]  # Only its exits may pass.
             if running.measure != plan.measure:
                 book.postpone(plan if stays else _anew(running))
             if stays:

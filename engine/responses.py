@@ -29,6 +29,7 @@ ATTEMPTS_MAX = 3
 EXITS_MAX = 100  # Of one attempt; what is left goes with the next.
 ENDED_MAX = 1000  # Remembered, for questions; the oldest is forgotten.
 SEVERITIES = tuple(Severity)
+ASKED_FOR = (ResponseEvent.KILL, ResponseEvent.BREAKER, ResponseEvent.MANUAL)  # By a person.
 STRENGTH = {  # A plan is replaced only by one that does more.
     ResponseAction.MONITOR: 0,
     ResponseAction.SHRINK_RISK: 1,
@@ -82,9 +83,11 @@ class ResponseBook(Struct):
         return min((plan.until_steady_ns for plan in self.running.values()), default=None)
 
     def is_exit(self, account: str, client_order_id: str) -> bool:
-        """Return whether a running plan of an account asked for an order."""
+        """Return whether an order is an exit that a person asked for: a kill lets pass no other."""
         plan = self.running.get(account)
-        return plan is not None and self.exits.get(client_order_id) == plan.response_id
+        if plan is None or plan.event not in ASKED_FOR:
+            return False
+        return self.exits.get(client_order_id) == plan.response_id
 
     def postpone(self, plan: Plan) -> None:
         """Keep what a measure calls for until the plan of another measure is over."""

@@ -9,7 +9,7 @@ import pykka
 from actors.inputs import Input as Envelope
 from actors.runtime import ActorFault, RunQueue
 from actors.system import System
-from engine.core import Input
+from engine.core import Core, Input
 from engine.facts import BY_LOCAL, Stamp
 from riskd.messages import OrdersPush, Published
 
@@ -17,7 +17,8 @@ from riskd.messages import OrdersPush, Published
 class Live:
     """A system whose inputs are run to completion by `send`; use it as a context."""
 
-    def __init__(self) -> None:
+    def __init__(self, core: Core | None = None) -> None:
+        """Start over what `core` holds, or over nothing."""
         self.published: list[tuple[str, Published]] = []
         self.said: list[tuple[int, OrdersPush]] = []
         self.failed: list[tuple[str, str]] = []
@@ -31,6 +32,7 @@ class Live:
             say=lambda session, message: self.said.append((session, message)),
             failed=lambda account, reason: self.failed.append((account, reason)),
             fatal=self.fatal.append,
+            core=core,
         )
         self._queue.drain()
 

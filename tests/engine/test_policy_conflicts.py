@@ -8,6 +8,7 @@ from riskd.messages import (
     Check,
     Elapse,
     InstructionReport,
+    Kill,
     Reduce,
     ResponseEvent,
     ResponseStop,
@@ -274,3 +275,24 @@ def test_exit_that_was_not_begun_by_its_deadline_is_void_without_a_word():
     assert gateway.told() == []
     house.elapse(span_ns)
     assert [(x.action, x.client_order_id) for x in gateway.told()] == [("reduce", "response-1-2-1")]
+
+
+def test_kill_refuses_the_exits_of_a_policy_that_it_did_not_ask_for():
+    house = a_house({"daily_loss": 1000}, lots=10)
+    gateway = Gateway(house)
+    tick(house, 9.0)  # A loss of 910 of 1,000: daily-loss-high flattens.
+    (told,) = gateway.told()
+    house.send(Kill(scope="account", scope_id="A1", reason="nothing moves"))
+    assert codes_of(house.send(exit_of(told))) == ["KILLED"]
+
+
+def test_kill_that_flattens_takes_over_a_policy_that_does_as_much():
+    """The exits of the policy would be refused; those that the kill asks for pass."""
+    house = a_house({"daily_loss": 1000}, lots=10)
+    gateway = Gateway(house)
+    tick(house, 9.0)
+    house.send(Kill(scope="account", scope_id="A1", flatten=True, reason="enough"))
+    gateway.work()
+    assert house.position().books.lots == 0
+    assert [codes_of(verdict) for verdict in gateway.refused] in ([], [["KILLED"]])
+    assert [order.client_order_id for order in gateway.sent] == ["response-2-1-1"]

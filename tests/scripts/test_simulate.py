@@ -3,14 +3,27 @@
 import pytest
 
 from engine.account import Account
+from engine.breakers import BreakerBoard
 from engine.core import Core
-from scripts.proof.simulate import Violation, World, reserved_wrong, simulate
+from scripts.proof import houses
+from scripts.proof.auditor import reserved_wrong
+from scripts.proof.houses import HOUSES, DiskHouse, House, LiveHouse
+from scripts.proof.simulate import Violation, World, simulate
+from transport import process_replay
 
 SEEDS = range(1, 21)
 STEPS = 2000
+HOUSE, LIVE, DISK = 2, 1, 3  # Seeds of each.
+MOVES = (
+    *("Check", "Amend", "Basket", "OrderReport", "Fill", "FillBust", "FillCorrect", "Transfer"),
+    *("Tick", "Ticks", "MarketState", "Elapse", "DayBegan", "Configure", "AccountAdd"),
+    *("Kill", "Unkill", "Trip", "Reset", "Override", "Reduce", "ResponseStop", "Rearm"),
+    *("Hello", "Resynced", "SessionLost", "InstructionReport", "AccountUpdate", "InstrumentUpdate"),
+    *("LimitsSet", "LimitsPropose", "LimitsApprove", "LimitsReject", "AlertAck", "Sweep"),
+)
 
 
-def play_all() -> None:
+def play_all():
     for seed in SEEDS:
         World(seed, STEPS).run()
 
@@ -18,14 +31,20 @@ def play_all() -> None:
 def test_simulated_worlds_of_twenty_seeds_show_no_violation():
     tally = simulate(SEEDS, STEPS, verbose=False)
     assert tally.is_clean, tally
-    assert tally.crashes > 100, tally
+    assert tally.falls > 100, tally
+    assert tally.torn > 5, tally
+    assert tally.refused > 5, tally
     assert tally.approvals > 800, tally
     assert tally.repeats > 800, tally
-    assert tally.live_worlds == 5, tally
+    assert tally.responses > 100, tally
+    assert tally.instructions > 200, tally
+    assert min(tally.taken.get(name, 0) for name in MOVES) > 5, tally
 
 
-def test_simulated_world_is_the_same_each_time():
-    tallies = [simulate(range(7, 8), 600, verbose=False) for _ in range(2)]
+@pytest.mark.parametrize(("seed", "house"), [(HOUSE, House), (LIVE, LiveHouse), (DISK, DiskHouse)])
+def test_simulated_world_is_the_same_each_time_in_each_house(seed, house):
+    assert HOUSES[seed % len(HOUSES)] is house
+    tallies = [simulate(range(seed, seed + 1), 300, verbose=False) for _ in range(2)]
     assert tallies[0] == tallies[1]
 
 
@@ -43,6 +62,21 @@ def test_simulated_world_with_a_forgetful_house_is_caught(monkeypatch):
         play_all()
 
 
+@pytest.mark.parametrize("seed", [HOUSE, LIVE, DISK])
+def test_simulated_world_whose_start_begins_empty_is_caught_in_each_house(monkeypatch, seed):
+    recover = process_replay.recover_books
+
+    def empty(journal):
+        recovery = recover(journal)
+        recovery.replay.core = Core()
+        return recovery
+
+    monkeypatch.setattr(House, "_recovered", lambda house, random: Core())
+    monkeypatch.setattr(houses, "recover_books", empty)
+    with pytest.raises(Violation, match="its twin"):
+        World(seed, STEPS).run()
+
+
 def test_simulated_world_with_a_leaking_reservation_is_caught(monkeypatch):
     """Ended orders keep a lot of what they reserved."""
     whole = Account.set_leaves
@@ -55,6 +89,12 @@ def test_simulated_world_with_a_leaking_reservation_is_caught(monkeypatch):
     monkeypatch.setattr(Account, "set_leaves", leaking)
     with pytest.raises(Violation, match="reserves"):
         World(1, STEPS).run()
+
+
+def test_simulated_world_in_which_a_kill_lets_pass_what_reduces_is_caught(monkeypatch):
+    monkeypatch.setattr(BreakerBoard, "killing", lambda board, keys: None)
+    with pytest.raises(Violation, match="killed account"):
+        play_all()
 
 
 def test_auditor_finds_nothing_wrong_with_an_engine_that_holds_nothing():

@@ -41,6 +41,14 @@ def source_of(message: Input) -> Source:
     return next(source for source, codec in CODECS.items() if isinstance(message, codec.union))
 
 
+def sent_as(message: Input, stamp: Stamp) -> tuple[Source, bytes]:
+    """The port and the bytes by which the journal keeps a message; only a gateway has a session."""
+    source, raw = source_of(message), encode_msgpack(message)
+    if source is Source.ORDERS and stamp.session:
+        return Source.SESSION, stamp.session.to_bytes(SESSION_BYTES) + raw
+    return source, raw
+
+
 class Kept:
     """A journal of random inputs, with snapshots where they are asked for."""
 
@@ -67,12 +75,10 @@ class Kept:
 
     def put(self, message: Input, stamp: Stamp) -> Answer:
         """Journal one input as the next record, and take it."""
-        source, raw = source_of(message), encode_msgpack(message)
         stamp = stamp._replace(seq=self.journal.last_seq + 1)
-        if source is not Source.ORDERS:
-            stamp = stamp._replace(session=0)  # Only gateways have one.
-        elif stamp.session:
-            source, raw = Source.SESSION, stamp.session.to_bytes(SESSION_BYTES) + raw
+        source, raw = sent_as(message, stamp)
+        if source is not Source.SESSION:
+            stamp = stamp._replace(session=0)
         self.journal.append(*stamp[:3], source, raw)
         answer = self.answers[stamp.seq] = self.core.apply(message, stamp)
         self.messages[stamp.seq] = (message, stamp)
