@@ -13,6 +13,8 @@ from transport.journal_extent import note_extent, read_extent
 from transport.journal_format import (
     HEADER_BYTES,
     OPENING,
+    RAW_BYTES_MAX,
+    RECORD_BYTES,
     SEQ_FIRST,
     ChainEnd,
     Identity,
@@ -71,8 +73,12 @@ def segment_path(directory: Path, number: int) -> Path:
 
 
 def read_segment(path: Path, segment_bytes: int) -> bytes:
-    """Return a segment's bytes; what a truncated file lost reads as zeros, as if never written."""
-    return path.read_bytes().ljust(segment_bytes, b"\0")
+    """Return a segment's bytes; what a truncated file lost reads as zeros, as if never written.
+
+    Zeros for one record more are enough, whatever size the header tells.
+    """
+    blob = path.read_bytes()
+    return blob.ljust(min(segment_bytes, len(blob) + RECORD_BYTES + RAW_BYTES_MAX), b"\0")
 
 
 def list_segments(directory: Path, schema: bytes) -> tuple[SegmentFile, ...]:

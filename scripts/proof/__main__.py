@@ -9,6 +9,7 @@ from typing import Protocol
 
 from scripts.proof.damage import prove_damage
 from scripts.proof.frames import prove_frames
+from scripts.proof.fuzz import prove_fuzz
 from scripts.proof.kills import prove_kills
 from scripts.proof.measures import prove_measures
 from scripts.proof.soak import prove_soak
@@ -27,6 +28,7 @@ PROOFS: dict[str, Callable[[int, int], Tally]] = {
     "damage": prove_damage,
     "soak": prove_soak,
     "frames": prove_frames,
+    "fuzz": prove_fuzz,
     "measures": prove_measures,
 }
 
@@ -35,9 +37,8 @@ def main() -> int:
     """Run the proof that is named; exit 1 if what it proves is not so."""
     parser = argparse.ArgumentParser(prog="scripts/prove", description=__doc__)
     parser.add_argument("proof", choices=PROOFS)
-    parser.add_argument(
-        "count", type=int, help="how many kills, damaged journals, days, frames, accounts a row"
-    )
+    what = "how many kills, damaged journals, days, frames, accounts a row, seconds of fuzz"
+    parser.add_argument("count", type=int, help=what)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     tally = PROOFS[asked.proof](asked.count, asked.seed)

@@ -259,3 +259,16 @@ def test_newest_segments_that_are_gone_are_missed(tmp_path):
 
 def test_recover_of_an_empty_directory_finds_no_journal(tmp_path):
     assert recover(tmp_path, SCHEMA) is None
+
+
+def test_header_that_tells_an_absurd_size_costs_no_memory(tmp_path):
+    """Found by the fuzzer: the size was made room for, whatever it was."""
+    image = write_image(tmp_path / "written", 3, raw_bytes=20)
+    fields = struct.Struct("<8sIIQQ16s64s")
+    told = list(fields.unpack_from(image[FIRST]))
+    told[4] = 1 << 60
+    header = fields.pack(*told)
+    forged = patch(image[FIRST], 0, header + struct.pack("<I", crc32(header)))
+    found = recover(restore(tmp_path, image | {FIRST: forged}), SCHEMA)
+    assert found is not None
+    assert replayed(found) == [a_record(seq, 20) for seq in (1, 2, 3)]
