@@ -165,7 +165,9 @@ class System:
             ref.tell(message)
         elif isinstance(asked, Elapse):
             mail = self._mail
-            first = (self._limits, mail.alerts, mail.market, mail.breakers)
+            self._limits.tell(WakeAccounts(message.stamp))
+            self.run_queue.drain()  # What is declared stands before time passes for anybody.
+            first = (mail.alerts, mail.market, mail.breakers)
             for ref in (*first, mail.sessions, mail.clock, mail.responses):
                 ref.tell(WakeAccounts(message.stamp))
         elif isinstance(asked, DayBegan):

@@ -209,6 +209,8 @@ class Core:
         moved = self.universe.elapse(stamp, facts)
         if moved is not None:
             self._recount(stamp, facts, moved)
+        self._settle(facts, stamp)  # What is declared stands before time passes for anybody.
+        facts.clear()
         for alert in self.alerts.elapse(stamp, self.boards.settings.alerts):
             self._publish(topic_of(alert), alert)
         apply_ages(self.boards.quotes, stamp, facts)

@@ -21,6 +21,7 @@ from engine.core_state import CoreState
 from engine.desk import Answer
 from engine.digest import decode_state, encode_state
 from engine.facts import Stamp
+from riskd.messages import OrdersPush, Published
 from scripts.proof.damage import REMEDIES, places
 from tests.engine.live import Live
 from tests.transport.kept import SMALL, sent_as
@@ -34,6 +35,7 @@ from transport.snapshot import SnapshotMark, prune_snapshots, write_snapshot
 SYNC_SHARE = 0.1  # Of the inputs: what came before them is on the disk.
 SNAPSHOTS_KEPT = 2
 Inputs = list[tuple[Input, Stamp]]
+Told = tuple[list[tuple[str, Published]], list[tuple[int, OrdersPush]]]
 
 
 class House:
@@ -62,6 +64,10 @@ class House:
     def take(self, message: Input, stamp: Stamp) -> Answer:
         """Take the input that was journalled last; return its answer."""
         return self.core.apply(message, stamp)
+
+    def told(self) -> Told:
+        """Return what the last input published, and what it said to gateways."""
+        return told_by(self.core)
 
     def remember(self) -> None:
         """Write a snapshot."""
@@ -112,6 +118,10 @@ class LiveHouse(House):
         assert not self._live.failed, self._live.failed
         assert not self._live.fatal, self._live.fatal
         return answer
+
+    def told(self) -> Told:
+        """Return what the last input published, and what it said to gateways."""
+        return by_class(self._live.published), [*self._live.said]
 
     def fall(self, random: Random) -> int:
         """Fall and come back; return the seq of the newest record that is left."""
@@ -218,6 +228,17 @@ class DiskHouse(House):
         if used:
             blob[random.randrange(used)] ^= 1 << random.randrange(8)
             path.write_bytes(blob)
+
+
+def told_by(core: Core) -> Told:
+    """Return what the last input of a core published, and what it said to gateways."""
+    published = [(topical.topic, topical.message) for topical in core.published]
+    return by_class(published), [(said.session, said.message) for said in core.said]
+
+
+def by_class(published: list[tuple[str, Published]]) -> list[tuple[str, Published]]:
+    """Return what was published in the order that is promised: that of each class of topics."""
+    return sorted(published, key=lambda told: told[0].partition(".")[0])
 
 
 HOUSES = (House, LiveHouse, House, DiskHouse)  # By the seed.

@@ -25,7 +25,7 @@ from engine.facts import Stamp
 from riskd.codec import encode_msgpack
 from riskd.messages import Basket, Check, Configure, Error, Fill, OrderReport, Transfer
 from scripts.proof.auditor import Auditor
-from scripts.proof.houses import HOUSES
+from scripts.proof.houses import HOUSES, told_by
 from scripts.proof.people import People, Said
 from tests.builders import MS, SECOND, STEADY_NS, WALL_NS
 from tests.engine.random_inputs import Inputs, as_decoded
@@ -157,6 +157,8 @@ class World:
         answer = self.house.take(arrival.message, stamp)
         told = self._twin.apply(arrival.message, stamp)
         assert encode_msgpack(answer) == encode_msgpack(told), f"it says {answer}, its twin {told}"
+        mine, twins = self.house.told(), told_by(self._twin)
+        assert encode_msgpack(mine) == encode_msgpack(twins), f"it tells {mine}, its twin {twins}"
         accounts, boards = self.house.accounts, self.house.boards
         wrong = self.auditor.after(accounts, arrival.message, answer, self._step)
         assert wrong is None, wrong

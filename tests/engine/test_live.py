@@ -17,6 +17,8 @@ from riskd.messages import (
     Error,
     Hello,
     Kill,
+    LimitChange,
+    LimitsSet,
     LimitsSpec,
     SessionLost,
     SessionRoll,
@@ -24,7 +26,16 @@ from riskd.messages import (
     Tick,
     Verdict,
 )
-from tests.builders import MS, WALL_NS, a_fill, a_report, a_universe, an_order, codes_of
+from tests.builders import (
+    MS,
+    WALL_NS,
+    a_core,
+    a_fill,
+    a_report,
+    a_universe,
+    an_order,
+    codes_of,
+)
 from tests.engine.live import Live
 from tests.engine.random_inputs import Inputs
 
@@ -222,3 +233,17 @@ def test_fault_in_a_leg_refuses_the_basket_and_takes_the_others_back(both):
     assert [account.position("X").open_buy_lots for account in both.accounts()] == [0, 0]
     assert codes_of(both.send(an_order("o-3"))) == []
     assert both.live.fatal == []
+
+
+def test_limit_that_ends_after_its_burst_of_alerts_is_told_alike():
+    """Found by the simulator: the actors let time pass for the alerts first, the core last."""
+    house = a_core(LimitsSpec(order_quantity=10))
+    until_ns = house.stamp.recv_ns + 1200 * MS
+    change = LimitChange(scope="firm", key="order_quantity", value=5, until_ns=until_ns)
+    house.send(LimitsSet(changes=(change,), by="ann"))  # Its burst is over after a second.
+    house.send(a_report("nobody", "accepted"), 500 * MS)  # The burst of this one is not.
+    house.elapse(800 * MS)
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert state_digest(live.system.state()) == house.digest()
