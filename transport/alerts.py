@@ -37,6 +37,7 @@ TOPICS_PEER_MAX = 1000  # Subscriptions of one connection.
 TOPIC_BYTES_MAX = 200
 TOPICS_MAX = 10_000  # Different subscriptions at once; one more is not admitted.
 _SUBSCRIBE, _UNSUBSCRIBE = 1, 0
+_KINDS = (bytes((_SUBSCRIBE,)), bytes((_UNSUBSCRIBE,)))
 
 Standing = Callable[[str], Iterable[tuple[str, Published]]]
 
@@ -64,6 +65,7 @@ class AlertsPort(Reader):
         peers.on_gone = self._on_gone
         self._bound: list[tuple[str, Peer]] = []  # Subscriptions of who may hear its own only.
         self.counts: Counter[str] = Counter()
+        self._is_shifted = False  # ZeroMQ does not know which connection the next is of.
         self._subscribed: Counter[str] = Counter()
         self._pub_seqs: dict[str, int] = {}
         self._standing = standing
@@ -100,6 +102,9 @@ class AlertsPort(Reader):
     def _take(self, first: zmq.Frame) -> None:
         self._drop_rest()
         kind, topic = first.bytes[:1], first.bytes[1:]
+        if self._is_shifted or kind not in _KINDS:
+            self._part_from(first)
+            return
         if not _has_origin(first):
             return  # ZeroMQ tells what a connection that is gone was subscribed to: we know.
         sender = self.peers.of(first)
@@ -107,13 +112,25 @@ class AlertsPort(Reader):
             return
         if kind == bytes((_UNSUBSCRIBE,)):
             self._drop(sender, topic)
-        elif kind != bytes((_SUBSCRIBE,)):
-            self.counts["frames_unknown"] += 1
-            self.peers.strike(sender)
         elif self.peers.pays(sender, len(topic)):
             self._subscribe(sender, topic)
         else:
             self.counts["subscriptions_refused"] += 1
+
+    def _part_from(self, first: zmq.Frame) -> None:
+        """Cut who sent what is no subscription, and who sent one behind it that is still unread.
+
+        To which connection a subscription is given, ZeroMQ looks up in a queue of its own, from
+        which it takes one for every frame read, yet puts none in for a frame that is neither: what
+        is read until nothing waits would go to a stranger, or to nobody. Whoever is cut comes
+        again by itself, and says again what it wants.
+        """
+        if first.bytes[:1] not in _KINDS:
+            self.counts["frames_unknown"] += 1
+        sender = self.peers.of(first) if _has_origin(first) else None
+        if sender is not None and sender.stands:
+            self.peers.cut(sender)
+        self._is_shifted = self.readable()
 
     def _subscribe(self, sender: Peer, topic: bytes) -> None:
         name = _topic_name(topic)

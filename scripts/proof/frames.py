@@ -35,6 +35,7 @@ from scripts.benchmarks.machine import resident_bytes
 from scripts.proof.mutation import Mutator
 from tests.end_to_end.bad_values import shapeless, structs_of, undecodable
 from tests.end_to_end.books import replayed_hash
+from tests.end_to_end.peer import ANSWER_MS_MAX
 from tests.end_to_end.process import RiskdProcess
 from tests.end_to_end.raw import GREETING, connected, ready
 from transport.sockets import SUBSCRIPTION_BYTES_CUT
@@ -287,12 +288,17 @@ class Barrage:
             self.riskd.wait_until(lambda: taken() >= until)
 
     def _subscribe(self, batch: list[Frames]) -> None:
-        with self.riskd.peer("alerts", zmq.XSUB) as subscriber:
+        """Send what may be subscriptions. Whoever sends anything else is cut, and comes again."""
+        until_s = time.monotonic() + ANSWER_MS_MAX / 1000
+        with self.riskd.peer("alerts", zmq.XSUB, {zmq.RECONNECT_IVL: 1}) as subscriber:
             for frames in batch:
                 subscriber.send(*frames)
             subscriber.send(b"\x01firm.")  # It is told at once what stands.
-            while subscriber.socket.recv_multipart()[0] != b"firm.exposure":
-                pass
+            with suppress(zmq.Again):
+                while time.monotonic() < until_s:
+                    if subscriber.socket.recv_multipart()[0] == b"firm.exposure":
+                        return
+        self.counts["unanswered"] += 1
 
     def _dial(self, contents: list[bytes]) -> None:
         for content in contents:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.end_to_end
 STRUCTS = structs_of(TicksMessage)
 PRICES = ("bid", "ask", "last", "previous_close", "settlement")
 MIB = 1 << 20
+ROUNDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,18 @@ def test_bad_subscriptions_stop_no_subscriber(riskd):
         assert topic == b"heartbeat"
         assert msgspec.json.decode(beat)["seq"] == before["seq"]
     assert riskd.status()["state_hash"] == before["state_hash"]
+
+
+def test_bad_frames_of_a_subscriber_cost_nobody_else_his_subscription(riskd):
+    """ZeroMQ gives a subscription that waits behind other frames to whoever comes next, or drops
+    it: riskd cuts both, and who comes again is told."""
+    for _ in range(ROUNDS):
+        with riskd.peer("alerts", zmq.XSUB) as stranger, riskd.peer("alerts", zmq.SUB) as honest:
+            for _ in range(20):
+                stranger.send(b"no subscription")
+                stranger.send(b"\x01verdict")
+            honest.socket.setsockopt(zmq.SUBSCRIBE, b"firm.exposure")
+            assert honest.socket.recv_multipart()[0] == b"firm.exposure"
 
 
 def test_bad_subscription_of_many_bytes_is_cut_off_before_it_is_kept(riskd):
