@@ -16,7 +16,7 @@ CLOSED_DAYS_MAX = 8  # Days kept per account until the audit has them.
 DAY_RETURNS_MAX = 500  # Days whose returns are kept per account: about two years.
 
 
-class Conduct(Struct):
+class Conduct(Struct, gc=False):
     """What an account did, and what it may do less of until somebody or something allows it."""
 
     messages: int = 0  # Orders, changes and cancels of the day; repeats of an id are none.
@@ -29,7 +29,7 @@ class Conduct(Struct):
     risk_shrunk: dict[str, float] = {}  # The same by the measure that has to recover first.
 
 
-class PeriodOpening(Struct):
+class PeriodOpening(Struct, gc=False):
     """What a day, a week or a month is measured from: P&L since the account began, as it did."""
 
     life_money: int | None = 0  # None: not known; it is measured from the first known moment.
@@ -38,7 +38,7 @@ class PeriodOpening(Struct):
     timeframe: dict[str, int] = {}
 
 
-class Judged(Struct):
+class Judged(Struct, gc=False):
     """How many orders of an account were judged in a window, and how many refused."""
 
     begun_steady_ns: int = 0
@@ -46,7 +46,7 @@ class Judged(Struct):
     rejects: int = 0
 
 
-class ClosedDay(Struct):
+class ClosedDay(Struct, gc=False):
     """What a day came to when the next one began."""
 
     roll: int  # How many days had begun for the account before the one that ended it.
@@ -55,7 +55,7 @@ class ClosedDay(Struct):
     pnl_money: int | None
 
 
-class AccountState(Struct):
+class AccountState(Struct, gc=False):
     """All that an account must not forget."""
 
     spec: AccountSpec

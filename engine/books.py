@@ -35,14 +35,14 @@ from riskd.messages import CostMethod, Fill
 LONG_LEG, SHORT_LEG = "long", "short"  # The legs of fills that name no position.
 
 
-class Lot(Struct):
+class Lot(Struct, gc=False):
     """Open lots taken at one price, for first-in first-out cost."""
 
     lots: int  # Signed.
     value_money: int
 
 
-class Books(Struct):
+class Books(Struct, gc=False):
     """What fills have made of a position."""
 
     lots: int = 0  # Signed: positive is long.
@@ -55,7 +55,7 @@ class Books(Struct):
     legs: dict[str, Books] = {}  # Hedging accounts only: what is open, oldest first, by its name.
 
 
-class Execution(Struct):
+class Execution(Struct, gc=False):
     """One fill as booked."""
 
     fill: Fill

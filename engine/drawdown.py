@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 
-class Span(Struct):
+class Span(Struct, gc=False):
     """The highest equity of a span and what came after it."""
 
     opened_money: int  # Equity when it began.

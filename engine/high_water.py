@@ -18,7 +18,7 @@ from engine.money import MONEY_SCALE
 from engine.pace import Samples
 
 
-class Standing(Struct):
+class Standing(Struct, gc=False):
     """How far along a measure is: 0 safe, 1 warning, 2 critical, 3 at its limit."""
 
     level: int = 0
@@ -29,7 +29,7 @@ class Standing(Struct):
         return self.until_ns is not None and self.until_ns <= steady_ns
 
 
-class HighWaterState(Struct):
+class HighWaterState(Struct, gc=False):
     """What a tick changes of an account."""
 
     equity_money: int | None = None  # As the book counts it; None until marks and rates are known.

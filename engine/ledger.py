@@ -31,7 +31,7 @@ class Doubt(Struct, frozen=True):
     closing_sell_lots: int = 0
 
 
-class Position(Struct):
+class Position(Struct, gc=False):
     """One symbol of one account: what is held, and what working orders could make of it."""
 
     symbol: str

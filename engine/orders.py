@@ -32,7 +32,7 @@ class OrderState(StrEnum):
     DENIED = "denied"  # By riskd.
 
 
-class PendingAmend(Struct):
+class PendingAmend(Struct, gc=False):
     """A change that may go to the venue and has not been answered by it."""
 
     amend: Amend
@@ -42,7 +42,7 @@ class PendingAmend(Struct):
     value_milliticks: int | None
 
 
-class Order(Struct):
+class Order(Struct, gc=False):
     """One judged order with its first verdict."""
 
     check: Check

@@ -12,7 +12,7 @@ CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
 _HEAD_MAX = 64  # Expired charges kept before the list is cut, so that cutting is rare.
 
 
-class Window(Struct):
+class Window(Struct, gc=False):
     """The instants of the charges of the last window, oldest first, from `head` on."""
 
     charges: list[int] = []

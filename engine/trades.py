@@ -98,7 +98,7 @@ class TradeTotals(Struct, gc=False):
             self.planned_sum += trade.planned
 
 
-class Trades(Struct):
+class Trades(Struct, gc=False):
     """The trades of one position."""
 
     open: OpenTrade | None = None
