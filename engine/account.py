@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from engine.account_state import AccountState, close_day, opened_state
 from engine.boards import Boards
 from engine.books import BookRules
-from engine.bounds import Credit
+from engine.bounds import NO_CREDIT
 from engine.case import Case, Plan
 from engine.facts import Facts, Missing, Moved
 from engine.hedging import HedgedCase, HedgedValuation
@@ -28,7 +28,6 @@ from riskd.messages import AccountSpec, PositionMode, Side
 FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
 EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
 IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
-NO_CREDIT = Credit()
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
 
 
@@ -49,6 +48,7 @@ class Account:
         "crossed",
         "currency",
         "hedging",
+        "lasting_credit",
         "membership",
         "parts",
         "state",
@@ -76,7 +76,7 @@ class Account:
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._plans_version = -1
         self._seats: dict[Name, Seat] = {}
-        self.credit = NO_CREDIT
+        self.credit = self.lasting_credit = NO_CREDIT
 
     @property
     def id(self) -> str:
@@ -174,7 +174,7 @@ class Account:
 
     def forget_credit(self) -> None:
         """Ask again for the bounds by the money of now: it may be other money."""
-        self.credit = NO_CREDIT
+        self.credit = self.lasting_credit = NO_CREDIT
 
     def drawdown_pct(self, span: str = "max") -> float | None:
         """Return how far equity is below its highest of the `day`, the `week` or ever, in percent.

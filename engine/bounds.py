@@ -53,12 +53,26 @@ class Bounds:
 class Credit:
     """What an account may come to at most, by its money of now. In account currency, inclusive."""
 
-    __slots__ = ("epoch", "gross_money", "is_open", "margin_money", "symbol_money", "terms")
+    __slots__ = (
+        "epoch",
+        "gross_money",
+        "holdings",
+        "is_open",
+        "margin_money",
+        "symbol_money",
+        "terms",
+    )
 
-    def __init__(self, terms: tuple[object, ...] = (), epoch: int = -1) -> None:
-        self.terms = terms  # The kind's, and the boards' epoch, that the rest follows from.
-        self.epoch = epoch
+    def __init__(
+        self, terms: tuple[object, ...] = (), epoch: int = -1, holdings: int | None = None
+    ) -> None:
+        self.terms = terms  # The kind's, that the rest follows from.
+        self.epoch = epoch  # Of the boards; of one that lasts, the jumps of the bands.
+        self.holdings = holdings  # Of one that lasts: how many symbols the account has.
         self.is_open = True  # No loss shuts the account.
         self.symbol_money = UNBOUNDED  # The worst of the order's symbol.
         self.gross_money = UNBOUNDED
         self.margin_money = UNBOUNDED
+
+
+NO_CREDIT = Credit()  # Of no terms.

@@ -63,6 +63,10 @@ class Position(Struct, gc=False):
             return sum(worst_sides(self))
         return max(abs(self.worst_long_lots()), abs(self.worst_short_lots()))
 
+    def is_idle(self) -> bool:
+        """Return whether nothing is held and nothing works."""
+        return not (self.worst_gross_lots() or self.books.lots)
+
     def working_lots(self, *, buying: bool) -> int:
         """Return what working orders of a side could still fill, without what is in doubt."""
         if buying:

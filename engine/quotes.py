@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from math import isfinite
 
+from engine.bands import Bands
 from engine.correlation import Correlations, Mark
 from engine.excursion import Ladder
 from engine.facts import Facts, Stamp, Watched
@@ -40,6 +41,7 @@ class QuoteBoard(ExchangeRates):
 
     __slots__ = (
         "_mark",
+        "bands",
         "changes",
         "correlations",
         "silence",
@@ -48,6 +50,7 @@ class QuoteBoard(ExchangeRates):
     def __init__(self, settings: RiskSettings) -> None:
         super().__init__(settings)
         self.changes = 0  # Of marks, of any symbol.
+        self.bands = Bands()
         self._mark = settings.mark
         self.correlations = Correlations(settings.correlation)
         self.silence = Silence()
@@ -184,6 +187,7 @@ class QuoteBoard(ExchangeRates):
             closes = (last, bid, ask, quote.settlement, quote.previous_close)
             mark = next((price for price in closes if price is not None), None)
             quote.mark_long = quote.mark_short = mark
+        self.bands.tell(quote.symbol, quote.mark_long, quote.mark_short)
         if quote.ladder is not None:
             self._climb(quote)
         if quote.moves is not None and quote.mark_long is not None:

@@ -10,6 +10,7 @@ nothing and explains nothing. That both ways agree is a test.
 from __future__ import annotations
 
 from engine.account import Account
+from engine.bands import drift_of
 from engine.bounds import UNBOUNDED, Credit
 from engine.charges import charge_within
 from engine.facts import Facts, Stamp
@@ -85,13 +86,13 @@ def _is_special(account: Account, order: Check, stamp: Stamp) -> bool:
 
 
 def _is_within(account: Account, seat: Seat, signed: int, milliticks: int) -> bool:
-    """Return whether signed lots at a price are within every bound of the order and its symbol."""
-    kind, held, epoch = seat.kind, seat.held, account.boards.epoch
-    bounds, quote = kind.bounds, kind.quote
+    """Return whether signed lots at a price are within every bound."""
+    held, bounds, quote = seat.held, seat.kind.bounds, seat.kind.quote
     ask, bid = quote.ask, quote.bid
     if ask is None or bid is None or bid <= 0:
         return False
-    if not account.valuation.is_of(epoch) or not held.is_linear:
+    is_lasting = _is_lasting(account, seat)
+    if not (is_lasting or account.valuation.is_of(account.boards.epoch)) or not held.is_linear:
         return False
     upper_lots, lower_lots = held.upper_lots, held.lower_lots
     if signed > 0:
@@ -119,18 +120,44 @@ def _is_within(account: Account, seat: Seat, signed: int, milliticks: int) -> bo
         turnover_money = account.turnover_money()
         if turnover_money is None or turnover_money + money > bounds.turnover_money:
             return False
-    credit = account.credit
-    if credit.epoch != epoch or credit.terms is not kind.terms:
-        credit = account.credit = _credit_of(account, seat)
-    return credit.is_open and _has_credit(
-        account, seat, credit, (upper_lots * unit, lower_lots * unit), buying=signed > 0
+    ends, buying = (upper_lots * unit, lower_lots * unit), signed > 0
+    if is_lasting and _has_credit(account, seat, account.lasting_credit, ends, buying=buying):
+        return True
+    return _has_credit_now(account, seat, ends, buying=buying)
+
+
+def _is_lasting(account: Account, seat: Seat) -> bool:
+    """Return whether a lasting credit is there, so that no mark has to be looked at."""
+    credit = account.lasting_credit
+    return (
+        credit.epoch == account.boards.quotes.bands.jumps
+        and credit.terms is seat.kind.terms
+        and account.valuation.is_settled(credit.holdings)
     )
+
+
+def _has_credit_now(account: Account, seat: Seat, ends: tuple[int, int], *, buying: bool) -> bool:
+    """Return whether the account stays within its bounds at the marks of now."""
+    epoch, credit, kind = account.boards.epoch, account.credit, seat.kind
+    if not account.valuation.is_of(epoch):
+        return False
+    if credit.epoch != epoch or credit.terms is not kind.terms:
+        credit = account.credit = _credit_of(account, seat, Credit(kind.terms, epoch))
+        holdings, state = account.valuation.linear_holdings(), account.state
+        if holdings is not None and state.day_open_money is not None and not state.day_unrated:
+            lasting = Credit(kind.terms, account.boards.quotes.bands.jumps, holdings)
+            lost_money = drift_of(account.valuation.gross_money)
+            account.lasting_credit = _credit_of(account, seat, lasting, lost_money)
+    return _has_credit(account, seat, credit, ends, buying=buying)
 
 
 def _has_credit(
     account: Account, seat: Seat, credit: Credit, ends: tuple[int, int], *, buying: bool
 ) -> bool:
-    """Return whether the account stays within its bounds if these are the ends of the symbol."""
+    """Return whether the account stays within its bounds if these are the ends of the symbol.
+
+    By a credit that lasts, however its marks went within their bands since they were looked at.
+    """
     held, bounds, valuation, (upper, lower) = seat.held, seat.kind.bounds, account.valuation, ends
     symbol, unit = upper if upper >= -lower else -lower, held.unit
     gross = valuation.gross_money + symbol - held.gross_lots * unit
@@ -140,8 +167,13 @@ def _has_credit(
         net = held.lower_lots * unit - lower - valuation.lower_money
     numerator, denominator = seat.kind.initial_margin
     margin = valuation.margin_money - held.margin - (-symbol * numerator // denominator)
+    if credit.holdings is not None:
+        drift = drift_of(valuation.gross_money)
+        gross, net = gross + drift, net + drift
+        margin += drift_of(valuation.margin_money) + credit.holdings  # Each is rounded up.
     return (
-        gross <= bounds.gross_money
+        credit.is_open
+        and gross <= bounds.gross_money
         and gross <= credit.gross_money
         and net <= bounds.net_money
         and symbol <= credit.symbol_money
@@ -149,18 +181,21 @@ def _has_credit(
     )
 
 
-def _credit_of(account: Account, seat: Seat) -> Credit:
-    """Return the bounds by the money of now, as the checks tell them."""
-    case, state, plan = account.case, account.state, seat.plan
-    case.plan, case.valuation, case.conduct = plan, account.valuation, state.conduct
+def _credit_of(account: Account, seat: Seat, credit: Credit, lost_money: int = 0) -> Credit:
+    """Tell a credit the bounds by the money of now, or by less, as the checks tell them."""
+    case, state, plan, valuation = account.case, account.state, seat.plan, account.valuation
+    case.plan, case.valuation, case.conduct = plan, valuation, state.conduct
     case.missing = None
-    case.day_pnl_money = account.day_pnl_money()
-    case.equity_money = account.valuation.equity_money - state.shortfall_money
     if plan.needs_peaks:
-        case.peaks_money = account.water.peaks_money()
-    credit = Credit(seat.kind.terms, account.boards.epoch)
+        highest = valuation.equity_money + lost_money  # It may have been as much more meanwhile.
+        day, week, life = account.water.peaks_money()
+        case.peaks_money = max(day, highest), max(week, highest), max(life, highest)
+    valuation.equity_money -= lost_money
+    case.day_pnl_money = account.day_pnl_money()
+    case.equity_money = valuation.equity_money - state.shortfall_money
     for tell in plan.credits:
         tell(case, credit)
+    valuation.equity_money += lost_money
     return credit
 
 

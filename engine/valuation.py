@@ -104,15 +104,21 @@ class Valuation:
         return None
 
     def is_of(self, epoch: int) -> bool:
-        """Bring every figure up to `epoch`, the boards' of now; return whether nothing is missing.
-
-        Call before an order is judged: in the middle of an input `refresh` knows more.
-        """
+        """Bring figures up to `epoch`, the boards' before an order; False if one is missing."""
         if self.epoch != epoch:
             if self.refresh() is not None:
                 return False
             self.epoch = epoch
         return True
+
+    def is_settled(self, holdings: int | None) -> bool:
+        """Return whether nothing but marks changed since a refresh, and it has so many symbols."""
+        return not self._touched and len(self._held) == holdings
+
+    def linear_holdings(self) -> int | None:
+        """Return how many symbols there are, None if not all figures move as the marks do."""
+        is_plain = len(self._cash) == 1 and all(held.is_linear for held in self._held.values())
+        return len(self._held) if is_plain else None
 
     def reserved(self, symbol: str, lots: int, *, buying: bool) -> None:
         """Note that working orders of a symbol reserve so many lots more, or fewer.
@@ -310,7 +316,7 @@ class Valuation:
     def has_old_rate(self) -> bool:
         """Return whether a rate that counts in these figures is old: then they are incomplete."""
         quotes, own = self._boards.quotes, self._currency
-        held = (x.instrument.settlement for x in self._held.values() if not _is_idle(x.position))
+        held = (x.instrument.settlement for x in self._held.values() if not x.position.is_idle())
         cash = (currency for currency, money in self._cash.items() if money)
         return any(quotes.is_old(currency, own) for currency in (*held, *cash))
 
@@ -340,7 +346,3 @@ class Valuation:
     def _no_rate(self, currency: str) -> Missing:
         text = f"no exchange rate from {currency} to {self._currency}"
         return Missing(RejectCode.FX_MISSING, text)
-
-
-def _is_idle(position: Position) -> bool:
-    return not (position.worst_gross_lots() or position.books.lots)

@@ -219,6 +219,17 @@ def test_bounds_by_money_are_those_of_the_newest_prices(held):
     assert answers == {False, True}
 
 
+def test_an_order_in_another_symbol_takes_from_the_credit_that_lasts():
+    """Twice 1,000 in cash: ten of X and 18 of Y at 49.5 leave nothing for five more of X."""
+    house = a_seated_core(LimitsSpec(leverage=2), an_account(balance=1000.0))
+    for bid in (99.01, 99.02):
+        house.send(Tick(symbol="X", bid=bid, ask=100.0))
+        house.send(an_order(f"x-{bid}", quantity=5.0))
+    house.send(Tick(symbol="X", bid=99.0, ask=100.0))
+    assert house.send(an_order("y", quantity=18.0, symbol="Y", price=50.0)).approved
+    assert judged(house, an_order("o", quantity=5.0)) == (False, False)
+
+
 def test_what_the_venue_says_is_missing_tightens_the_swift_way():
     """Ten lots at 100 are fifty times 20: with 19 of cash there they are too much."""
     house = a_seated_core(LimitsSpec(leverage=50), an_account(balance=20.0))
