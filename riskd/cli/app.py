@@ -82,8 +82,11 @@ COMMANDS = (
 )
 
 
-def build_app() -> App:
-    """Return the command tree with nothing loaded yet."""
+def build_app(command: str = "") -> App:
+    """Return the command tree with nothing loaded yet.
+
+    `command`, which is about to run, keeps its own long help; the others have a line each.
+    """
     app = App(
         name="riskd",
         help=INTRODUCTION,
@@ -93,7 +96,7 @@ def build_app() -> App:
         version_flags=["--version"],
     )
     for name, place, group, text in COMMANDS:
-        app.command(place, name=name, group=group, help=text)
+        app.command(place, name=name, group=group, help=None if name == command else text)
     return app
 
 
@@ -104,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
     if "--no-color" in arguments:
         os.environ["NO_COLOR"] = "1"
     try:
-        code = build_app()(
+        code = build_app(tokens[0] if tokens else "")(
             tokens, exit_on_error=False, print_error=True, result_action="return_value"
         )
         sys.stdout.flush()

@@ -91,7 +91,10 @@ def check(
 
 
 def sweep(*, json: Json = False, connection: Connection = HERE) -> int:
-    """Make the valuation book of every account anew from its ledger; show what had drifted."""
+    """Make the valuation book of every account anew from its ledger; show what had drifted.
+
+    Example: riskd sweep
+    """
     found = connection.ask(Sweep()).data
     if json:
         print_json(found)

@@ -6,7 +6,12 @@ from cyclopts import App
 
 from riskd.cli.failure import DONE
 
-app = App(name="example", help="Print a working example.")
+HELP = """Print a working example.
+
+Example: riskd example gateway > gateway.py && python gateway.py
+"""
+
+app = App(name="example", help=HELP)
 
 GATEWAY = """\
 from riskd import RiskClient

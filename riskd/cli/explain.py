@@ -57,6 +57,7 @@ def explain(
     with the numbers of every check. Without anything: list all codes.
 
     Example: riskd explain ORDER_NOTIONAL
+
     Example: riskd explain gw-2
     """
     if code.strip().isdecimal():

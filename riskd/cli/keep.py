@@ -21,7 +21,12 @@ RETAIN_BYTES = 4 << 30
 DataDir = Annotated[Path, Parameter(help="The data_dir of a riskd, running or not.")]
 LINES_MAX = 40
 
-app = App(name="journal", help="What the journal of a data_dir holds.")
+HELP = """Show and verify the journal of a data_dir, whether riskd runs or not; trim it when stopped.
+
+Example: riskd journal stat var/riskd
+"""
+
+app = App(name="journal", help=HELP)
 
 
 def snapshot(*, json: Json = False, connection: Connection = HERE) -> int:
@@ -152,7 +157,9 @@ def replay(
     Without options every hash of answers and states is compared; exit 1 at a difference.
 
     Example: riskd replay var/riskd
+
     Example: riskd replay var/riskd --why o-17 --account A1
+
     Example: riskd replay var/riskd --limits tighter/riskd.toml
     """
     if why or seq is not None:

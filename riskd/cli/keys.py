@@ -24,7 +24,12 @@ Folder = Annotated[
     Path | None, Parameter(help=f"Of the keys; absent: {FOLDER_VARIABLE}, else {FOLDER}.")
 ]
 
-app = App(name="keys", help="Who may come in over tcp, and as what.")
+HELP = """Make, list and revoke keys: who may come in over tcp, and as what.
+
+Example: riskd keys new gw-1 --role gateway --accounts A1,A2
+"""
+
+app = App(name="keys", help=HELP)
 
 
 @app.command
@@ -43,6 +48,7 @@ def new(
     A gateway says hello under NAME and speaks for its accounts alone.
 
     Example: riskd keys new admin
+
     Example: riskd keys new gw-1 --role gateway --accounts A1,A2
     """
     found = role or next((one for one in Role if one.value == name), None)

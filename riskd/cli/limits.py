@@ -31,7 +31,7 @@ from riskd.messages import (
     Shadow,
 )
 
-app = App(name="limits", help="The limits in force; set, propose, approve, reject others.")
+app = App(name="limits")
 
 LIMIT_SCOPES = ("firm", "default", "session", "group", "account", "strategy", "trader", "symbol")
 WHOLE_COUNT = 3  # So many of them have no name.

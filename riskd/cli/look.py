@@ -31,7 +31,10 @@ LINE_FIELDS_MAX = 6  # A longer map is shown a line a field.
 
 
 def status(*, json: Json = False, connection: Connection = HERE) -> int:
-    """Show whether riskd is healthy: state, versions, counts, ports, journal, verdict latency."""
+    """Show whether riskd is healthy: state, versions, counts, ports, journal, verdict latency.
+
+    Example: riskd status
+    """
     found = connection.ask(Status()).data
     if json:
         print_json(found)
@@ -57,20 +60,29 @@ def responses(
     json: Json = False,
     connection: Connection = HERE,
 ) -> int:
-    """List responses: those that ended, the latest last, then those that run."""
+    """List responses: those that ended, the latest last, then those that run.
+
+    Example: riskd responses A1
+    """
     rows = connection.ask(Responses(account=account)).data
     columns = ("response_id", "account", "event", "severity", "action", "stage", "attempt")
     return print_rows(rows, (*columns, "reason"), json=json)
 
 
 def accounts(*, json: Json = False, connection: Connection = HERE) -> int:
-    """List every account."""
+    """List every account.
+
+    Example: riskd accounts
+    """
     rows = connection.ask(Accounts()).data
     return print_rows(rows, ("account", "id", "group", "currency", "state", "equity"), json=json)
 
 
 def instruments(*, json: Json = False, connection: Connection = HERE) -> int:
-    """List every instrument with its prices and their age."""
+    """List every instrument with its prices and their age.
+
+    Example: riskd instruments
+    """
     rows = connection.ask(Instruments()).data
     names = ("symbol", "kind", "currency", "bid", "ask", "last", "mark", "age_ns", "state")
     return print_rows(rows, (*names, "tick_size", "lot_size", "multiplier"), json=json, rest=False)
@@ -79,7 +91,10 @@ def instruments(*, json: Json = False, connection: Connection = HERE) -> int:
 def positions(
     account: str | None = None, /, *, json: Json = False, connection: Connection = HERE
 ) -> int:
-    """List the positions of ACCOUNT, or of all."""
+    """List the positions of ACCOUNT, or of all.
+
+    Example: riskd positions A1
+    """
     rows = ask_of(account, Positions(account=account), connection)
     if isinstance(rows, list) and not json:
         rows.sort(key=lambda row: (row["account"], row["symbol"]))
@@ -87,21 +102,30 @@ def positions(
 
 
 def orders(account: str, /, *, json: Json = False, connection: Connection = HERE) -> int:
-    """List the working orders of ACCOUNT with what they reserve."""
+    """List the working orders of ACCOUNT with what they reserve.
+
+    Example: riskd orders A1
+    """
     rows = ask_of(account, Orders(account=account), connection)
     names = ("client_order_id", "symbol", "side", "quantity", "leaves_quantity", "price")
     return print_rows(rows, names, json=json)
 
 
 def sessions(*, json: Json = False, connection: Connection = HERE) -> int:
-    """List the sessions of gateways that stand, and the last ones that were lost."""
+    """List the sessions of gateways that stand, and the last ones that were lost.
+
+    Example: riskd sessions
+    """
     rows = connection.ask(Sessions()).data
     names = ("session", "gateway", "alive", "accounts", "working_orders", "instructions")
     return print_rows(rows, (*names, "heard_ns", "lost_reason"), json=json)
 
 
 def breakers(*, json: Json = False, connection: Connection = HERE) -> int:
-    """List every breaker and kill in force."""
+    """List every breaker and kill in force.
+
+    Example: riskd breakers --json
+    """
     rows = connection.ask(Breakers()).data
     names = ("breaker_id", "scope", "scope_id", "action", "trigger_type", "reason", "by", "at_ns")
     return print_rows(rows, names, json=json)

@@ -84,7 +84,10 @@ def concentration(
 
 
 def correlation(*, json: Json = False, connection: Connection = HERE) -> int:
-    """Show the correlation of every pair of sampled symbols, the strongest first, and clusters."""
+    """Show the correlation of every pair of sampled symbols, the strongest first, and clusters.
+
+    Example: riskd correlation
+    """
     found = connection.ask(CorrelationRequest()).data
     if json:
         print_json(found)
@@ -165,7 +168,10 @@ def statistics(
     json: Json = False,
     connection: Connection = HERE,
 ) -> int:
-    """Show volatility, ratios and values at risk of the daily returns of ACCOUNT."""
+    """Show volatility, ratios and values at risk of the daily returns of ACCOUNT.
+
+    Example: riskd statistics A1 --periods 252
+    """
     found = ask_of(account, StatisticsRequest(account=account, periods=periods), connection)
     if json:
         print_json(found)

@@ -16,7 +16,12 @@ from riskd.messages import Metrics, NotifyTest
 
 POLL_S = 0.1
 
-app = App(name="notify", help="Notifications by mail and webhook.")
+HELP = """Try out notifications by mail and webhook.
+
+Example: riskd notify test
+"""
+
+app = App(name="notify", help=HELP)
 
 
 @app.command(name="test")

@@ -27,7 +27,12 @@ from riskd.messages import (
     Verdict,
 )
 
-app = App(name="order", help="Check, send, cancel or release one order.")
+HELP = """Check, send, cancel or release one order.
+
+Example: riskd order check --account A1 --symbol AAPL --side buy --quantity 5 --price 187.50
+"""
+
+app = App(name="order", help=HELP)
 
 
 @Parameter(name="*")

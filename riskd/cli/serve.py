@@ -19,6 +19,8 @@ def serve(
 
     It prints where each port is bound and a last line that begins `ready`. Every key of the
     configuration can also be set by environment: RISKD_PORTS__ORDERS='["ipc://orders.sock"]'.
+
+    Example: riskd serve --config riskd.toml
     """
     process = importlib.import_module("transport.process")
     code: int = process.serve(config)

@@ -368,11 +368,12 @@ def test_example_gateway_runs_and_obeys(capsys):
     assert [type(request).__name__ for request in fake.requests] == ["Check"]
 
 
-def test_help_of_every_command_prints(capsys):
+def test_help_of_every_command_has_an_example(capsys):
     for name, *_ in COMMANDS:
-        if name != "serve":
-            assert run([name, "--help"]) == 0
-            assert "Usage" in capsys.readouterr().out
+        assert run([name, "--help"]) == 0
+        shown = " ".join(capsys.readouterr().out.split())
+        assert shown.startswith("Usage")
+        assert f"Example: riskd {name}" in shown
 
 
 def test_output_without_a_terminal_has_no_escape_codes(capsys):
