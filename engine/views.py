@@ -277,9 +277,10 @@ def sessions_view(boards: Boards, accounts: dict[str, Account]) -> list[Shown]:
 
 
 def verdict_view(account: Account, client_order_id: str) -> Shown | None:
-    """Return what is remembered of an order, None if nothing is."""
+    """Return what is remembered of an order by any of its ids, None if nothing is."""
     state = account.state
-    order = state.orders.get(client_order_id) or state.finished.get(client_order_id)
+    first_id = state.aliases.get(client_order_id, client_order_id)
+    order = state.orders.get(first_id) or state.finished.get(first_id)
     if order is None:
         return None
     return {"check": order.check, "verdict": order.verdict, "state": order.state}

@@ -46,8 +46,9 @@ class Inquiries:
         data_dir = self._door.journal.directory.parent
         if isinstance(request, Shadow):
             return judged_under(data_dir, request.limits, shown_max=request.differences_max)
-        answers = why(data_dir, seq=request.seq, client_order_id="", account="")
+        order_id, account = request.client_order_id or "", request.account or ""
+        answers = why(data_dir, seq=request.seq, client_order_id=order_id, account=account)
         if not answers or (answers[0]["answer"] or {}).get("client_order_id") is None:
             return None
-        (found,) = answers
+        found = answers[0]
         return {"check": found["request"], "verdict": found["answer"], "checks": found["checks"]}

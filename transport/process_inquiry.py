@@ -15,9 +15,17 @@ from msgspec.structs import replace
 from config.errors import ConfigError
 from config.load import load
 from engine.core import Core
-from engine.digest import state_digest
+from engine.digest import decode_state, encode_state, state_digest
 from engine.facts import Stamp
-from riskd.messages import Check, Configure, LimitSet, Universe, Verdict
+from riskd.messages import (
+    Basket,
+    BasketVerdict,
+    Check,
+    Configure,
+    LimitSet,
+    Universe,
+    Verdict,
+)
 from transport.data_directory import DataDirectoryBusyError
 from transport.journal_format import JournalError, JournalRecord
 from transport.journal_reading import JournalReader, trim
@@ -80,25 +88,37 @@ def compare(data_dir: Path) -> dict[str, Any]:
 def why(
     data_dir: Path, *, seq: int | None, client_order_id: str, account: str
 ) -> list[dict[str, Any]]:
-    """Return the answers to one record or order, derived again, each with every check's numbers."""
+    """Return the answers to one record or order, derived again, each with every check's numbers.
+
+    Orders of a basket are answered one by one; with `seq` and an id only that one of the record.
+    """
     reader = JournalReader(data_dir, SCHEMA)
     replay, records, _ = begin(reader, seq)
     found = []
     for record in _with_progress(records, reader.last_seq if seq is None else seq):
         message = decode_record(record)
-        asked = record.seq == seq if seq is not None else _is_of(message, client_order_id, account)
-        checks = _explained(replay.core, record, message) if asked else None
-        answer = replay.take(record, message)
-        if asked:
-            found.append(
-                {
-                    "seq": record.seq,
-                    "recv_ns": record.recv_ns,
-                    "request": msgspec.to_builtins(message),
-                    "answer": msgspec.to_builtins(answer),
-                    "checks": checks,
-                }
-            )
+        places = []
+        if seq in (None, record.seq):
+            places = [
+                place
+                for place, asked in enumerate(_asked_in(message))
+                if (seq is not None and not client_order_id)
+                or _is_of(asked, client_order_id, account)
+            ]
+        checks = _explained(replay.core, record, message) if places else ()
+        answers = _answers_in(replay.take(record, message))
+        if len(answers) < len(places):
+            answers *= len(places)  # A record that is left out has no answer.
+        found += [
+            {
+                "seq": record.seq,
+                "recv_ns": record.recv_ns,
+                "request": msgspec.to_builtins(_asked_in(message)[place]),
+                "answer": msgspec.to_builtins(answers[place]),
+                "checks": checks[place] if checks else None,
+            }
+            for place in places
+        ]
         if record.seq == seq:
             break
     return found
@@ -137,13 +157,14 @@ def judged_under(
         if isinstance(message, Configure):
             message = replace(message, universe=replace(message.universe, limits=limits))
         now = other.apply(message, stamp_of(record))
-        if not isinstance(was, Verdict) or not isinstance(now, Verdict):
-            continue
-        verdicts += 1
-        if _code(was) != _code(now):
-            counts[f"{_code(was)} to {_code(now)}"] += 1
-            if len(differing) < shown_max:
-                differing.append(_difference(was, now, record))
+        for before, after in zip(_answers_in(was), _answers_in(now), strict=False):
+            if not isinstance(before, Verdict) or not isinstance(after, Verdict):
+                continue
+            verdicts += 1
+            if _code(before) != _code(after):
+                counts[f"{_code(before)} to {_code(after)}"] += 1
+                if len(differing) < shown_max:
+                    differing.append(_difference(before, after, record))
     return {
         "verdicts": verdicts,
         "differ": sum(counts.values()),
@@ -162,12 +183,35 @@ def _snapshot_hashes(reader: JournalReader) -> Iterator[tuple[int, str]]:
             yield snapshot.header.mark.seq, snapshot.header.state_hash
 
 
-def _explained(core: Core, record: JournalRecord, message: Any) -> list[Any] | None:
-    """Return every check of an order with its numbers; asking changes nothing."""
-    if not isinstance(message, Check):
-        return None
-    answer = core.apply(replace(message, dry_run=True, explain=True), stamp_of(record))
-    return msgspec.to_builtins(answer.checks) if isinstance(answer, Verdict) else None
+def _asked_in(message: Any) -> list[Any]:
+    """Return the orders of a basket; any other message is all that it asks."""
+    return message.orders if isinstance(message, Basket) else [message]
+
+
+def _answers_in(answer: Any) -> tuple[Any, ...]:
+    """Return the verdict of each order of a basket; any other answer is the only one."""
+    return answer.verdicts if isinstance(answer, BasketVerdict) else (answer,)
+
+
+def _explained(core: Core, record: JournalRecord, message: Any) -> list[Any]:
+    """Return every check of each order with its numbers, for the state just before the record.
+
+    Of a basket each order sees what those before it reserved, so a copy of the state judges it.
+    """
+    if isinstance(message, Check):
+        asked: Any = replace(message, dry_run=True, explain=True)
+        judge = core
+    elif isinstance(message, Basket):
+        asked = replace(message, orders=[replace(one, explain=True) for one in message.orders])
+        judge = Core()
+        judge.restore(decode_state(encode_state(core.state())))
+    else:
+        return []
+    answers = _answers_in(judge.apply(asked, stamp_of(record)))
+    return [
+        msgspec.to_builtins(answer.checks) if isinstance(answer, Verdict) else None
+        for answer in answers
+    ]
 
 
 def _is_of(message: Any, client_order_id: str, account: str) -> bool:

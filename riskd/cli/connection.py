@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from riskd.subscriber import ALERTS_ADDRESS
 
 TICKS_ADDRESS = "tcp://127.0.0.1:5702"
 KEY_VARIABLE = "RISKD_KEY"
+BESIDE_TIMEOUT_MS = 60_000  # A hundred thousand accounts are a file of a gigabyte.
 DEFAULTS = {
     "orders": ORDERS_ADDRESS,
     "ticks": TICKS_ADDRESS,
@@ -47,6 +48,10 @@ class Connection:
         """Return the address of a port; raise CommandError if it is none."""
         return address_of(port, getattr(self, port), os.environ)
 
+    def patient(self) -> Connection:
+        """Return the same for what riskd does beside its loop: that takes longer."""
+        return replace(self, timeout_ms=max(self.timeout_ms, BESIDE_TIMEOUT_MS))
+
     def client(self) -> RiskClient:
         """Return a client of the orders port."""
         self._check_timeout()
@@ -66,7 +71,7 @@ class Connection:
         except ControlError as error:
             is_right = error.code == "not_authorized"
             raise CommandError(
-                f"riskd refused: {error.text}",
+                f"refused: {error.text}",
                 exit_code=NOT_ALLOWED if is_right else FAILED,
                 where=f"control port, {address}" + (f", at {error.field}" if error.field else ""),
                 next_step="use a key with the role for it" if is_right else "",

@@ -91,7 +91,7 @@ def explain(
 def _explain_order(order_id: str, connection: Connection, *, json: bool) -> int:
     """Say how riskd answered an order, with the numbers of every check."""
     try:
-        seq = connection.ask(VerdictRequest(client_order_id=order_id)).data["verdict"]["seq"]
+        verdict = connection.ask(VerdictRequest(client_order_id=order_id)).data["verdict"]
     except CommandError as error:
         raise CommandError(
             f"{order_id!r} is no code, no type of alert, no order that is known: {error}",
@@ -100,10 +100,14 @@ def _explain_order(order_id: str, connection: Connection, *, json: bool) -> int:
             expected="one of the codes that riskd explain lists, or the id of an order",
             next_step=error.next_step or "riskd explain",
         ) from error
-    found = connection.ask(VerdictRequest(seq=seq)).data
-    verdict = found["verdict"]
-    told = {"seq": seq, "recv_ns": verdict["checked_ns"], "request": found["check"]}
-    return print_why([told | {"answer": verdict, "checks": found["checks"]}], json=json)
+    asked = VerdictRequest(
+        seq=verdict["seq"],
+        client_order_id=verdict["client_order_id"],
+        account=verdict["account"],
+    )
+    found = connection.patient().ask(asked).data
+    told = {"seq": asked.seq, "recv_ns": verdict["checked_ns"], "request": found["check"]}
+    return print_why([told | {"answer": found["verdict"], "checks": found["checks"]}], json=json)
 
 
 def _print(text: _Text) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,16 +11,15 @@ from cyclopts import App, Parameter
 
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
-from riskd.cli.look import HERE, Json
+from riskd.cli.look import HERE, Json, ask_of
 from riskd.cli.text import cell, instant, number, print_json, table
 from riskd.messages import AccountRebuild, Snapshot
 
-SNAPSHOT_TIMEOUT_MS = 60_000  # A hundred thousand accounts are a file of a gigabyte.
 RETAIN_BYTES = 4 << 30
 DataDir = Annotated[Path, Parameter(help="The data_dir of a riskd, running or not.")]
 LINES_MAX = 40
 
-HELP = """Show and verify the journal of a data_dir, whether riskd runs or not; trim it when stopped.
+HELP = """Show or verify the journal of a data_dir, or with its riskd stopped trim it.
 
 Example: riskd journal stat var/riskd
 """
@@ -34,8 +32,7 @@ def snapshot(*, json: Json = False, connection: Connection = HERE) -> int:
 
     Example: riskd snapshot
     """
-    patient = replace(connection, timeout_ms=max(connection.timeout_ms, SNAPSHOT_TIMEOUT_MS))
-    found = patient.ask(Snapshot()).data
+    found = connection.patient().ask(Snapshot()).data
     if json or not isinstance(found, Mapping):
         print_json(found)
         return DONE
@@ -58,8 +55,7 @@ def rebuild(
 
     Example: riskd rebuild A1 --reason "fault at seq 48,113"
     """
-    patient = replace(connection, timeout_ms=max(connection.timeout_ms, SNAPSHOT_TIMEOUT_MS))
-    found = patient.ask(AccountRebuild(account=account, reason=reason)).data
+    found = ask_of(account, AccountRebuild(account=account, reason=reason), connection.patient())
     if json or not isinstance(found, Mapping):
         print_json(found)
         return DONE
@@ -189,25 +185,34 @@ def print_why(found: list[dict[str, Any]], *, json: bool) -> int:
         for answer in found:
             print_json(answer)
     elif found:
-        first, *repeats = found
-        verdict = first["answer"] or {}
-        word = "APPROVED" if verdict.get("approved") else "REJECTED"
-        if "approved" not in verdict:
-            word = "ANSWERED"
-        print(f"{word} at seq {first['seq']:,}   {instant(first['recv_ns'])}")
-        for reject in verdict.get("rejects", ()):
-            print(f"  {reject['code']:<18} {reject['text']}")
-        if first["checks"]:
-            _show(first["checks"])
-        if repeats:
-            print(f"and {len(repeats)} later records of the same order: --json shows them")
+        same = [one for one in found if one["seq"] == found[0]["seq"]]  # Several of a basket.
+        for one in same:
+            _print_answer(one)
+        later = len(found) - len(same)
+        if later:
+            records = "records" if later > 1 else "record"
+            print(f"and {later:,} later {records} of the same order: --json shows all")
     if not found:
         raise CommandError(
-            "nothing of that order is in the journal.",
+            "nothing of that is in the journal.",
             exit_code=FAILED,
             next_step="riskd journal stat DATA_DIR shows from which seq on records are kept",
         )
     return DONE
+
+
+def _print_answer(found: dict[str, Any]) -> None:
+    verdict = found["answer"] or {}
+    word = "APPROVED" if verdict.get("approved") else "REJECTED"
+    if "approved" not in verdict:
+        word = "ANSWERED"
+    named = f"{verdict.get('account', '')} {verdict.get('client_order_id', '')}".strip()
+    at = f"{word} at seq {found['seq']:,}   {instant(found['recv_ns'])}"
+    print(f"{at}   {named}" if named else at)
+    for reject in verdict.get("rejects", ()):
+        print(f"  {reject['code']:<18} {reject['text']}")
+    if found["checks"]:
+        _show(found["checks"])
 
 
 def print_under_limits(found: dict[str, Any], *, json: bool) -> int:

@@ -162,16 +162,16 @@ def shadow(
 ) -> int:
     """Say which verdicts that riskd's journal keeps would differ under the limits of CONFIG.
 
-    Nothing changes. It reads the journal beside trading: give a long one time with --timeout-ms.
+    Nothing changes. It reads the journal beside trading: give a long one --timeout-ms.
 
-    Example: riskd limits shadow tighter/riskd.toml --timeout-ms 60000
+    Example: riskd limits shadow tighter/riskd.toml
     """
     loading = importlib.import_module("config.load")
     try:
         limits = loading.load(config, {}).universe.limits
     except importlib.import_module("config.errors").ConfigError as error:
         raise CommandError(str(error), exit_code=USAGE, where=str(config)) from error
-    return print_under_limits(connection.ask(Shadow(limits=limits)).data, json=json)
+    return print_under_limits(connection.patient().ask(Shadow(limits=limits)).data, json=json)
 
 
 def _send(asked: LimitsCommand, done: str, connection: Connection, *, json: bool) -> int:

@@ -106,12 +106,13 @@ class Sessions(ControlRequest, frozen=True, kw_only=True, tag="sessions"):
 class VerdictRequest(ControlRequest, frozen=True, kw_only=True, tag="verdict"):
     """Why: the remembered verdict of an order, by its id or by its seq.
 
-    By seq it is derived again from the journal, with the numbers of every check.
+    By seq it is derived again from the journal, with the numbers of every check; of a basket
+    that of the order with the id.
     """
 
     account: AccountId | None = None  # Where several accounts have used the id.
     client_order_id: OrderId | None = None
-    seq: Count | None = None  # Instead of the id.
+    seq: Count | None = None  # Instead of the id, or with it.
 
 
 class Metrics(ControlRequest, frozen=True, kw_only=True, tag="metrics"):

@@ -10,8 +10,21 @@ import pytest
 from msgspec.structs import replace
 
 from engine.core import Core
+from engine.facts import Stamp
 from riskd.cli.app import run
-from riskd.messages import Check, Configure, LimitSet, LimitsSpec, Verdict
+from riskd.messages import (
+    AccountSpec,
+    Basket,
+    Check,
+    Configure,
+    LimitSet,
+    LimitsSpec,
+    Side,
+    Tick,
+    Universe,
+    Verdict,
+)
+from tests.builders import STEADY_NS, STOCK, WALL_NS
 from tests.transport.kept import COUNT, Kept
 from transport.data_directory import DataDirectory
 from transport.journal_format import JournalDamaged
@@ -120,6 +133,35 @@ def test_why_by_order_tells_every_record_of_it_the_first_first(kept):
     assert len(expected) > 1
 
 
+def test_why_of_an_order_of_a_basket_is_its_own_verdict_with_its_own_numbers(tmp_path):
+    """The second order meets what the first reserved, and is refused for it: 4 + 6 over 9."""
+    universe = Universe(
+        instruments=(STOCK,),
+        accounts=(AccountSpec(id="A1"),),
+        limits=LimitSet(default=LimitsSpec(position_quantity=9)),
+    )
+    order = {"account": "A1", "symbol": "X", "side": Side.BUY, "price": 100.0}
+    first, second = (
+        Check(client_order_id=name, quantity=quantity, **order)
+        for name, quantity in (("b-1", 4), ("b-2", 6))
+    )
+    basket = Basket(basket_id="basket", orders=[first, second], all_or_none=False)
+    with DataDirectory(tmp_path) as directory:
+        kept = Kept(directory, seed=5, count=0)
+        for message in (Configure(universe=universe), Tick(symbol="X", bid=100.0, ask=100.0)):
+            kept.put(message, Stamp(0, WALL_NS, STEADY_NS))
+        answer = kept.put(basket, Stamp(0, WALL_NS, STEADY_NS))
+        kept.journal.close()
+    assert [verdict.approved for verdict in answer.verdicts] == [True, False]
+    (found,) = why(tmp_path, seq=None, client_order_id="b-2", account="")
+    assert found["answer"] == msgspec.to_builtins(answer.verdicts[1])
+    assert found["request"] == msgspec.to_builtins(second)
+    held = [one for one in found["checks"] if one["code"] == "POSITION_LIMIT"]
+    assert [one["value"] for one in held] == [10]
+    by_seq = why(tmp_path, seq=found["seq"], client_order_id="", account="")
+    assert [one["answer"]["client_order_id"] for one in by_seq] == ["b-1", "b-2"]
+
+
 def test_under_other_limits_names_exactly_the_verdicts_that_differ(kept, tmp_path):
     config = tmp_path / "riskd.toml"
     config.write_text(OTHER)
@@ -129,13 +171,21 @@ def test_under_other_limits_names_exactly_the_verdicts_that_differ(kept, tmp_pat
         if isinstance(message, Configure):
             message = replace(message, universe=replace(message.universe, limits=limits))
         now, was = other.apply(message, stamp), kept.answers[seq]
-        if isinstance(now, Verdict) and isinstance(was, Verdict):
-            codes = [v.rejects[0].code if v.rejects else "APPROVED" for v in (was, now)]
+        if isinstance(message, Basket):
+            pairs = list(zip(was.verdicts, now.verdicts, strict=True))
+        else:
+            pairs = [(was, now)] if isinstance(was, Verdict) and isinstance(now, Verdict) else []
+        for pair in pairs:
+            codes = [v.rejects[0].code if v.rejects else "APPROVED" for v in pair]
             if codes[0] != codes[1]:
-                differ[seq] = codes
+                differ[seq, pair[0].account, pair[0].client_order_id] = codes
     assert len(differ) > 10
+    assert any(isinstance(kept.messages[seq][0], Basket) for seq, *_ in differ)
     found = under_limits(data_dir(kept), config)
-    shown = {row["seq"]: [row["was"], row["would_be"]] for row in found["differences"]}
+    shown = {
+        (row["seq"], row["account"], row["client_order_id"]): [row["was"], row["would_be"]]
+        for row in found["differences"]
+    }
     assert shown == differ
     assert found["differ"] == len(differ)
 
