@@ -51,6 +51,11 @@ class BreakerState(Struct):
     cooling_ms: int = 0  # How long it stays open after the measure has recovered.
     spacing_ms: int = 0  # Between the orders of an account, where the action is slow.
 
+    @property
+    def subject(self) -> str:
+        """What it stops, for people: `firm`, `account A1`."""
+        return self.scope if self.scope == self.scope_id else f"{self.scope} {self.scope_id}"
+
 
 class BreakerBook(Struct):
     """Everything that is open, by number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.breakers import (
     BREAKERS_MAX,
+    FIRM_ID,
     BreakerBoard,
     BreakerState,
     TriggerType,
@@ -40,6 +41,9 @@ def apply_command(
 ) -> tuple[Result | Error, Breaker | None]:
     """Carry out a kill, unkill, trip or reset; return the answer and what to publish."""
     request_id = command.request_id
+    if not isinstance(command, Reset) and command.scope != FIRM_ID and not command.scope_id:
+        text = f"which {command.scope}? It would stop nobody"
+        return Error(code="malformed", text=text, field="scope_id", request_id=request_id), None
     before = len(board.book.open)
     match command:
         case Kill():
@@ -118,7 +122,7 @@ def _told(
     """Return what it says of a breaker: that it opened, or that this has ended and by whom."""
     verb = "stopped" if opened else "released"
     what = "kill" if state.trigger_type is TriggerType.KILL else f"{state.action} breaker"
-    text = f"{what} of {state.scope} {state.scope_id} {'set' if opened else 'lifted'} by {by}"
+    text = f"{what} of {state.subject} {'set' if opened else 'lifted'} by {by}"
     if reason:
         text += f": {reason}"
     account = state.scope_id if state.scope == "account" else None

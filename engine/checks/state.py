@@ -188,5 +188,5 @@ def _stopped(code: RejectCode, state: BreakerState) -> Reject:
         fix_code=CODES[code].fix_code,
         scope=state.scope,
         scope_id=state.scope_id,
-        text=f"{state.trigger_type} of {state.scope} {state.scope_id} by {state.by}{until}{reason}",
+        text=f"{state.trigger_type} of {state.subject} by {state.by}{until}{reason}",
     )

@@ -94,6 +94,22 @@ def test_kill_and_trip_cover_exactly_their_scope(kind, scope, scope_id, stops_a1
             assert "local operator" in verdict.rejects[0].text
 
 
+@pytest.mark.parametrize("kind", [Kill, Trip, Unkill])
+@pytest.mark.parametrize("scope", ["group", "account", "strategy", "symbol", "currency"])
+def test_kill_of_nobody_is_refused_so_that_nobody_believes_in_it(kind, scope):
+    house = a_core()
+    refused = house.send(kind(scope=scope))
+    assert (refused.code, refused.field) == ("malformed", "scope_id")
+    assert not house.core.boards.breakers.book.open
+
+
+def test_verdict_and_alert_name_what_is_killed_once():
+    house = a_core()
+    house.send(Kill(scope="firm", reason="drill"))
+    assert house.send(an_order()).rejects[0].text == "kill of firm by local operator: drill"
+    assert house.alerts("breaker_stopped")[0].message == "kill of firm set by local operator: drill"
+
+
 @pytest.mark.parametrize(
     ("parent", "child"),
     [(("firm", ""), ("group", "desk")), (("group", "region"), ("account", "A1"))],
