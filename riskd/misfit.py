@@ -29,6 +29,8 @@ def error_for(exception: Exception, payload: bytes, codec: Codec[Any]) -> Error:
     code: ErrorCode = "unknown_type" if unknown else "malformed"
     if not payload:
         text = "The message is empty; expected a JSON object or a msgpack map."
+    elif field is None and text.startswith("Expected `object`"):
+        text = "The message is neither a JSON object nor a msgpack map."
     else:
         text = text[:SHOWN_MAX] + _expected(text, field, loose, codec)
     found = loose.get("request_id") if isinstance(loose, dict) else None

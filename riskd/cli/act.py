@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, NOT_ALLOWED, CommandError
-from riskd.cli.look import HERE, Json
+from riskd.cli.look import HERE, Json, ask_of
 from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.scope import ScopeArgument, parse_scope
 from riskd.cli.text import cell, print_json
@@ -217,7 +217,7 @@ def _confirm(scope: ScopeArgument, verb: str, connection: Connection, *, yes: bo
         )
     in_force = connection.ask(Breakers()).data
     rows = in_force if isinstance(in_force, list) else []
-    named = [f"{row.get('scope')}:{row.get('scope_id')}".rstrip(":") for row in rows]
+    named = [str(ScopeArgument(row["scope"], row["scope_id"])) for row in rows]
     status = connection.ask(Status()).data
     env = status.get("env") if isinstance(status, Mapping) else None
     where = f" in {env}" if env else ""
@@ -240,7 +240,7 @@ def _warn_of_stranger(scope: ScopeArgument, undo: str, connection: Connection) -
 
 
 def _act(request: ControlMessage, done: str, connection: Connection, *, json: bool) -> int:
-    found: Any = connection.ask(request).data
+    found = ask_of(getattr(request, "account", None), request, connection)
     if json:
         print_json(found)
         return DONE

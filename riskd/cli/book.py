@@ -24,7 +24,7 @@ MARGIN = (
 SPANS = ("day", "week", "max")
 DRAWDOWN = (
     *("account", "span", "drawdown", "drawdown_pct", "peak", "trough", "under_water_ns"),
-    *("recovered_pct", "deepest", "recovery_factor"),
+    *("recovered_pct", "deepest", "recovery_factor", "currency"),
 )
 CHECKED = ("account", "standings", "drift", "drift_bound", "complete")
 
@@ -61,13 +61,20 @@ def drawdown(of: str | None = None, /, *, json: Json = False, connection: Connec
 
     Example: riskd drawdown group:desk-1
     """
+    account = None if of is None else of.removeprefix("account:")
     is_scope = of is not None and (of == "firm" or of.startswith("group:"))
-    asked = DrawdownRequest(scope=of) if is_scope else DrawdownRequest(account=of)
-    rows = ask_scope(of or "", asked, connection) if is_scope else ask_of(of, asked, connection)
+    asked = DrawdownRequest(scope=of) if is_scope else DrawdownRequest(account=account)
+    scope = of if of is None or is_scope else f"account:{account}"
+    rows = ask_scope(scope, asked, connection) if scope else connection.ask(asked).data
     if not json:
         warn_incomplete({"complete": all(row["complete"] for row in rows)})
         rows = [
-            {"account": row.get("account", row.get("scope")), "span": span, **row[span]}
+            {
+                "account": row.get("account", row.get("scope")),
+                "span": span,
+                "currency": row["currency"],
+                **row[span],
+            }
             for row in rows
             for span in SPANS
             if row[span] is not None

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
-from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
+from riskd.cli.failure import DONE, FAILED, CommandError
 from riskd.cli.names import did_you_mean, known_names
+from riskd.cli.scope import BOOKS, parse_scope
 from riskd.cli.text import BOLD, cell, coloured, label, names_each, print_json, table
 from riskd.messages import (
     Accounts,
     Breakers,
-    ControlQuery,
+    ControlMessage,
     Instruments,
     Orders,
     Pnl,
@@ -64,7 +65,7 @@ def responses(
 
     Example: riskd responses A1
     """
-    rows = connection.ask(Responses(account=account)).data
+    rows = ask_of(account, Responses(account=account), connection)
     columns = ("response_id", "account", "event", "severity", "action", "stage", "attempt")
     return print_rows(rows, (*columns, "reason"), json=json)
 
@@ -146,15 +147,6 @@ def pnl(
 
     Example: riskd pnl account:A1 --by strategy
     """
-    kind, _, name = scope.partition(":")
-    if scope != "firm" and (kind not in ("group", "account") or not name):
-        raise CommandError(
-            f"{scope!r} is no scope of a P&L.",
-            exit_code=USAGE,
-            where="SCOPE",
-            expected="firm, group:NAME or account:NAME",
-            next_step=did_you_mean(kind, ("firm", "group", "account")),
-        )
     found = ask_scope(scope, Pnl(scope=scope, by=by), connection)
     if json:
         print_json(found)
@@ -165,13 +157,16 @@ def pnl(
     return print_rows(rows, ("key", "life", "day", "week", "month"), json=False)
 
 
-def ask_of(account: str | None, message: ControlQuery, connection: Connection) -> Any:
+def ask_of(account: str | None, message: ControlMessage, connection: Connection) -> Any:
     """Return what riskd answers; an unknown account is refused with the nearest one."""
-    return ask_scope(f"account:{account or ''}", message, connection)
+    if account is None:
+        return connection.ask(message).data
+    return ask_scope(f"account:{account}", message, connection)
 
 
-def ask_scope(scope: str, message: ControlQuery, connection: Connection) -> Any:
+def ask_scope(scope: str, message: ControlMessage, connection: Connection) -> Any:
     """Return what riskd answers; an unknown name in SCOPE is refused with the nearest one."""
+    parse_scope(scope, BOOKS)
     try:
         return connection.ask(message).data
     except CommandError as refusal:

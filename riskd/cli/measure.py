@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
-from riskd.cli.failure import DONE, FAILED
-from riskd.cli.look import HERE, Json, ask_of, ask_scope, tree
+from riskd.cli.failure import DONE, FAILED, CommandError
+from riskd.cli.look import HERE, Json, ask_of, ask_scope, check_known, tree
 from riskd.cli.text import BOLD, coloured, print_json, table
 from riskd.messages import (
     AdviceRequest,
@@ -155,8 +155,11 @@ def size(
     found = ask_of(account, asked, connection)
     if json:
         print_json(found)
-    else:
+    elif found["missing"] is None:
         print_map(found)
+    else:
+        check_known("symbol", symbol, connection)
+        raise CommandError(f"{found['missing']}.", exit_code=FAILED)
     return DONE if found["missing"] is None else FAILED
 
 

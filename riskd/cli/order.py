@@ -123,7 +123,7 @@ def cancel(
         raise unreachable(address, "orders", str(silence)) from silence
     except RiskdError as error:
         where = f"orders port, {address}"
-        raise CommandError(f"riskd refused: {error}", exit_code=FAILED, where=where) from error
+        raise CommandError(f"refused: {error}", exit_code=FAILED, where=where) from error
     if json:
         print_json(ack)
         return DONE

@@ -21,6 +21,8 @@ MONEY = frozenset(
         *("deviation", "cost", "margin_freed", "margin_used", "margin_maintenance", "margin_free"),
         *("risk", "loss_at_stop", "notional", "funding", "revaluation", "life", "week", "month"),
         *("used", "initial", "maintenance", "free", "drawdown", "peak", "trough", "deepest"),
+        *("long", "short", "net", "worst_gross", "worst_long", "worst_short", "turnover"),
+        *("by_symbol", "lowest_equity", "highest_equity", "lowest_day", "highest_gross", "pnl"),
     )
 )
 SHARES = frozenset(
@@ -31,7 +33,7 @@ SHARES = frozenset(
         *("cost_per_margin", "margin_level_pct", "volatility", "annual_return", "downside_risk"),
         *("max_drawdown", "value_at_risk_95", "value_at_risk_99", "expected_shortfall_95"),
         *("normal_value_at_risk_95", "correlation", "level_pct", "drawdown_pct", "recovered_pct"),
-        *("recovery_factor", "leverage"),
+        *("recovery_factor", "leverage", "largest_pct", "drawdown_day_pct", "utilization"),
     )
 )  # Ratios that are read to four places.
 SPAN_UNITS = ((1, 1000, "ns"), (1000, 10**6, "µs"), (10**6, 10**9, "ms"))
@@ -76,6 +78,8 @@ def span(value_ns: float | None) -> str:
     """Return a span in the unit that fits: `64 µs`, `1.9 ms`, `2.5 s`."""
     if value_ns is None:
         return ABSENT
+    if value_ns == 0:
+        return "0 s"
     for unit_ns, limit_ns, name in SPAN_UNITS:
         if value_ns < limit_ns:
             units = value_ns / unit_ns
@@ -107,7 +111,7 @@ def cell(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
-        if name == "id" or name.endswith(("_id", "version")):
+        if name in ("id", "pid") or name.endswith(("_id", "version")):
             return str(value)  # It names something; it is no amount.
         if name.endswith("age_ns") or name in ("uptime_ns", "retry_after_ns", "latency_ns"):
             return span(value)
@@ -129,7 +133,7 @@ def cell(name: str, value: Any) -> str:
 
 def names_each(name: str) -> bool:
     """Return whether the name of a map is that of each of its values: weights, ages by symbol."""
-    return name in SHARES or name.endswith("_ns")
+    return name in SHARES or name in MONEY or name.endswith("_ns")
 
 
 def label(name: str) -> str:

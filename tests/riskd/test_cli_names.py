@@ -85,11 +85,51 @@ def test_stopping_a_name_that_riskd_does_not_know_is_done_and_warned_of(command,
     assert near in shown.err
 
 
-@pytest.mark.parametrize("command", [["positions"], ["orders"]])
-def test_question_about_an_unknown_account_names_the_nearest(command, capsys):
+WHY = ["--reason", "x"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["positions", "DSK"],
+        ["orders", "DSK"],
+        ["responses", "DSK"],
+        ["drawdown", "DSK"],
+        ["drawdown", "account:DSK"],
+        ["exposure", "account:DSK"],
+        ["concentration", "account:DSK"],
+        ["pnl", "account:DSK"],
+        ["rebuild", "DSK", *WHY],
+        ["rearm", "DSK", *WHY],
+        ["unfreeze", "DSK", "--yes", *WHY],
+        ["reduce", "DSK", "--yes", *WHY],
+    ],
+)
+def test_command_about_an_unknown_account_names_the_nearest(command, capsys):
     with FakeRiskd(control=knowing) as fake:
-        assert run([*command, "DSK", "--control", fake.addresses["control"]]) == 1
+        assert run([*command, "--control", fake.addresses["control"]]) == 1
     assert "did you mean DESK?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["pnl", "exposure", "concentration"])
+def test_account_where_a_scope_is_asked_for_is_told_how_to_write_it(command, capsys):
+    assert run([command, "A1"]) == 2
+    assert "write account:A1" in capsys.readouterr().err
+
+
+def test_size_of_an_unknown_symbol_names_the_nearest(capsys):
+    def answer(message):
+        if message["type"] != "size":
+            return knowing(message)
+        return Result(ok=True, data={"account": "A1", "missing": "no instrument APPL"})
+
+    with FakeRiskd(control=answer) as fake:
+        where = ["--stop-loss", "1", "--control", fake.addresses["control"]]
+        assert run(["size", "A1", "APPL", *where]) == 1
+        shown = capsys.readouterr()
+        assert (shown.out, "did you mean AAPL?" in shown.err) == ("", True)
+        assert run(["size", "A1", "AAPL", *where]) == 1
+    assert "riskd: no instrument APPL" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_money_has_two_places_and_its_currency():
 @pytest.mark.parametrize(
     ("value_ns", "shown"),
     [
-        (0, "0 ns"),
+        (0, "0 s"),
         (999, "999 ns"),
         (64_000, "64 µs"),
         (1_900_000, "1.9 ms"),
@@ -53,6 +53,10 @@ def test_cell_shows_a_field_as_its_name_says():
     assert cell("at_ns", 1_767_623_400_123_456_789) == "2026-01-05 14:30:00.123Z"
     assert cell("mark_age_ns", 64_000) == "64 µs"
     assert cell("breaker_id", 1234) == "1234"
+    assert cell("pid", 16876) == "16876"
+    assert cell("long", 0.0) == "0.00"
+    assert cell("by_symbol", {"AAPL": 374.95999}) == "AAPL=374.96"
+    assert cell("largest_pct", 0.3730957896) == "0.3731"
     assert cell("bid", 61793.12) == "61,793.12"
     assert cell("equity", 99_980.0630135955) == "99,980.06"
     assert cell("unrealized", -0.0000019959) == "-0.0000019959"

@@ -32,6 +32,14 @@ def told(message: object, codec: Codec[Any] = orders_codec, *, packed: bool = Fa
     return error_for(raised.value, payload, codec)
 
 
+@pytest.mark.parametrize("payload", [b"garbage", b"[]", b"\xc0", b"5"])
+def test_payload_that_is_no_map_is_told_what_a_message_is(payload):
+    with pytest.raises(msgspec.DecodeError) as raised:
+        orders_codec.decode(payload)
+    error = error_for(raised.value, payload, orders_codec)
+    assert error.text == "The message is neither a JSON object nor a msgpack map."
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
     ("message", "codec", "code", "field", "text"),

@@ -15,6 +15,7 @@ from riskd.cli.app import run
 from riskd.messages import (
     AccountSpec,
     Basket,
+    BasketVerdict,
     Check,
     Configure,
     LimitSet,
@@ -140,11 +141,10 @@ def test_why_of_an_order_of_a_basket_is_its_own_verdict_with_its_own_numbers(tmp
         accounts=(AccountSpec(id="A1"),),
         limits=LimitSet(default=LimitsSpec(position_quantity=9)),
     )
-    order = {"account": "A1", "symbol": "X", "side": Side.BUY, "price": 100.0}
-    first, second = (
-        Check(client_order_id=name, quantity=quantity, **order)
-        for name, quantity in (("b-1", 4), ("b-2", 6))
+    first = Check(
+        account="A1", client_order_id="b-1", symbol="X", side=Side.BUY, quantity=4, price=100.0
     )
+    second = replace(first, client_order_id="b-2", quantity=6)
     basket = Basket(basket_id="basket", orders=[first, second], all_or_none=False)
     with DataDirectory(tmp_path) as directory:
         kept = Kept(directory, seed=5, count=0)
@@ -152,6 +152,7 @@ def test_why_of_an_order_of_a_basket_is_its_own_verdict_with_its_own_numbers(tmp
             kept.put(message, Stamp(0, WALL_NS, STEADY_NS))
         answer = kept.put(basket, Stamp(0, WALL_NS, STEADY_NS))
         kept.journal.close()
+    assert isinstance(answer, BasketVerdict)
     assert [verdict.approved for verdict in answer.verdicts] == [True, False]
     (found,) = why(tmp_path, seq=None, client_order_id="b-2", account="")
     assert found["answer"] == msgspec.to_builtins(answer.verdicts[1])
@@ -171,7 +172,7 @@ def test_under_other_limits_names_exactly_the_verdicts_that_differ(kept, tmp_pat
         if isinstance(message, Configure):
             message = replace(message, universe=replace(message.universe, limits=limits))
         now, was = other.apply(message, stamp), kept.answers[seq]
-        if isinstance(message, Basket):
+        if isinstance(was, BasketVerdict) and isinstance(now, BasketVerdict):
             pairs = list(zip(was.verdicts, now.verdicts, strict=True))
         else:
             pairs = [(was, now)] if isinstance(was, Verdict) and isinstance(now, Verdict) else []
