@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import islice
 
 from msgspec import Struct
 
 NOTES_MAX = 10_000  # Facts counted in one window; a limit above is never passed.
 CONTENTS_MAX = 10_000  # Different contents remembered per account.
+FORGOTTEN_AT_ONCE = 8  # Contents that nothing reaches any more; divides the most there may be.
 CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
 _HEAD_MAX = 64  # Expired charges kept before the list is cut, so that cutting is rare.
 
@@ -84,7 +86,8 @@ def charge_content(
     charges = contents.pop(content, None)
     if charges is None:
         contents[content] = [now_ns]
-        _forget(contents, now_ns - CONTENT_NS_MAX)
+        if len(contents) % FORGOTTEN_AT_ONCE == 0:
+            _forget(contents, now_ns - CONTENT_NS_MAX)
         return 0
     contents[content] = charges  # Again the most recent.
     horizon_ns = now_ns - window_ns
@@ -97,6 +100,8 @@ def charge_content(
 
 
 def _forget(contents: dict[str, list[int]], horizon_ns: int) -> None:
-    oldest = next(iter(contents))
-    if contents[oldest][-1] <= horizon_ns or len(contents) > CONTENTS_MAX:
-        del contents[oldest]  # One for each that is new, so that no order pays for many.
+    is_full = len(contents) >= CONTENTS_MAX
+    for content in list(islice(contents, FORGOTTEN_AT_ONCE)):
+        if not is_full and contents[content][-1] > horizon_ns:
+            return
+        del contents[content]  # As many as are new since the last time: no order pays for more.

@@ -9,7 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.digest import state_digest
-from engine.throttle import Window, charge_content, content_wait_ns
+from engine.throttle import (
+    CONTENT_NS_MAX,
+    CONTENTS_MAX,
+    Window,
+    charge_content,
+    content_wait_ns,
+)
 from riskd.messages import (
     Amend,
     Configure,
@@ -269,3 +275,17 @@ def test_slow_breaker_charges_no_change_that_adds_no_risk():
     assert codes_of(house.send(an_order("o-2"))) == []
     larger = Amend(account="A1", client_order_id="o-1", quantity=6.0)
     assert codes_of(house.send(larger)) == ["SLOWED"]
+
+
+def test_contents_that_no_window_reaches_are_forgotten_and_never_are_there_more_than_their_most():
+    contents, now_ns = dict[str, list[int]](), 0
+    limits = {"count_max": 2, "window_ns": 1}
+    for number in range(CONTENTS_MAX + 100):
+        charge_content(contents, f"c{number}", now_ns, **limits)
+        assert len(contents) <= CONTENTS_MAX
+    assert f"c{CONTENTS_MAX + 99}" in contents
+    now_ns = CONTENT_NS_MAX
+    for number in range(2 * CONTENTS_MAX):
+        charge_content(contents, f"d{number % 20}", now_ns, **limits)
+        charge_content(contents, f"e{number}", now_ns, **limits)
+    assert not [content for content in contents if content.startswith("c")]
