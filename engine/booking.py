@@ -32,6 +32,7 @@ from riskd.messages import (
     Transfer,
 )
 
+CURRENCIES_MAX = 1000  # In which an account has cash; a fact in one more is answered by an error.
 UNBOOKED_MAX = 1000  # Fills of unknown symbols kept per account until the symbol is added.
 
 Booking = Fill | FillBust | FillCorrect | Transfer | Funding | PositionReport
@@ -39,6 +40,8 @@ Booking = Fill | FillBust | FillCorrect | Transfer | Funding | PositionReport
 
 def answer_booking(account: Account, message: Booking, stamp: Stamp, facts: Facts) -> Ack | Error:
     """Book a fact and return its ack; one whose numbers are wrong changes nothing."""
+    if (full := _currencies_full(account, message)) is not None:
+        return full
     match message:
         case Fill():
             return _answer_fill(account, message, stamp, facts)
@@ -61,6 +64,22 @@ def answer_booking(account: Account, message: Booking, stamp: Stamp, facts: Fact
             )
         case unrouted:
             assert_never(unrouted)
+
+
+def _currencies_full(account: Account, message: Booking) -> Error | None:
+    """Return the refusal of a fact in one currency too many, None if there is room."""
+    match message:
+        case Fill(fee_currency=str(currency)) | Transfer(currency=str(currency)):
+            pass
+        case Funding(currency=str(currency)):
+            pass
+        case _:
+            return None
+    cash = account.state.cash
+    if currency in cash or len(cash) < CURRENCIES_MAX:
+        return None
+    text = f"{account.id} has cash in {CURRENCIES_MAX} currencies, {currency} would be one more"
+    return Error(code="overloaded", text=text)
 
 
 def freeze(account: Account, reason: str, facts: Facts) -> None:

@@ -33,6 +33,8 @@ from engine.trades import (
 from riskd.messages import CostMethod, Fill
 
 LONG_LEG, SHORT_LEG = "long", "short"  # The legs of fills that name no position.
+LEGS_MAX = 1000  # Open per position; a fill that names one more goes to those.
+OPEN_LOTS_MAX = 10_000  # Per position, first-in first-out; beyond, the oldest two become one.
 
 
 class Lot(Struct, gc=False):
@@ -177,7 +179,8 @@ def _parts(books: Books, execution: Execution) -> list[_Part]:
         left, value_left = left - part.lots, value_left - part.value_money
     if left:
         usual = LONG_LEG if lots > 0 else SHORT_LEG
-        is_free = named and not closed and named not in (LONG_LEG, SHORT_LEG)
+        has_room = named in books.legs or len(books.legs) < LEGS_MAX
+        is_free = named and not closed and named not in (LONG_LEG, SHORT_LEG) and has_room
         parts.append(_Part(named if is_free else usual, left, value_left))
     return parts
 
@@ -249,8 +252,18 @@ def take(books: Books, lots: int, value: int, method: CostMethod) -> tuple[int, 
         books.lots += lots
         books.cost_money += value
         if method is CostMethod.FIFO:
-            books.open_lots.append(Lot(lots=lots, value_money=value))
+            _open(books.open_lots, Lot(lots=lots, value_money=value))
     return lots, value
+
+
+def _open(open_lots: list[Lot], lot: Lot) -> None:
+    open_lots.append(lot)
+    if len(open_lots) > OPEN_LOTS_MAX:
+        oldest = open_lots.pop(0)
+        open_lots[0] = Lot(
+            lots=oldest.lots + open_lots[0].lots,
+            value_money=oldest.value_money + open_lots[0].value_money,
+        )
 
 
 def _follow(books: Books, execution: Execution, instrument: Instrument, *, own: bool) -> None:

@@ -31,10 +31,12 @@ from engine.limits import (
     self_match_rule,
     session_rate,
 )
+from engine.money import MONEY_SCALE
 from engine.permissions import bans_of, permits_of
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, LimitSet, Scope
 
+ORDERS_MAX = 100_000  # Working per account where `open_orders` limits nobody; the next is refused.
 Found = TypeVar("Found")
 
 BESIDE = ("concentration_floor", "ratio_floor", "auction_collar_factor")  # Read by other checks.
@@ -118,6 +120,9 @@ def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow,
         hard = limit
         if limit is not None and not limit.hard:
             hard = resolve(limits, plan.owner, limit.key, hard_only=True)
+        if row.key == "open_orders" and hard is None:
+            hard = _most_orders(plan.owner)
+            limit = limit or hard
         if limit is not None:
             plan.limits[limit.key] = limit
         if row.key is not None and limit is None:
@@ -133,6 +138,12 @@ def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow,
             watches += _group_watches(plan, row)
     plan.watches = tuple(watches)
     return tuple(rows)
+
+
+def _most_orders(owner: Owner) -> ResolvedLimit:
+    """Return what binds an account whose working orders nobody limits."""
+    money = ORDERS_MAX * MONEY_SCALE
+    return ResolvedLimit("open_orders", ORDERS_MAX, money, Scope.ACCOUNT, owner.account, hard=True)
 
 
 def _kind_of(plan: Plan) -> Kind | None:

@@ -14,6 +14,8 @@ from engine.books import BookRules, Books, Execution, apply_plainly, copy_of
 from engine.trades import Trades
 
 UNTAGGED = ""
+TAGS_MAX = 1000  # Ledgers per position by strategy, and as many by timeframe;
+OTHERS = "(others)"  # what comes under yet another name is booked to this one.
 
 
 class TagBooks(Struct):
@@ -32,7 +34,8 @@ def opened_tags(books: Books) -> TagBooks:
 def apply_tagged(tags: TagBooks, execution: Execution, rules: BookRules) -> None:
     """Book an execution to its strategy and to its timeframe."""
     moment = execution.moment
-    for held, name in ((tags.strategy, moment.strategy), (tags.timeframe, moment.timeframe)):
+    for held, tag in ((tags.strategy, moment.strategy), (tags.timeframe, moment.timeframe)):
+        name = tag if tag in held or len(held) < TAGS_MAX else OTHERS
         books = held.get(name)
         if books is None:
             books = held[name] = Books()

@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     """Write or check; return the exit code, 1 if a document is not current."""
     parser = argparse.ArgumentParser(
         prog="scripts/generate",
-        description="Write protocol.md, schema.json, checks.md and alerts.md from the code.",
+        description="Write the pages that are made from the code, or check them.",
     )
     parser.add_argument("--docs", type=Path, default=Path("docs"), help="folder of the documents")
     parser.add_argument("--check", action="store_true", help="compare only; fail if not current")

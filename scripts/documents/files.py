@@ -9,6 +9,7 @@ from pathlib import Path
 from riskd.reference.page import render_page
 from riskd.reference.schema import render_schema
 from scripts.documents.alerts import render_alerts
+from scripts.documents.bounds import render_bounds
 from scripts.documents.checks import render_checks
 
 DOCUMENTS: dict[str, Callable[[], str]] = {
@@ -16,6 +17,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "schema.json": render_schema,
     "checks.md": render_checks,
     "alerts.md": render_alerts,
+    "bounds.md": render_bounds,
 }
 DIFFERENCE_LINES_MAX = 20
 
