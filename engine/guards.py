@@ -85,28 +85,35 @@ class Reading(NamedTuple):
 NOTHING = Reading(0, 0, inf)
 
 
-def read(guard: Guard, figures: Figures) -> Reading:
-    """Return where a measure stands."""
+def read(guard: Guard, figures: Figures, before: int | None = None) -> Reading:
+    """Return where a measure stands; slack is to what matters where it stood at `before`.
+
+    From there a worse level matters when it is entered, and its own when it is left; None: all do.
+    """
     kind, floor = guard.kind, guard.floor_money
-    mildest = guard.steps[0].leave  # Every other threshold is farther, its slack larger.
-    room = kind.room(figures, mildest, floor)
-    if room is None:
-        return NOTHING
-    if room >= 0:
-        return Reading(0, 0, room / kind.scale / kind.weight(figures, mildest))
-    level = kept = 0
-    slack = inf
+    if not before:
+        # Every other threshold is farther, its slack larger.
+        mildest = guard.steps[0].leave if before is None else guard.steps[0].enter
+        room = kind.room(figures, mildest, floor)
+        if room is None:
+            return NOTHING
+        if room >= 0:
+            return Reading(0, 0, room / kind.scale / kind.weight(figures, mildest))
+    level, kept, found = 0, 0, list[tuple[int, bool, float]]()
     for step in guard.steps:
-        for threshold in (step.enter, step.leave):
+        for threshold, is_enter in ((step.enter, True), (step.leave, False)):
             room = kind.room(figures, threshold, floor)
             if room is None:
                 continue
-            slack = min(slack, abs(room) / kind.scale / kind.weight(figures, threshold))
-            if room < 0 and threshold == step.enter:
-                level = max(level, step.level)
+            slack = abs(room) / kind.scale / kind.weight(figures, threshold)
+            found.append((step.level, is_enter, slack))
             if room < 0:
                 kept = max(kept, step.level)
-    return Reading(level, kept, slack)
+                level = max(level, step.level) if is_enter else level
+    if before is not None:
+        stand = max(before, level)
+        found = [one for one in found if (one[0] > stand if one[1] else one[0] == stand)]
+    return Reading(level, kept, min((slack for *_, slack in found), default=inf))
 
 
 def guards_of(limits: LimitSet, owner: Owner, settings: RiskSettings) -> tuple[Guard, ...]:
@@ -215,8 +222,7 @@ def _room_of_margin(figures: Figures, threshold: int, _: int) -> int | None:
 
 
 def _leverage(figures: Figures) -> float | None:
-    equity = figures.equity_money
-    return figures.gross_money / equity if equity > 0 else None
+    return figures.gross_money / figures.equity_money if figures.equity_money > 0 else None
 
 
 def _share_pct(figures: Figures, money: int) -> float | None:
@@ -234,8 +240,7 @@ def _together(figures: Figures) -> str:
 
 def margin_level_pct(figures: Figures) -> float | None:
     """Return equity in percent of used margin; None, not zero, where none is used."""
-    used = figures.used_money
-    return figures.equity_money * 100 / used if used else None
+    return figures.equity_money * 100 / figures.used_money if figures.used_money else None
 
 
 def _one(figures: Figures, threshold: int) -> float:

@@ -23,6 +23,7 @@ from engine.group_watch import GroupWatch
 from engine.guards import (
     CLUSTER_KEYS,
     DAY_KEYS,
+    MARGIN,
     WEEK_KEYS,
     Figures,
     Guard,
@@ -36,7 +37,7 @@ from engine.limits import Owner
 from engine.timers import Timers, earliest
 from riskd.messages import Check
 
-CRC_PARTS = 2.0**33  # Twice as many as there are: a half of one.
+CRC_PARTS = 2.0**34  # Four times as many as there are: a quarter of one.
 ROUNDED_MONEY = 1000.0  # More than a step through rates can be off, in units of money.
 
 
@@ -135,6 +136,7 @@ class Watch:
                 standing = standings.get(guard.kind.key)
                 if standing is not None and standing.is_due(stamp.steady_ns):
                     self._recover(account, guard, figures, facts)
+            self._look(account, stamp, facts)  # Other thresholds matter now.
         self._await_recovery(account)
 
     def _await_recovery(self, account: Account) -> None:
@@ -222,13 +224,17 @@ class Watch:
 
     def _look(self, account: Account, stamp: Stamp, facts: Facts) -> None:
         """Find where an account's measures stand now, and how far prices may move until then."""
-        figures, slack = figures_of(account, self._rates[account.water.row]), inf
-        for guard in self._guards_of(account):
-            reading = read(guard, figures)
+        guards, standings = self._guards_of(account), account.water.state.standings
+        slack, has_margin = inf, bool(guards) and guards[-1].kind.key == MARGIN
+        rate = self._rates[account.water.row]
+        figures = figures_of(account, rate, has_margin=has_margin)
+        for guard in guards:
+            standing = standings.get(guard.kind.key)
+            reading = read(guard, figures, 0 if standing is None else standing.level)
             slack = min(slack, reading.slack)
             self._stand(account, guard, reading, figures=figures, stamp=stamp, facts=facts)
         # Accounts of one kind would all be looked at on one tick, were it not for their names.
-        spread = 0.5 + crc32(account.id.encode()) / CRC_PARTS
+        spread = 0.75 + crc32(account.id.encode()) / CRC_PARTS
         account.water.arm(slack * spread - ROUNDED_MONEY)
 
     def _stand(
@@ -289,8 +295,11 @@ class Watch:
         return total
 
 
-def figures_of(account: Account, margin_rate: float) -> Figures:
-    """Return what guards look at. Equity is known and its valuation was refreshed."""
+def figures_of(account: Account, margin_rate: float, *, has_margin: bool = True) -> Figures:
+    """Return what guards look at. Equity is known and its valuation was refreshed.
+
+    Margin is counted where `has_margin` says that a guard looks at it.
+    """
     valuation, exposure = account.valuation, exposure_of(account)
     together, together_money = account.boards.quotes.correlations.together(exposure.sizes)
     return Figures(
@@ -302,6 +311,6 @@ def figures_of(account: Account, margin_rate: float) -> Figures:
         top_money=exposure.top_money,
         together_money=together_money,
         names=(exposure.top_symbol, together),
-        used_money=valuation.used_money(),
+        used_money=valuation.used_money() if has_margin else 0,
         margin_rate=margin_rate,
     )

@@ -11,6 +11,7 @@ from time import perf_counter_ns
 import msgspec
 
 from scripts.benchmarks.bench import Bench, timer_cost_ns
+from scripts.benchmarks.crossing import bench_crossing
 from scripts.benchmarks.excursion import bench_excursion
 from scripts.benchmarks.growth import bench_growth, bench_memory
 from scripts.benchmarks.machine import describe, load_text
@@ -36,6 +37,7 @@ BENCHES: dict[str, Callable[[Bench], None]] = {
     "pipelined": bench_pipelined,
     "ticking": bench_ticking,
     "tick": bench_tick,
+    "crossing": bench_crossing,
     "excursion": bench_excursion,
     "actor": bench_actor,
     "journal": bench_journal,

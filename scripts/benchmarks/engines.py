@@ -10,6 +10,7 @@ from typing import Any, NoReturn, Protocol, Self
 
 from pykka import ActorRegistry
 
+from actors.inputs import Publish
 from actors.runtime import RunQueue
 from actors.sequencer import Sequencer, Source
 from actors.system import System
@@ -78,12 +79,12 @@ class CoreEngine:
 class LiveEngine:
     """The actors behind their door, every input appended to a journal in a temporary folder."""
 
-    def __init__(self) -> None:
-        """Start on the running loop. Use as a context."""
+    def __init__(self, publish: Publish | None = None) -> None:
+        """Start on the running loop; `publish` takes what is told. Use as a context."""
         loop = asyncio.get_running_loop()
         self.run_queue = RunQueue(loop.call_soon_threadsafe, loop.call_soon)
         self.run_queue.bind()
-        self.system = start_system(self.run_queue)
+        self.system = start_system(self.run_queue, publish)
         self._folder = tempfile.TemporaryDirectory(prefix="riskd-bench-")
         self._directory = DataDirectory(Path(self._folder.name))
         self.journal = open_journal(self._directory)
@@ -132,9 +133,9 @@ class LiveEngine:
         stop_system(self.run_queue)
 
 
-def start_system(run_queue: RunQueue) -> System:
+def start_system(run_queue: RunQueue, publish: Publish | None = None) -> System:
     """Return the actors on a queue; a fault of any of them ends the benchmark."""
-    return System(run_queue, publish=_unheard, say=_unsaid, failed=_stop, fatal=_stop)
+    return System(run_queue, publish=publish or _unheard, say=_unsaid, failed=_stop, fatal=_stop)
 
 
 def stop_system(run_queue: RunQueue) -> None:

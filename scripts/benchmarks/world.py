@@ -150,6 +150,8 @@ def toml_of(world: World) -> str:
     lines += _limits_table("default", limits.default)
     for name, narrow in limits.symbol.items():
         lines += _limits_table(f"symbol.{name}", narrow)
+    for name, own in limits.account.items():
+        lines += _limits_table(f"account.{name}", own)
     return "\n".join(lines) + "\n"
 
 
