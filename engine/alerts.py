@@ -77,6 +77,7 @@ class AlertBook(Struct):
         if alert_id is None:
             return self._open(fact, stamp, settings)
         entry = self.entries[alert_id]
+        entry.lasting = entry.lasting or fact.lasting  # An order began it, and now it stands.
         entry.count += 1
         entry.last_ns = stamp.recv_ns
         severity = fact.severity
@@ -296,6 +297,7 @@ def _again(
         entry.alert,
         seq=stamp.seq,
         severity=severity,
+        alert_type=raised.alert_type,
         symbol=raised.symbol,
         message=raised.message,
         value=raised.value,

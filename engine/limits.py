@@ -82,12 +82,8 @@ ORDER_KEYS = (  # On each order alone, so a group's table binds every order of i
 )
 
 ANY_SCOPE_KEYS = (
-    ORDER_RATE,
-    CANCEL_RATE,
-    FILL_RATE,
-    "duplicate_orders",
-    "self_match",
-    "price_move",
+    *(ORDER_RATE, CANCEL_RATE, FILL_RATE, "duplicate_orders", "self_match", "price_move"),
+    "currency_exposure",  # Of [firm] and [group]: of each of their accounts alone.
 )
 
 

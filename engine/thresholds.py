@@ -22,6 +22,17 @@ from riskd.messages import Reject, Scope, Severity
 Numbers = tuple[float, float] | None
 
 
+# Limits that a guard watches too: what an order begins and its fill goes on with is one alert.
+GUARDED = (
+    "gross_exposure",
+    "net_exposure",
+    "concentration_pct",
+    "correlated_exposure_pct",
+    "correlated_exposure",
+    "leverage",
+)
+
+
 class Level(IntEnum):
     """How far a limit is used."""
 
@@ -128,10 +139,15 @@ def _alert(case: Case, crossings: list[_Crossing]) -> Raised:
         text += f"; with it {', '.join(others)}"
     of_all = limit.scope in (Scope.FIRM, Scope.GROUP)
     owner, symbol = case.plan.owner, case.plan.instrument.symbol
+    cause = (
+        f"limit:{level.name}:{owner.account}:{limit.scope}:{limit.scope_id}:{limit.key}:{symbol}"
+    )
+    if limit.key in GUARDED and limit.scope is Scope.ACCOUNT:
+        cause = f"{limit.key}:{owner.account}"
     return Raised(
         SEVERITY[level],
         f"limit_{level.name.lower()}",
-        f"limit:{level.name}:{owner.account}:{limit.scope}:{limit.scope_id}:{limit.key}:{symbol}",
+        cause,
         text,
         None if of_all else owner.account,
         symbol,

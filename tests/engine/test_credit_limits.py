@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from engine.limits import unenforced
 from riskd.messages import (
     AccountSpec,
     Amend,
     Check,
     Configure,
     DuplicateOrders,
+    GroupSpec,
     LimitSet,
     LimitsSpec,
     LimitValue,
@@ -437,3 +439,22 @@ def test_turnover_of_two_currencies_counts_each_once():
     house.send(an_order("y", quantity=50, symbol="J", price=1000.0))
     assert codes_of(house.send(an_order("over", quantity=2))) == ["TURNOVER"]
     assert codes_of(house.send(an_order("at"))) == []
+
+
+@pytest.mark.parametrize("scope", ["firm", "group"])
+def test_currency_limit_of_the_firm_or_a_group_binds_each_of_its_accounts_alone(scope):
+    """125 dollars are a hundred euro; what another account holds is no matter."""
+    table = LimitsSpec(currency_exposure={"EUR": 125.0})
+    limits = LimitSet(firm=table) if scope == "firm" else LimitSet(group={"desk": table})
+    assert unenforced(limits) == []
+    accounts = (an_account("A1", group="desk"), an_account("A2", group="desk"))
+    universe = replace(a_universe(limits, accounts=accounts), groups=(GroupSpec(id="desk"),))
+    house = StampedCore()
+    house.send(Configure(universe=universe))
+    house.send(Tick(symbol="EURUSD", bid=1.25, ask=1.25))
+    euro: dict[str, Any] = {"symbol": "EURUSD", "price": 1.25}
+    assert codes_of(house.send(an_order("o-1", quantity=100, account="A2", **euro))) == []
+    assert codes_of(house.send(an_order("o-2", quantity=100, **euro))) == []
+    refused = house.send(an_order("o-3", quantity=1, **euro))
+    assert codes_of(refused) == ["CURRENCY_EXPOSURE"]
+    assert refused.rejects[0].scope == scope

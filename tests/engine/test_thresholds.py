@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.guards import KINDS
+from engine.thresholds import GUARDED
 from riskd.messages import (
     Alert,
     Amend,
@@ -17,6 +19,7 @@ from riskd.messages import (
     LimitsSpec,
     LimitValue,
     Severity,
+    Tick,
 )
 from tests.builders import (
     StampedCore,
@@ -213,3 +216,28 @@ def test_basket_says_what_its_legs_cross_once_it_stands_and_nothing_if_it_is_ref
     if not expected:
         house.send(Basket(basket_id="b-2", orders=[an_order("later", quantity=7)]))
         assert levels(house) == []
+
+
+def test_e79_crossing_that_an_order_begins_and_its_fill_goes_on_with_is_one_alert():
+    """8 X at 100 are 800 of 1,000, where an order is warned; at 101 the account itself is there."""
+    house = a_core(LimitsSpec(gross_exposure=LimitValue(value=1000)))
+    assert warned(house.send(an_order("o", quantity=8))) == ["warning"]
+    house.send(a_fill("e", "buy", 8, 100.0, client_order_id="o"))
+    house.send(Tick(symbol="X", bid=101.0, ask=101.0))
+    found = [x.message for x in house.published if isinstance(x.message, Alert)]
+    assert [(x.alert_id, x.severity) for x in found] == [(1, Severity.MEDIUM)]
+    assert house.core.alerts.entries[1].count == 2
+    house.send(Tick(symbol="X", bid=118.0, ask=118.0))  # 944: critical, by a price alone.
+    house.send(Tick(symbol="X", bid=60.0, ask=60.0))
+    house.elapse(60 * 10**9)
+    told = [x.message for x in house.published if isinstance(x.message, Alert)]
+    assert [(str(x.severity), x.status) for x in told if x.alert_id == 1] == [
+        ("medium", "raised"),
+        ("high", "raised"),
+        ("high", "resolved"),
+    ]
+    assert {x.alert_type for x in told if x.alert_id > 1}.isdisjoint({"exposure", "limit_warning"})
+
+
+def test_keys_that_orders_share_with_guards_are_those_that_an_order_can_move():
+    assert set(GUARDED) == {kind.key for kind in KINDS if kind.update_type == "exposure"}
