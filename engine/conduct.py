@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.account import Account
 from engine.charges import MS_NS, SECOND_NS, charge_rates
-from engine.facts import Facts, Raised, Stamp
+from engine.facts import Facts, Raised, Stamp, Stood
 from engine.limits import ResolvedLimit
 from engine.orders import Order
 from engine.throttle import Window
-from riskd.messages import AlertSettings, Fill, Rearm, Severity, Verdict
+from riskd.messages import AlertSettings, Fill, Rearm, ResponseEvent, Severity, Verdict
 
 STRATEGIES_MAX = 10_000  # Counted per account; those of one more are not.
 
@@ -45,7 +45,8 @@ def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
         if window.overrun_ns(int(limit.value), SECOND_NS, stamp.steady_ns):
             named = f"{limit.scope} {limit.scope_id}"
             text = f"{named} is filled more than {limit.value:g} times a second"
-            facts.append(_raised("fill_velocity", account, limit, text, limit.value + 1))
+            raised = _raised("fill_velocity", account, limit, text, limit.value + 1)
+            facts += _happened(account, raised, ResponseEvent.FILL_VELOCITY)
     repeated = plan.limits.get("repeated_executions")
     first = order is not None and order.filled_lots == plan.instrument.lots(fill.quantity)
     if repeated is not None and first:
@@ -70,7 +71,7 @@ def note_verdict(
     text += f" within {settings.reject_window_ms / 1000:g} s, {pct:.3g} % > {most:g} %"
     cause = f"reject_ratio:{account.id}"
     told = (Severity.HIGH, "reject_ratio", cause, text, account.id, None, pct, most)
-    facts.append(Raised(*told))
+    facts += _happened(account, Raised(*told), ResponseEvent.REJECT_RATIO)
 
 
 def apply_rearm(account: Account, rearm: Rearm) -> int:
@@ -92,6 +93,24 @@ def _note_execution(account: Account, strategy: str, limit: ResolvedLimit, facts
         named = f"strategy {strategy}" if strategy else "orders without a strategy"
         text = f"{named} executed {count} times without a person looking; riskd rearm lets it go on"
         facts.append(_raised("repeated_execution", account, limit, text, float(count)))
+
+
+def _happened(account: Account, raised: Raised, event: ResponseEvent) -> Facts:
+    """Return an alert, and what responses are told: it happened and is over.
+
+    So the breaker that a policy asks for opens, and closes when it has cooled.
+    """
+    stood = Stood(
+        account=account.id,
+        measure=raised.alert_type,
+        event=event,
+        severity=raised.severity,
+        reason=raised.message,
+        value=raised.value,
+        threshold=raised.threshold,
+    )
+    over = Stood(account.id, raised.alert_type, event, None, "it is over")
+    return [raised, stood, over]
 
 
 def _raised(

@@ -38,6 +38,8 @@ class ResponseEvent(StrEnum):
     PNL_MOVE = "pnl_move"  # An account or a position moved far in a short time.
     REWARD_TO_RISK = "reward_to_risk"  # A position may win too little for what it may lose.
     REBALANCING = "rebalancing"  # The account hangs on few of its names.
+    REJECT_RATIO = "reject_ratio"  # Many orders were refused: a breaker opens and cools at once.
+    FILL_VELOCITY = "fill_velocity"  # Many fills in a second: the same.
     KILL = "kill"  # A person stopped a scope and wants its orders or positions gone.
     BREAKER = "breaker"  # A breaker did.
     MANUAL = "manual"  # A person asked for it.
