@@ -8,7 +8,7 @@ from engine.account import Account
 from engine.facts import Facts, Raised, Resolved, Stood
 from engine.guards import LEVELS, MARGIN, MARGIN_LEVELS, Figures, Guard
 from engine.money import MONEY_SCALE
-from riskd.messages import ResponseEvent, Severity
+from riskd.messages import BreakerScope, ResponseEvent, Severity
 
 SEVERITIES = (Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL)
 RESPONSE_EVENTS = {
@@ -33,17 +33,20 @@ class Subject(NamedTuple):
     name: str  # In the causes of its alerts.
     text: str
     account: str | None  # Of an account.
+    scope: BreakerScope
+    scope_id: str
 
 
 def subject_of(account: Account) -> Subject:
     """Return an account as a subject."""
-    return Subject(account.id, f"account {account.id}", account.id)
+    return Subject(account.id, f"account {account.id}", account.id, "account", account.id)
 
 
-def stood(account: Account, key: str, crossed: Raised) -> Stood:
+def stood(subject: Subject, key: str, crossed: Raised) -> Stood:
     """Return what responses are told when a measure got worse."""
     return Stood(
-        account=account.id,
+        account=subject.scope_id,
+        scope=subject.scope,
         measure=key,
         event=RESPONSE_EVENTS[key],
         severity=crossed.severity,
@@ -53,15 +56,11 @@ def stood(account: Account, key: str, crossed: Raised) -> Stood:
     )
 
 
-def recovered(account: Account, key: str) -> Facts:
-    """Return what is said when a measure of an account is safe again."""
-    safe = Stood(account.id, key, RESPONSE_EVENTS[key], None, "recovered")
-    return [resolved(subject_of(account), key), safe]
-
-
-def resolved(subject: Subject, key: str) -> Resolved:
-    """Return what ends the alert of a measure."""
-    return Resolved(cause_of(subject, key))
+def recovered(subject: Subject, key: str) -> Facts:
+    """Return what is said when a measure is safe again."""
+    event = RESPONSE_EVENTS[key]
+    safe = Stood(subject.scope_id, key, event, None, "recovered", scope=subject.scope)
+    return [Resolved(cause_of(subject, key)), safe]
 
 
 def crossed(subject: Subject, guard: Guard, level: int, *, before: int, figures: Figures) -> Raised:

@@ -183,15 +183,16 @@ class Posted(Struct, frozen=True):
 
 
 class Stood(Struct, frozen=True):
-    """A measure of an account got worse, or has recovered."""
+    """A measure of an account, or of another scope, got worse, or has recovered."""
 
-    account: str
+    account: str  # Of another scope: its id.
     measure: str  # The guard's key.
     event: ResponseEvent
     severity: Severity | None  # None: it has recovered.
     reason: str
     value: float | None = None
     threshold: float | None = None
+    scope: BreakerScope = "account"
 
 
 class Halted(Struct, frozen=True):
@@ -234,7 +235,8 @@ class Recovered(Struct, frozen=True):
 class Closed(Struct, frozen=True):
     """A person closed the breaker of a measure, which may be bad still."""
 
-    account: str
+    scope: str
+    scope_id: str
     measure: str
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from engine.boards import Boards
-from engine.crossings import Subject, crossed, resolved
+from engine.crossings import Subject, crossed, recovered, stood
 from engine.facts import Facts, Raised, Stamp
 from engine.group_row import GroupRow
 from engine.guards import DAY_KEYS, WEEK_KEYS, Figures, Guard, guards_of_limits, read
@@ -76,7 +76,7 @@ class GroupWatch:
             state.day, state.week = began.day, began.week
             for key in DAY_KEYS + (WEEK_KEYS if is_week else ()):
                 if row.water.state.standings.pop(key, None) is not None:
-                    facts.append(resolved(_subject(group), key))
+                    facts += recovered(_subject(group), key)
             row.water.begin(week=is_week, now_ns=stamp.recv_ns)
             self._look(group, stamp, facts)
 
@@ -112,7 +112,7 @@ class GroupWatch:
             row, kept = self._boards.group_row(group), {x.kind.key for x in self._guards_of(group)}
             for key in [key for key in row.water.state.standings if key not in kept]:
                 del row.water.state.standings[key]
-                facts.append(resolved(_subject(group), key))
+                facts += recovered(_subject(group), key)
             for symbol in row.held:
                 row.tell(symbol)
             row.measure(stamp.recv_ns)
@@ -143,7 +143,8 @@ class GroupWatch:
             before = standing.level if standing is not None else 0
             if reading.level > before:
                 standings[key] = Standing(reading.level)
-                facts.append(crossed(subject, guard, reading.level, before=before, figures=figures))
+                worse = crossed(subject, guard, reading.level, before=before, figures=figures)
+                facts += [worse, stood(subject, key, worse)]
             elif standing is not None and reading.kept >= before:
                 standing.until_ns = None
             elif standing is not None and standing.until_ns is None:
@@ -160,7 +161,7 @@ class GroupWatch:
             facts.append(crossed(_subject(group), guard, level, before=level, figures=figures))
         else:
             del standings[key]
-            facts.append(resolved(_subject(group), key))
+            facts += recovered(_subject(group), key)
 
     def _await(self, group: str) -> None:
         for standing in self._boards.group_row(group).water.state.standings.values():
@@ -202,4 +203,5 @@ def _figures(row: GroupRow) -> Figures | None:
 
 def _subject(group: str) -> Subject:
     name = FIRM if group == FIRM else f"group:{group}"
-    return Subject(name, "the firm" if group == FIRM else f"group {group}", None)
+    text = "the firm" if group == FIRM else f"group {group}"
+    return Subject(name, text, None, "firm" if group == FIRM else "group", group)

@@ -76,7 +76,7 @@ def apply_command(
     elif opened:
         _halt(state, facts)
     if isinstance(command, Reset) and state.trigger_type is TriggerType.MEASURE:
-        facts.append(Closed(state.scope_id, state.measure))
+        facts.append(Closed(state.scope, state.scope_id, state.measure))
     return answer, message_of(state, active=opened)
 
 

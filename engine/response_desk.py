@@ -28,7 +28,15 @@ from engine.facts import (
     Tripped,
 )
 from engine.response_steps import ResponseSteps, is_bad
-from engine.responses import ASKED_FOR, EXITS_MAX, STRENGTH, Plan, next_severity, policy_for
+from engine.responses import (
+    ASKED_FOR,
+    EXITS_MAX,
+    STRENGTH,
+    Plan,
+    next_severity,
+    policy_for,
+    tripped_key,
+)
 from engine.suspense import SUSPENSE
 from riskd.messages import (
     Error,
@@ -61,7 +69,9 @@ class ResponseDesk:
             case Stood():
                 self._stood(fact, stamp, facts)
             case Closed():
-                again = self._boards.responses.tripped.get(f"{fact.account} {fact.measure}")
+                again = self._boards.responses.tripped.get(
+                    tripped_key(fact.scope, fact.scope_id, fact.measure)
+                )
                 if again is not None:  # The measure is as bad as it was.
                     facts.append(again)
             case Halted():
@@ -147,33 +157,39 @@ class ResponseDesk:
         self._start(book.postponed.pop(key), stamp, facts)
 
     def _stood(self, fact: Stood, stamp: Stamp, facts: Facts) -> None:
+        tripped, key = self._boards.responses.tripped, _key_of(fact)
         if fact.severity is None:  # It has recovered.
-            account = self._accounts[fact.account]
-            if fact.measure in account.state.conduct.risk_shrunk:
-                facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
-            self._boards.responses.postponed.pop(f"{fact.account} {fact.measure}", None)
-            if self._boards.responses.tripped.pop(f"{fact.account} {fact.measure}", None):
-                facts.append(Recovered("account", fact.account, fact.measure))
+            if tripped.pop(key, None):
+                facts.append(Recovered(fact.scope, fact.account, fact.measure))
+            if fact.scope == "account":
+                self._recovered(fact, facts)
             return
         policy = policy_for(self._boards.policies, fact.event, fact.severity)
         if policy is None:
             return
         self._trip(fact, policy, facts)
-        if policy.action is ResponseAction.MONITOR:
-            return
+        if policy.action is ResponseAction.MONITOR or fact.scope != "account":
+            return  # Of a group, the firm or a symbol a breaker is all that is done.
         plan = _planned(fact.account, fact.event, policy, fact.measure, fact.reason)
         self._start(plan, stamp, facts)
+
+    def _recovered(self, fact: Stood, facts: Facts) -> None:
+        account = self._accounts[fact.account]
+        if fact.measure in account.state.conduct.risk_shrunk:
+            facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
+        self._boards.responses.postponed.pop(f"{fact.account} {fact.measure}", None)
 
     def _trip(self, fact: Stood, policy: ResponsePolicy, facts: Facts) -> None:
         """Open the breaker that a policy asks for; a stop halts, unless it is only advice."""
         action = policy.breaker
-        mode = self._accounts[fact.account].state.spec.response_mode
-        if policy.action is ResponseAction.STOP and mode is ResponseMode.AUTOMATIC:
+        account = self._accounts[fact.account] if fact.scope == "account" else None
+        is_advised = account is not None and account.state.spec.response_mode is ResponseMode.ADVISE
+        if policy.action is ResponseAction.STOP and not is_advised:
             action = action or "halt"
         if action is None:
             return
         tripped = Tripped(
-            scope="account",
+            scope=fact.scope,
             scope_id=fact.account,
             measure=fact.measure,
             action=action,
@@ -182,7 +198,7 @@ class ResponseDesk:
             threshold=fact.threshold,
             cooling_ms=policy.cooling_ms,
         )
-        self._boards.responses.tripped[f"{fact.account} {fact.measure}"] = tripped
+        self._boards.responses.tripped[_key_of(fact)] = tripped
         facts.append(tripped)
 
     def _halt(self, account: Account, fact: Halted, stamp: Stamp, facts: Facts) -> None:
@@ -250,6 +266,10 @@ class ResponseDesk:
         self._steps.wait(plan, ResponseStage.CANCELING, stamp)
         self._steps.tell(plan, stamp, facts)
         return True
+
+
+def _key_of(fact: Stood) -> str:
+    return tripped_key(fact.scope, fact.account, fact.measure)
 
 
 def _done(request_id: str | None, stamp: Stamp, response_id: str) -> Result:

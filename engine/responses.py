@@ -74,7 +74,7 @@ class ResponseBook(Struct):
     number: int = 0
     running: dict[str, Plan] = {}
     ended: dict[str, Plan] = {}
-    tripped: dict[str, Tripped] = {}  # By account and measure, until it has recovered.
+    tripped: dict[str, Tripped] = {}  # By scope and measure, until it has recovered.
     exits: dict[str, str] = {}  # Orders that running plans asked for, with the response.
     postponed: dict[str, Plan] = {}  # By account and measure: what waits until another plan ends.
 
@@ -106,6 +106,11 @@ class ResponseBook(Struct):
         self.ended[plan.response_id] = plan
         if len(self.ended) > ENDED_MAX:
             del self.ended[next(iter(self.ended))]
+
+
+def tripped_key(scope: str, scope_id: str, measure: str) -> str:
+    """Return by what the breaker of a measure is kept."""
+    return f"{scope} {scope_id} {measure}"
 
 
 def policy_for(

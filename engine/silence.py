@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.facts import Facts, Raised, Resolved, Stamp
+from engine.facts import Facts, Raised, Resolved, Stamp, Stood
 from engine.instruments import Instrument
 from engine.quote import Quote
-from riskd.messages import MarketPhase, Severity
+from riskd.messages import MarketPhase, ResponseEvent, Severity
 
 LOOK_NS = 1_000_000_000  # From one look to the next, at least.
 
@@ -37,7 +37,7 @@ class Silence:
         """Take note that a feed spoke."""
         if symbol in self.silent:
             del self.silent[symbol]
-            facts.append(Resolved(_cause(symbol)))
+            facts += [Resolved(_cause(symbol)), _stood(symbol, None, "its feed speaks")]
             self.expect()
 
     def look(
@@ -62,10 +62,16 @@ class Silence:
                 self.silent[symbol] = None
                 text = f"nothing was heard of {symbol} for {span_ns / 1e9:g} s, and it is traded"
                 told = (Severity.HIGH, "feed_silent", _cause(symbol), text, None, symbol)
-                facts.append(Raised(*told, lasting=True))
+                facts += [Raised(*told, lasting=True), _stood(symbol, Severity.HIGH, text)]
             else:
                 due_ns = max(late_ns, stamp.steady_ns + LOOK_NS)
                 self._due_ns = due_ns if self._due_ns is None else min(self._due_ns, due_ns)
+
+
+def _stood(symbol: str, severity: Severity | None, reason: str) -> Stood:
+    """Return what responses are told: a policy may stop the symbol until its feed speaks."""
+    event = ResponseEvent.FEED_SILENCE
+    return Stood(symbol, "feed_silence", event, severity, reason, scope="symbol")
 
 
 def _cause(symbol: str) -> str:

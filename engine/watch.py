@@ -153,7 +153,7 @@ class Watch:
             facts.append(crossed(subject_of(account), guard, level, before=level, figures=figures))
         else:
             del standings[key]
-            facts += recovered(account, key)
+            facts += recovered(subject_of(account), key)
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
@@ -205,7 +205,7 @@ class Watch:
         if moved.began:
             for key in DAY_KEYS + (WEEK_KEYS if moved.began == "week" else ()):
                 if water.state.standings.pop(key, None) is not None:
-                    facts += recovered(account, key)
+                    facts += recovered(subject_of(account), key)
         known = account.valuation.refresh() is None
         if known:
             self._holdings.pocket(account)
@@ -256,7 +256,7 @@ class Watch:
             worse = crossed(
                 subject_of(account), guard, reading.level, before=before, figures=figures
             )
-            facts += [worse, stood(account, key, worse)]
+            facts += [worse, stood(subject_of(account), key, worse)]
         elif standing is not None and reading.kept < before:
             if standing.until_ns is None:
                 dwell_ns = self._boards.settings.dwell_ms * 1_000_000
@@ -282,7 +282,7 @@ class Watch:
         kept = [guard.kind.key for guard in self._guards_of(account)]
         for key in [key for key in account.water.state.standings if key not in kept]:
             del account.water.state.standings[key]
-            facts += recovered(account, key)
+            facts += recovered(subject_of(account), key)
 
     def _transferred_money(self, account: Account) -> int:
         """Return what was transferred and no span knows of, at the rates of now."""

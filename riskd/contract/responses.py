@@ -39,6 +39,7 @@ class ResponseEvent(StrEnum):
     REWARD_TO_RISK = "reward_to_risk"  # A position may win too little for what it may lose.
     REBALANCING = "rebalancing"  # The account hangs on few of its names.
     REJECT_RATIO = "reject_ratio"  # Many orders were refused: a breaker opens and cools at once.
+    FEED_SILENCE = "feed_silence"  # Nothing is heard of a symbol: its breaker opens till it speaks.
     FILL_VELOCITY = "fill_velocity"  # Many fills in a second: the same.
     KILL = "kill"  # A person stopped a scope and wants its orders or positions gone.
     BREAKER = "breaker"  # A breaker did.

@@ -1,4 +1,4 @@
-"""What happens and is over trips a breaker too: too many rejects, fills that come too fast."""
+"""What trips breakers beside an account's measures: rejects, fills, silence, groups, the firm."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from riskd.messages import (
     AlertSettings,
     BreakerAction,
     Configure,
+    GroupSpec,
     LimitSet,
     LimitsSpec,
+    Reset,
     ResponseAction,
     ResponseEvent,
     ResponsePolicy,
@@ -21,7 +23,7 @@ from riskd.messages import (
     Severity,
     Tick,
 )
-from tests.builders import SECOND, StampedCore, a_fill, a_universe, an_order, codes_of
+from tests.builders import SECOND, StampedCore, a_fill, a_universe, an_account, an_order, codes_of
 from tests.engine.live import Live
 
 COOLING_MS = 5000
@@ -94,3 +96,74 @@ def test_fills_that_come_too_fast_trip_a_breaker_that_cools():
         for message, stamp in house.inputs:
             live.send(message, stamp)
         assert state_digest(live.system.state()) == house.digest()
+
+
+def loss_stops(action: BreakerAction) -> ResponsePolicy:
+    return ResponsePolicy(
+        id="loss",
+        event=ResponseEvent.DAILY_LOSS,
+        severity=Severity.CRITICAL,
+        action=ResponseAction.MONITOR,
+        breaker=action,
+        cooling_ms=COOLING_MS,
+    )
+
+
+@pytest.mark.parametrize(("scope", "name"), [("firm", "firm"), ("group", "desk")])
+def test_loss_of_a_group_or_the_firm_trips_a_breaker_of_all_its_accounts(scope, name):
+    """A1 loses 100, which is what both may lose together; A2, which holds nothing, is stopped."""
+    table = LimitsSpec(daily_loss=100)
+    limits = LimitSet(firm=table) if scope == "firm" else LimitSet(group={"desk": table})
+    accounts = (an_account("A1", group="desk"), an_account("A2", group="desk"))
+    universe = a_universe(
+        limits, accounts=accounts, settings=RiskSettings(dwell_ms=1000, stale_after_ms=3_600_000)
+    )
+    groups = (GroupSpec(id="desk"),)
+    house = StampedCore()
+    told = replace(universe, groups=groups, responses=(loss_stops("halt"),))
+    house.send(Configure(universe=told))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.send(a_fill("e", "buy", 10, 100.0))
+    house.send(Tick(symbol="X", bid=90.01, ask=90.01))
+    assert house.core.boards.breakers.book.open == {}
+    house.send(Tick(symbol="X", bid=90.0, ask=90.0))
+    (state,) = house.core.boards.breakers.book.open.values()
+    assert (state.scope, state.scope_id, state.measure) == (scope, name, "daily_loss")
+    refused = house.send(an_order("o-1", account="A2", price=90.0))
+    assert "BREAKER_OPEN" in codes_of(refused)
+    assert house.send(Reset(breaker_id=state.breaker_id, reason="let us trade")).ok
+    (again,) = house.core.boards.breakers.book.open.values()  # The loss is as large as it was.
+    assert again.breaker_id == state.breaker_id + 1
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.elapse(2 * SECOND + COOLING_MS * 10**6)
+    assert codes_of(house.send(an_order("o-2", account="A2"))) == []
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert state_digest(live.system.state()) == house.digest()
+
+
+def test_feed_that_falls_silent_stops_its_symbol_until_it_speaks():
+    silence = ResponsePolicy(
+        id="silence",
+        event=ResponseEvent.FEED_SILENCE,
+        severity=Severity.HIGH,
+        action=ResponseAction.MONITOR,
+        breaker="halt",
+        cooling_ms=0,
+    )
+    rules = RiskSettings(alerts=AlertSettings(feed_silence=True))
+    house = StampedCore()
+    house.send(Configure(universe=replace(a_universe(settings=rules), responses=(silence,))))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.send(Tick(symbol="Y", bid=50.0, ask=50.0))
+    house.send(a_fill("e"))
+    house.elapse(10 * SECOND)
+    (state,) = house.core.boards.breakers.book.open.values()
+    assert (state.scope, state.scope_id, state.measure) == ("symbol", "X", "feed_silence")
+    assert "BREAKER_OPEN" in codes_of(house.send(an_order("o-1", explain=True)))
+    house.send(Tick(symbol="Y", bid=50.0, ask=50.0))
+    assert codes_of(house.send(an_order("o-2", symbol="Y", price=50.0))) == []
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.elapse(1)
+    assert codes_of(house.send(an_order("o-3"))) == []
