@@ -1,16 +1,16 @@
-"""Commands that change what may trade: kill, unkill, trip, reset, unfreeze, rearm."""
+"""Commands that change what may trade: kill, halt, trip, their ends, unfreeze, rearm."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from riskd.cli.connection import Connection
-from riskd.cli.failure import DONE, NOT_ALLOWED, CommandError
+from riskd.cli.failure import DONE, FAILED, NOT_ALLOWED, CommandError
 from riskd.cli.look import HERE, Json, ask_of
 from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.scope import ScopeArgument, parse_scope
@@ -131,6 +131,59 @@ def reset(
     _confirm(ScopeArgument("breaker", str(breaker_id)), "reset", connection, yes=yes)
     request = Reset(breaker_id=breaker_id, reason=reason)
     return _act(request, f"RESET breaker {breaker_id}", connection, json=json)
+
+
+def halt(
+    scope: Annotated[str, Parameter(help=SCOPE_HELP)],
+    /,
+    *,
+    reason: Reason,
+    cancel: Annotated[bool, Parameter(negative="", help="Cancel its working orders too.")] = False,
+    flatten: Annotated[bool, Parameter(negative="", help="Close its positions too.")] = False,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Let only exits of SCOPE pass, until riskd resume: a breaker, where a kill lets nothing pass.
+
+    Example: riskd halt strategy:opening --reason "odd fills"
+    """
+    action: BreakerAction = "halt_flatten" if flatten else "halt_cancel" if cancel else "halt"
+    found = parse_scope(scope)
+    _confirm(found, "halt", connection, yes=yes)
+    request = Trip(scope=found.scope, scope_id=found.scope_id, action=action, reason=reason)
+    code = _act(request, f"HALTED {found}", connection, json=json)
+    _warn_of_stranger(found, f"riskd resume {found}", connection)
+    return code
+
+
+def resume(
+    scope: Annotated[str, Parameter(help=SCOPE_HELP)],
+    /,
+    *,
+    reason: Reason,
+    yes: Yes = False,
+    json: Json = False,
+    connection: Connection = HERE,
+) -> int:
+    """Close every breaker of exactly SCOPE. A kill stays until riskd unkill lifts it.
+
+    Example: riskd resume strategy:opening --reason "looked at: all is well"
+    """
+    found = parse_scope(scope)
+    _confirm(found, "resume", connection, yes=yes)
+    rows: Any = connection.ask(Breakers()).data
+    mine = [row for row in rows if str(ScopeArgument(row["scope"], row["scope_id"])) == str(found)]
+    opened = [row["breaker_id"] for row in mine if row["trigger_type"] != "kill"]
+    if not opened:
+        killed = f"riskd unkill {found} lifts the kill" if mine else "riskd breakers lists all"
+        raise CommandError(f"no breaker of {found} is open.", exit_code=FAILED, next_step=killed)
+    for breaker_id in opened:
+        request = Reset(breaker_id=breaker_id, reason=reason)
+        _act(request, f"RESUMED {found}", connection, json=json)
+    if len(opened) < len(mine):
+        sys.stderr.write(f"riskd: warning: {found} is killed still: riskd unkill {found}\n")
+    return DONE
 
 
 def unfreeze(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
@@ -13,7 +13,7 @@ from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, CommandError
 from riskd.cli.look import HERE, Json, ask_of, print_rows
 from riskd.cli.text import BOLD, cell, coloured, number, print_json
-from riskd.messages import AlertAck, Alerts, Severity
+from riskd.messages import AlertAck, Alerts, Breakers, Responses, Severity
 
 AlertStatus = Literal[
     "open", "raised", "repeated", "escalated", "acknowledged", "muted", "resolved"
@@ -125,4 +125,21 @@ def explain_alert(alert_id: int, connection: Connection, *, json: bool) -> int:
         told += [f'"{step["note"]}"'] if step.get("note") else []
         began = "began" if step is first else "since"
         print(f"  {began:<6} {'  '.join(told)}  seq {step['seq']:,}")
+    for line in _done_about(alert, connection):
+        print(f"  done   {line}")
     return DONE
+
+
+def _done_about(alert: Any, connection: Connection) -> Iterator[str]:
+    """Yield what riskd did about an alert: responses and breakers that give it as their reason."""
+    said, account = alert["message"], alert.get("account")
+    plans: Any = connection.ask(Responses(account=account)).data if account else ()
+    for plan in plans:
+        if said in plan["reason"]:
+            by = plan.get("policy") or "a person"
+            yield f"{plan['response_id']} {plan['action']}: {plan['stage']}, asked for by {by}"
+    opened: Any = connection.ask(Breakers()).data
+    for row in opened:
+        if said in row["reason"]:
+            scope = f"{row['scope']}:{row['scope_id']}"
+            yield f"breaker {row['breaker_id']} of {scope}: {row['action']}"

@@ -58,6 +58,8 @@ COMMANDS = (
     ("order", "riskd.cli.order:app", ACT, "Check, send, cancel or release one order."),
     ("kill", "riskd.cli.act:kill", ACT, "Refuse every order of a scope."),
     ("unkill", "riskd.cli.act:unkill", ACT, "Lift the kill of a scope."),
+    ("halt", "riskd.cli.act:halt", ACT, "Let only exits of a scope pass."),
+    ("resume", "riskd.cli.act:resume", ACT, "Close the breakers of a scope."),
     ("trip", "riskd.cli.act:trip", ACT, "Open a breaker."),
     ("reset", "riskd.cli.act:reset", ACT, "Close a breaker."),
     ("unfreeze", "riskd.cli.act:unfreeze", ACT, "Let a frozen account trade again."),

@@ -210,6 +210,40 @@ def test_kill_without_confirmation_is_refused_with_exit_code_5():
     assert "--yes" in shown.stderr
 
 
+def test_halt_trips_and_resume_resets_the_breakers_of_exactly_its_scope(capsys):
+    asked = []
+    opened = [
+        {"breaker_id": 7, "scope": "account", "scope_id": "A3", "trigger_type": "manual"},
+        {"breaker_id": 8, "scope": "account", "scope_id": "A4", "trigger_type": "manual"},
+        {"breaker_id": 9, "scope": "account", "scope_id": "A3", "trigger_type": "kill"},
+    ]
+
+    def note(message):
+        if message["type"] == "accounts":
+            return Result(ok=True, data=[{"account": "A3"}])
+        if message["type"] == "breakers":
+            return Result(ok=True, data=opened)
+        asked.append(message)
+        return Result(ok=True, data={"seq": 1, "breaker_id": 7, "changed": True})
+
+    with FakeRiskd(control=note) as fake:
+        where = ["--control", fake.addresses["control"], "--yes", "--reason", "odd"]
+        assert run(["halt", "account:A3", "--cancel", *where]) == 0
+        assert run(["resume", "account:A3", *where]) == 0
+        assert run(["resume", "symbol:X", *where]) == 1
+    assert [(x["type"], x.get("action"), x.get("breaker_id")) for x in asked] == [
+        ("trip", "halt_cancel", None),
+        ("reset", None, 7),
+    ]
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [
+        "HALTED account:A3   seq 1   breaker_id 7",
+        "RESUMED account:A3   seq 1   breaker_id 7",
+    ]
+    assert "account:A3 is killed still" in shown.err
+    assert "no breaker of symbol:X is open" in shown.err
+
+
 def test_kill_and_unkill_send_the_scope_and_the_reason(capsys):
     asked = []
 
