@@ -59,12 +59,12 @@ def charge_within(account: Account, kind: Kind, content: str, stamp: Stamp) -> b
         window = named.get(name)
         if window is None:
             window = named[name] = Window()
-        may_be_full = len(window.charges) - window.head >= count_max  # Some may be out of it.
-        if may_be_full and window.wait_ns(count_max, SECOND_NS, now_ns):
+        if len(rates) > 1 and window.wait_ns(count_max, SECOND_NS, now_ns):
             return False
         windows.append((window, count_max))
     for window, count_max in windows:
-        window.charge(count_max, SECOND_NS, now_ns)
+        if window.charge(count_max, SECOND_NS, now_ns):
+            return False  # The only one has no room, and was not charged.
     for name, count_max, window_ns in kind.contents:
         key = content + name
         charge_content(contents, key, now_ns, count_max=count_max, window_ns=window_ns)
