@@ -129,22 +129,30 @@ class Peers(Reader):
 
     def pays(self, peer: Peer, byte_count: int) -> bool:
         """Return whether a peer may send a message of this size now, and charge it for that."""
-        now_ns = perf_counter_ns()
-        due_ns = max(peer.paid_ns, now_ns)
-        if due_ns - now_ns >= self._burst_ns:
+        paid_ns = self._paid_ns(peer.paid_ns, _cost_of(byte_count) * self._interval_ns)
+        if not paid_ns:
             self.counts["overloaded"] += 1
             return False
-        peer.paid_ns = due_ns + _cost_of(byte_count) * self._interval_ns
+        peer.paid_ns = paid_ns
         return True
 
     def pays_for_fact(self, peer: Peer, byte_count: int) -> bool:
         """Return whether the reserve for facts takes one from a peer that may send nothing else."""
+        cost_ns = _cost_of(byte_count) * FACTS_SHARE * self._interval_ns
+        paid_ns = self._paid_ns(peer.facts_ns, cost_ns)
+        peer.facts_ns = paid_ns or peer.facts_ns
+        return bool(paid_ns)
+
+    def _paid_ns(self, paid_ns: int, cost_ns: int) -> int:
+        """Return until when is paid after one more message; 0 if that is more than a burst away.
+
+        Who owes nothing may send anything, whatever it costs.
+        """
         now_ns = perf_counter_ns()
-        due_ns = max(peer.facts_ns, now_ns)
-        if due_ns - now_ns >= self._burst_ns:
-            return False
-        peer.facts_ns = due_ns + _cost_of(byte_count) * FACTS_SHARE * self._interval_ns
-        return True
+        if paid_ns <= now_ns:
+            return now_ns + cost_ns
+        paid_ns += cost_ns
+        return paid_ns if paid_ns - now_ns <= self._burst_ns else 0
 
     def strike(self, peer: Peer) -> None:
         """Charge a peer for what it should not have sent."""
@@ -198,6 +206,8 @@ class Peers(Reader):
     def cut(self, peer: Peer) -> None:
         """End a connection: nothing that is sent to it from now on arrives. Never raises."""
         self.counts["cut"] += 1
+        if self._standing.get(peer.descriptor) is peer:
+            self._gone(peer.descriptor)
         try:
             same = socket.socket(fileno=os.dup(peer.descriptor))
         except OSError:

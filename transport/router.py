@@ -77,6 +77,7 @@ class Router(Reader):
         self._on_request = on_request
         self._send = socket.send
         self._answers: list[tuple[Request, bytes]] = []
+        self._answered: Peer | None = None  # Whose answers were put by.
 
     def answer(self, request: Request, message: Message) -> None:
         """Put the one answer of a request by; `flush` sends it, at the end of a drain.
@@ -104,9 +105,11 @@ class Router(Reader):
                     self._on_gone(request)
         answers.clear()
 
-    def _flush(self) -> None:
-        if self._answers:
-            self.flush()
+    def _flush(self) -> bool:
+        if not self._answers:
+            return False
+        self.flush()
+        return True
 
     def refuse(self, request: Request, error: Error) -> None:
         """Send a typed error and count it; what no client of ours would send is a strike."""
@@ -120,6 +123,9 @@ class Router(Reader):
         if sender is None:
             self._drop_rest()
             return
+        if sender is not self._answered and self._answers:
+            self.flush()  # What one peer sends in a burst does not hold up another's answer.
+        self._answered = sender
         payload, envelope = self._recv(NOBLOCK), DEALER
         more = self._get(_RCVMORE)
         if more and not payload:

@@ -17,6 +17,7 @@ FRAMES_MAX = 8  # Frames of one message; one with more is drained, refused and c
 ORDERS_BYTES_MAX = 64 << 10
 TICKS_BYTES_MAX = 256 << 10
 CONTROL_BYTES_MAX = 256 << 10
+TAKEN_BLINDLY_MAX = 4  # Messages between two looks: who has become readable shows at a look only.
 QUEUE_MAX = 1000  # Messages that may wait per peer in each direction.
 CONTROL_QUEUE_MAX = 100
 SUBSCRIPTION_BYTES_CUT = 1024  # A longer subscription cuts the connection.
@@ -48,9 +49,13 @@ class Reader:
         """
         if not self._get(_EVENTS) & _POLLIN:
             return 0
-        taken = self._take_up_to(1)
-        while taken < budget and self.readable():
-            taken += self._take_up_to(budget - taken)
+        try:
+            taken = self._take_up_to(1)
+            self._flush()
+            while taken < budget and (self.readable() or (self._flush() and self.readable())):
+                taken += self._take_up_to(min(TAKEN_BLINDLY_MAX, budget - taken))
+        finally:
+            self._flush()
         return taken
 
     def _take_up_to(self, count: int) -> int:
@@ -62,16 +67,15 @@ class Reader:
                 taken += 1
         except zmq.Again:
             pass
-        finally:
-            self._flush()
         return taken
 
     def readable(self) -> bool:
         """Return whether a message waits to be taken. Reading EVENTS re-arms the descriptor."""
         return bool(self._get(_EVENTS) & _POLLIN) and not self.is_held
 
-    def _flush(self) -> None:
-        """Send what the messages taken have put by; they may leave together."""
+    def _flush(self) -> bool:
+        """Send what the messages taken have put by, together; return whether that was anything."""
+        return False
 
     def _take(self, first: Any) -> None:
         """Take the message that begins with this frame, to its last frame."""

@@ -13,6 +13,7 @@ import msgspec
 from scripts.benchmarks.bench import Bench, timer_cost_ns
 from scripts.benchmarks.crossing import bench_crossing
 from scripts.benchmarks.excursion import bench_excursion
+from scripts.benchmarks.flood import bench_flood
 from scripts.benchmarks.growth import bench_growth, bench_memory
 from scripts.benchmarks.machine import describe, load_text
 from scripts.benchmarks.report import (
@@ -36,6 +37,7 @@ BENCHES: dict[str, Callable[[Bench], None]] = {
     "reqrep": bench_reqrep,
     "pipelined": bench_pipelined,
     "ticking": bench_ticking,
+    "flood": bench_flood,
     "tick": bench_tick,
     "crossing": bench_crossing,
     "excursion": bench_excursion,

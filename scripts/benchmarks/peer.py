@@ -3,6 +3,9 @@
     echo ADDRESS                            a ROUTER that returns every frame; prints `ready`
     ask ADDRESS REQUESTS ANSWERS            a REQ: one request after the other
     pipeline ADDRESS REQUESTS ANSWERS N     a DEALER with N requests in flight
+    flood ADDRESS REQUESTS                  a DEALER that sends them round and round, and reads what
+                                            comes back, until SIGTERM; prints `ready`, then how
+                                            many a second it sent
     paced ADDRESS REQUESTS ANSWERS RATE TICKS_ADDRESS TICKS TICK_RATE
                                             open loop: orders at RATE a second whatever comes back,
                                             each span from its intended instant; ticks beside them
@@ -15,6 +18,8 @@ peer.c does the same without Python; the echo under uvloop is measured, the clie
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import struct
 import sys
 from collections.abc import Iterator
@@ -29,6 +34,7 @@ LENGTH = struct.Struct("=I")
 ANSWER = struct.Struct("=QI")
 HEAD = struct.Struct("=QQ")
 HANG_MS = 20_000
+LEAST_NICE = 19  # A flood is to take riskd's time, not that of the peer beside it.
 BEFORE_NS = 100_000_000
 NOBLOCK, MORE = int(zmq.NOBLOCK), int(zmq.SNDMORE | zmq.NOBLOCK)
 POLLIN, EVENTS, RCVMORE = int(zmq.POLLIN), int(zmq.EVENTS), int(zmq.RCVMORE)
@@ -122,6 +128,27 @@ def pipeline(context: zmq.Context[Socket], address: str, *rest: str) -> None:
     found.write(answers)
 
 
+def flood(context: zmq.Context[Socket], address: str, requests: str) -> None:
+    """Send as much as finds room, for ever, when whoever else is there has nothing to do."""
+    os.nice(LEAST_NICE)
+    dealer, noise = _socket(context, zmq.DEALER, address), list(read_frames(Path(requests)))
+    dealer.send(noise[0])
+    dealer.recv()
+    print("ready", flush=True)
+    ending: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: ending.append(number))
+    sent, begun_ns = 0, monotonic_ns()
+    while not ending:
+        if _send_if_room(dealer, noise[sent % len(noise)]):
+            sent += 1
+        else:
+            dealer.poll(HANG_MS, zmq.POLLIN | zmq.POLLOUT)
+        with suppress(zmq.Again):
+            while True:
+                dealer.recv(NOBLOCK)
+    print(sent / (monotonic_ns() - begun_ns) * 1e9, flush=True)
+
+
 def paced(context: zmq.Context[Socket], address: str, *rest: str) -> None:
     """Send on time whatever comes back; it never sleeps, unlike the one in C."""
     requests, answers, gap_ns = (
@@ -202,7 +229,7 @@ async def _echo(context: zmq.Context[Socket], address: str) -> None:
 
 def main(mode: str, *rest: str) -> None:
     """Do what the first argument names."""
-    modes = {"ask": ask, "pipeline": pipeline, "paced": paced, "echo": echo}
+    modes = {"ask": ask, "pipeline": pipeline, "flood": flood, "paced": paced, "echo": echo}
     modes[mode](zmq.Context(), *rest)  # type: ignore[operator]
 
 

@@ -81,7 +81,7 @@ class Stage:
         self.client = self.compiled or python_peer()
         self.servers: dict[str, str] = {}  # Name to address.
         self._stack = ExitStack()
-        usable = cores()
+        self.all_cores = usable = cores()
         self.server_cores, self.other_cores = usable[:1], usable[1:2]
 
     def __enter__(self) -> Self:
@@ -133,23 +133,49 @@ class Stage:
             raise ProcessError(f"{server}: {done.stderr}")
         return Answers.read(answered)
 
+    @contextmanager
+    def flooding(self, server: str, noise: list[bytes]) -> Iterator[list[float]]:
+        """Let a client send `noise` as fast as it can while the block runs; none: nobody does.
+
+        The list has how many it sent a second, once the block is left.
+        """
+        told: list[float] = []
+        if not noise:
+            yield told
+            return
+        asked = self.folder / "noise"
+        write_frames(asked, noise)
+        command = (*python_peer(), "flood", self.servers[server], str(asked))
+        with ExitStack() as stack:
+            process = self._spawn(stack, command, {})
+            yield told
+            process.terminate()
+            assert process.stdout is not None
+            told.append(float(process.stdout.readline()))
+
     def _start(self, command: tuple[str, ...], environment: dict[str, str]) -> None:
-        errors = self._stack.enter_context((self.folder / "errors").open("a+"))
         with pinned(self.server_cores):
-            process = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=_environment(environment),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-            )
-        self._stack.callback(_end, process)
+            self._spawn(self._stack, command, environment)
+
+    def _spawn(
+        self, stack: ExitStack, command: tuple[str, ...], environment: dict[str, str]
+    ) -> subprocess.Popen[str]:
+        """Start a process that ends with `stack`, and return it when it says that it is ready."""
+        errors = stack.enter_context((self.folder / "errors").open("a+"))
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=_environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        stack.callback(_end, process)
         assert process.stdout is not None
         said = []
         for line in process.stdout:
             if line.startswith("ready"):
-                return
+                return process
             said.append(line)
         errors.seek(0)
         raise ProcessError(f"{command[-1]} did not start:\n{''.join(said)}{errors.read()}")

@@ -80,11 +80,14 @@ class House:
 
 
 @contextmanager
-def _house(bench: Bench) -> Iterator[House]:
+def house_of(bench: Bench, *, is_pinned: bool = True) -> Iterator[House]:
+    """Start riskd and the echoes in a folder of their own, and end them with the block."""
     with (
         tempfile.TemporaryDirectory(prefix="riskd-bench-", ignore_cleanup_errors=True) as folder,
         Stage(Path(folder)) as stage,
     ):
+        if not is_pinned:
+            stage.server_cores = stage.all_cores
         house = House(stage, bench)
         if stage.compiled is None:
             bench.report("no C compiler: clients are Python, there is no C echo", {})
@@ -120,7 +123,7 @@ def _measure(bench: Bench, mode: str, count: int, rest: tuple[str, ...]) -> None
     rounds = bench.parameter("rounds", smoke=1, full=7)
     found: Measured = {}
     told: dict[tuple[str, str], str] = {}
-    with _house(bench) as house:
+    with house_of(bench) as house:
         for where, client_cores in settings(house.stage).items():
 
             def run(server: str, where: str = where, on: tuple[int, ...] = client_cores) -> None:
@@ -163,7 +166,7 @@ def bench_ticking(bench: Bench) -> None:
     count = ORDERS_PER_S * seconds_hundredths // 100
     found: dict[str, list[dict[str, float]]] = {}
     told: dict[str, str] = {}
-    with _house(bench) as house:
+    with house_of(bench) as house:
         feeds = {
             "no ticks": 0,
             "50,000 ticks/s, one a message": 1,
