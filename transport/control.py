@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter_ns
 from typing import TypeGuard, get_args
 
 import zmq
@@ -28,9 +29,10 @@ from transport.sockets import CONTROL_BYTES_MAX
 # What still gets in when an operator's connection has sent too much: whatever is no question.
 COMMANDS = frozenset(
     str(kind.__struct_config__.tag)
-    for union in (ControlCommand, ControlWork, Stop)
-    for kind in get_args(union)
+    for kind in (*get_args(ControlCommand), *get_args(ControlWork), Stop)
 )
+TIME_SHARE = 2  # Of the loop's time one operator's connection may have a half.
+WORK_NS = 250_000_000  # As which what is done beside the loop counts: the loop stands for a fork.
 Reply = Callable[[Answer], None]
 
 
@@ -60,6 +62,12 @@ class ControlPort:
         self._work = work
 
     def _on_request(self, request: Request) -> None:
+        begun_ns = perf_counter_ns()
+        self._take(request)
+        span_ns = perf_counter_ns() - begun_ns
+        self.router.peers.charge(request.sender, TIME_SHARE * span_ns)
+
+    def _take(self, request: Request) -> None:
         message: ControlMessage | None = decode_request(control_codec, self.router, request)
         if message is None or not is_allowed(self.router, request, message):
             return
@@ -69,6 +77,7 @@ class ControlPort:
             self._stop(message, request.holder.name)
         elif isinstance(message, ControlWork) or is_of_journal(message):
             by = request.holder.name
+            self.router.peers.charge(request.sender, WORK_NS)
             self._work(message, lambda found: self._reply(request, found), by)
         elif isinstance(message, ControlCommand):
             by, (signed, raw) = request.holder.name, _signed(message, request)

@@ -141,6 +141,9 @@ class OrdersPort:
             self.latency.add(perf_counter_ns() - begun_ns)
         elif isinstance(message, Ping):
             self.router.answer(request, self._pong(session, message.request_id))
+        elif isinstance(message, Basket):
+            self.router.peers.charge_messages(request.sender, len(message.orders))
+            self._admit(message, request, session)
         elif isinstance(message, Hello):
             self._greet(message, request, session)
         elif isinstance(message, Resync):

@@ -157,10 +157,17 @@ class Peers(Reader):
     def strike(self, peer: Peer) -> None:
         """Charge a peer for what it should not have sent."""
         self.counts["strikes"] += 1
-        debt_ns_max = perf_counter_ns() + 2 * self._burst_ns
-        paid_ns = max(peer.paid_ns, perf_counter_ns())
-        cost_ns = self._limits.strike_cost * self._interval_ns
-        peer.paid_ns = min(paid_ns + cost_ns, debt_ns_max)
+        self.charge(peer, self._limits.strike_cost * self._interval_ns)
+
+    def charge_messages(self, peer: Peer, count: int) -> None:
+        """Charge a peer for what one message of it held."""
+        self.charge(peer, count * self._interval_ns)
+
+    def charge(self, peer: Peer, span_ns: int) -> None:
+        """Let a peer have less room for so long. It never owes more than twice its burst."""
+        now_ns = perf_counter_ns()
+        paid_ns = max(peer.paid_ns, now_ns) + span_ns
+        peer.paid_ns = min(paid_ns, max(peer.paid_ns, now_ns + 2 * self._burst_ns))
 
     def grants(self, user_id: str) -> bool:
         """Return whether a key may have another connection, and count it if so."""

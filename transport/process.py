@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import gc
 import os
+import resource
 import signal
 import sqlite3
 import sys
@@ -34,6 +35,7 @@ from transport.process_ports import Ports
 from transport.process_replay import Recovery
 from transport.supervision import Supervision
 
+DESCRIPTORS_OWN = 256  # For the journal, the audit and ZeroMQ itself.
 SWITCH_INTERVAL_S = 0.0005  # The journal's thread must not hold the loop up for 5 ms.
 DONE, FAILED, MISCONFIGURED = 0, 1, 2
 
@@ -59,6 +61,7 @@ def serve(config: Path | None = None) -> int:
     _warn_unenforced(configuration)
     _seed_generated_ids()
     os.umask(PRIVATE_UMASK)
+    _raise_descriptors(configuration.settings.security.peers_max)
     try:
         keyring = _keyring(configuration)
     except KeysError as error:
@@ -203,6 +206,18 @@ def _set_up_logs(env: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
     )
     structlog.contextvars.bind_contextvars(env=env)
+
+
+def _raise_descriptors(peers_max: int) -> None:
+    """Let the process have as many descriptors as peers of four ports and its files may take."""
+    wanted = 4 * peers_max + DESCRIPTORS_OWN
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, ceiling), hard))
+        if ceiling < wanted:
+            told = f"{ceiling:,} descriptors may be open, [security] peers_max asks for {wanted:,}"
+            print(f"warning: {told}: raise the limit (LimitNOFILE)", file=sys.stderr)
 
 
 def _seed_generated_ids() -> None:

@@ -66,9 +66,10 @@ class ZapPort(Reader):
         frames = [first]
         while self._get(_RCVMORE):
             frames.append(self._recv(NOBLOCK))
-        envelope, request_id, status, user_id = frames[:1], b"", FAILED, ""
+        end = frames.index(b"") + 1 if b"" in frames else 1
+        envelope, request_id, status, user_id = frames[:end], b"", FAILED, ""
         try:
-            envelope, question = _read(frames)
+            question = _read(frames[end:])
             request_id = question.request_id
             status, user_id = self._judge(question)
         except Exception:  # noqa: BLE001  Whatever it is, it must not keep out whoever comes next.
@@ -105,11 +106,10 @@ class ZapPort(Reader):
         return REFUSED, ""
 
 
-def _read(frames: list[bytes]) -> tuple[list[bytes], _Question]:
-    """Return the envelope and the question. Raises ValueError for anything else."""
-    at = frames.index(b"") + 1
-    version, request_id, domain, address, _, mechanism, *credentials = frames[at:]
+def _read(frames: list[bytes]) -> _Question:
+    """Return the question. Raises ValueError for anything else."""
+    version, request_id, domain, address, _, mechanism, *credentials = frames
     if version != VERSION or len(credentials) > FRAMES_MAX:
         raise ValueError("no question of ZAP 1.0")
     told = (domain.decode(), address.decode(), mechanism, tuple(credentials))
-    return frames[:at], _Question(request_id, *told)
+    return _Question(request_id, *told)

@@ -90,7 +90,7 @@ LEAST_ROLE: Mapping[type[Message], Role | None] = {  # None: whoever has a key.
     control.Rearm: Role.OPERATOR,
     control.Sweep: Role.OPERATOR,
     control.Snapshot: Role.OPERATOR,
-    limits.Shadow: Role.VIEWER,  # It only reads, beside the loop, one at a time.
+    limits.Shadow: Role.RISK_MANAGER,  # It changes nothing, and keeps a core busy for long.
     alerting.AlertAck: Role.OPERATOR,
     alerting.NotifyTest: Role.OPERATOR,
     responses.Reduce: Role.OPERATOR,

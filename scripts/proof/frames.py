@@ -62,6 +62,10 @@ LEFT_OUT = ("stop", "snapshot", "account_rebuild")
 TOPICS = (b"", b"verdict", b"alert.A1", b"heartbeat", b"pnl.", b"position.A1.AAPL", b"no_such")
 SETTINGS = {
     "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
+    # So that frames are read, and not refused because one connection sends so many.
+    "RISKD_SECURITY__MESSAGES_PER_SECOND": "1000000000",
+    "RISKD_SECURITY__MESSAGES_BURST": "1000000000",
+    "RISKD_SECURITY__TICKS_PER_SECOND": "1000000000",
     "RISKD_SESSIONS__HEARTBEAT_MS": "3600000",  # A hello among the frames would be sent some.
 }
 Frames = tuple[bytes, ...]
