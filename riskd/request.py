@@ -63,7 +63,8 @@ class RequestSocket:
                 return _decoded(answer, codec)
         self.close()
         waited_ms = attempts * self.timeout_ms
-        raise NoAnswer(f"No answer from {self.address} within {waited_ms} ms.")
+        hint = " Who holds no key on riskd's list gets none." if self._key is not None else ""
+        raise NoAnswer(f"No answer from {self.address} within {waited_ms} ms.{hint}")
 
     def close(self) -> None:
         """Close the socket and drop what has not left yet. The next request opens it again."""

@@ -36,7 +36,7 @@ from scripts.proof.mutation import Mutator
 from tests.end_to_end.bad_values import shapeless, structs_of, undecodable
 from tests.end_to_end.books import replayed_hash
 from tests.end_to_end.peer import ANSWER_MS_MAX
-from tests.end_to_end.process import RiskdProcess
+from tests.end_to_end.process import WIDE_SHARE, RiskdProcess
 from tests.end_to_end.raw import GREETING, connected, ready
 from transport.sockets import SUBSCRIPTION_BYTES_CUT
 
@@ -62,10 +62,7 @@ LEFT_OUT = ("stop", "snapshot", "account_rebuild")
 TOPICS = (b"", b"verdict", b"alert.A1", b"heartbeat", b"pnl.", b"position.A1.AAPL", b"no_such")
 SETTINGS = {
     "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
-    # So that frames are read, and not refused because one connection sends so many.
-    "RISKD_SECURITY__MESSAGES_PER_SECOND": "1000000000",
-    "RISKD_SECURITY__MESSAGES_BURST": "1000000000",
-    "RISKD_SECURITY__TICKS_PER_SECOND": "1000000000",
+    **WIDE_SHARE,  # So that frames are read, and not refused because one sends so many.
     "RISKD_SESSIONS__HEARTBEAT_MS": "3600000",  # A hello among the frames would be sent some.
 }
 Frames = tuple[bytes, ...]

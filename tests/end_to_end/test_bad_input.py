@@ -28,7 +28,7 @@ from tests.end_to_end.bad_values import (
 )
 from tests.end_to_end.books import replayed_hash
 from tests.end_to_end.peer import Peer, read_answer
-from tests.end_to_end.process import RiskdProcess
+from tests.end_to_end.process import WIDE_SHARE, RiskdProcess
 
 pytestmark = pytest.mark.end_to_end
 
@@ -51,6 +51,7 @@ def riskd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RiskdProcess]:
     settings = {
         "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
         "RISKD_SESSIONS__HEARTBEAT_MS": "3600000",
+        **WIDE_SHARE,
     }
     with RiskdProcess(tmp_path_factory.mktemp("riskd"), settings=settings) as process:
         quote(process)

@@ -27,8 +27,35 @@ PATIENCE_MS = 20_000
 
 
 @pytest.fixture(scope="module")
-def riskd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyedRiskd]:
-    with KeyedRiskd(tmp_path_factory.mktemp("keyed")) as running:
+def publisher() -> Iterator[tuple[zmq.Socket[bytes], str]]:
+    """A PUB that lets nobody in without CURVE, and its public key."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(zmq.PUB)
+    public, secret = zmq.curve_keypair()
+    socket.setsockopt(zmq.CURVE_SERVER, 1)
+    socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
+    socket.bind("tcp://127.0.0.1:*")
+    yield socket, public.decode()
+    context.destroy(linger=0)
+
+
+@pytest.fixture(scope="module")
+def riskd(
+    tmp_path_factory: pytest.TempPathFactory, publisher: tuple[zmq.Socket[bytes], str]
+) -> Iterator[KeyedRiskd]:
+    folder = tmp_path_factory.mktemp("keyed")
+    socket, server = publisher
+    at = socket.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(at, bytes)
+    public, secret = (half.decode() for half in zmq.curve_keypair())
+    key = folder / "publisher.key"
+    key.touch(mode=0o600)
+    key.write_text(f'public = "{public}"\nsecret = "{secret}"\nserver = "{server}"\n')
+    settings = {
+        "RISKD_PORTS__TICKS_CONNECT": f'["{at.decode().rstrip(chr(0))}"]',
+        "RISKD_SECURITY__PUBLISHER_KEY": str(key),
+    }
+    with KeyedRiskd(folder, settings) as running:
         quote(running)
         yield running
         running.require_running()
@@ -38,6 +65,19 @@ def quote(riskd: KeyedRiskd) -> None:
     with riskd.knock("ticks", "feed", zmq.PUSH) as market:
         market.tell({"type": "tick", "symbol": "AAPL", "bid": 100.0, "ask": 100.0})
         riskd.wait_until(lambda: riskd.control("status")["ticks"].get("applied"))
+
+
+def test_publisher_with_a_key_of_its_own_is_subscribed_to(riskd, publisher):
+    socket, _ = publisher
+    tick = b'{"type":"tick","symbol":"MSFT","bid":400.0,"ask":400.0,"feed":"pub"}'
+
+    def is_heard() -> bool:
+        socket.send_multipart((b"MSFT", tick))
+        found = {row["symbol"]: row for row in riskd.control("instruments")}
+        return bool(found["MSFT"]["bid"] == 400.0)
+
+    riskd.wait_until(is_heard)
+    assert riskd.control("metrics")["peers"]["publishers"]["standing"] == 1
 
 
 def let_in(riskd: KeyedRiskd, name: str, role: Role, *accounts: str) -> None:
@@ -177,7 +217,7 @@ def test_refused_subscription_that_ends_takes_nothing_from_who_is_subscribed(ris
                 lambda: riskd.control("metrics")["alerts"]["subscriptions_not_authorized"] > told
             )
             ear.socket.setsockopt(zmq.UNSUBSCRIBE, b"verdict")
-        standing = counts(riskd, "alerts")["standing"]
+            standing = counts(riskd, "alerts")["standing"]
         riskd.wait_until(lambda: counts(riskd, "alerts")["standing"] < standing)
         with riskd.knock("orders", "g-2") as owner:
             owner.ask(a_check("A2", "u-1"))

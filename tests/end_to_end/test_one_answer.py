@@ -20,7 +20,7 @@ from riskd.examples import example_of
 from riskd.messages import ControlMessage, OrdersRequest, Pong, Result
 from tests.end_to_end.bad_values import structs_of
 from tests.end_to_end.books import replayed_hash
-from tests.end_to_end.process import RiskdProcess
+from tests.end_to_end.process import WIDE_SHARE, RiskdProcess
 
 pytestmark = pytest.mark.end_to_end
 
@@ -62,7 +62,7 @@ MUTATED = {port: st.lists(mutated(port), min_size=1, max_size=FRAMES_MAX) for po
 @pytest.fixture(scope="module")
 def riskd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RiskdProcess]:
     # A hello among the frames would be sent heartbeats unasked, which answer nothing.
-    settings = {"RISKD_SESSIONS__HEARTBEAT_MS": "3600000"}
+    settings = {"RISKD_SESSIONS__HEARTBEAT_MS": "3600000", **WIDE_SHARE}
     with RiskdProcess(tmp_path_factory.mktemp("riskd"), settings=settings) as process:
         yield process
         process.require_running()
