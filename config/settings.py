@@ -196,9 +196,11 @@ class SecuritySettings(Section, kw_only=True, frozen=True):
 
 
 class OverloadSettings(Section, kw_only=True, frozen=True):
-    """How much may wait before riskd answers `OVERLOADED`."""
+    """What becomes of more than riskd can take at once."""
 
-    peer_backlog_max: Annotated[int, Meta(gt=0, le=10_000_000)] = 4096
+    peer_backlog_max: Annotated[int, Meta(gt=0, le=10_000_000)] = 4096  # More: `OVERLOADED`.
+    conflate_after_ms: Annotated[int, Meta(ge=0, le=60_000)] = 50  # Of ticks waiting; 0: never.
+    conflate_ms: Annotated[int, Meta(gt=0, le=1000)] = 10  # Then so much at a time is conflated.
 
 
 class Settings(Section, kw_only=True, frozen=True):

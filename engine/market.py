@@ -8,6 +8,7 @@ from engine.quotes import QuoteBoard, TickOutcome
 from engine.watch import Watch
 from riskd.messages import MarketState, Severity, Tick, Ticks, TicksMessage
 
+CONFLATED = "conflated"  # Ticks that were left out before one, see `engine/conflation.py`.
 _SILENT = (TickOutcome.APPLIED, TickOutcome.DUPLICATE)
 
 
@@ -103,6 +104,8 @@ def _count(
     tick: Tick | MarketState, outcome: TickOutcome, counts: dict[str, int], facts: Facts
 ) -> None:
     counts[outcome] = counts.get(outcome, 0) + 1
+    if isinstance(tick, Tick) and tick.conflated:
+        counts[CONFLATED] = counts.get(CONFLATED, 0) + tick.conflated
     if outcome in _SILENT:
         return
     feed = getattr(tick, "feed", "")

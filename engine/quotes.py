@@ -77,6 +77,21 @@ class QuoteBoard(ExchangeRates):
             self._add_pair(spec.base, spec.currency, spec.symbol)
         return quote
 
+    def takes_by_itself(self, tick: Tick) -> bool:
+        """Return whether a tick is taken whatever stood before, but for its sequence."""
+        instrument = self._instruments.get(tick.symbol)
+        bid, ask, last = tick.bid, tick.ask, tick.last
+        if instrument is None:
+            return False
+        if bid is None or ask is None:
+            if bid is not ask or last is None:
+                return False  # What one side alone makes depends on the other one that stands.
+        elif not (_is_price(bid, instrument) and _is_price(ask, instrument) and bid <= ask):
+            return False
+        if last is not None and not _is_price(last, instrument):
+            return False
+        return _is_size(tick.bid_size) and _is_size(tick.ask_size) and _is_size(tick.last_size)
+
     def apply_tick(self, tick: Tick, stamp: Stamp) -> TickOutcome:
         """Take a tick whole or refuse it whole; a refused tick changes no price and no age."""
         instrument = self._instruments.get(tick.symbol)
@@ -88,7 +103,7 @@ class QuoteBoard(ExchangeRates):
             return outcome
         if tick.seq is not None:  # Seen, even if what it says is refused.
             expected = quote.feed_seqs.get(tick.feed, tick.seq - 1) + 1
-            quote.gaps += tick.seq - expected
+            quote.gaps += max(0, tick.seq - expected - tick.conflated)
             quote.feed_seqs[tick.feed] = tick.seq
         bid, ask, last = tick.bid, tick.ask, tick.last
         touches = bid is not None or ask is not None or _is_told(tick.bid_size, tick.ask_size)

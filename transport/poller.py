@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import select
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Protocol
 
 import zmq
 
 ORDERS_BUDGET = 64  # Requests answered before ticks get their turn.
-TICKS_BUDGET = 8  # Tick messages taken before orders are looked at again.
+TICKS_BUDGET = 4  # Ticks taken before orders are looked at again; a batch may be more.
 OTHERS_BUDGET = 16
 PASSES_MAX = 16  # Rounds before the loop's timers and other descriptors get their turn.
 BELT_S = 0.05  # How often a lost edge is looked for.
@@ -25,7 +26,7 @@ class Port(Protocol):
     """One socket to be drained."""
 
     def drain(self, budget: int) -> int:
-        """Take at most `budget` messages; return how many. Fewer: none is left."""
+        """Take messages up to a `budget` of work; return how much was done. Less: none is left."""
 
     def readable(self) -> bool:
         """Return whether a message waits."""
@@ -75,6 +76,15 @@ class Poller:
             if watched is port and index not in self._ready:
                 self._ready.add(index)
                 self._schedule()
+
+    def later(self, port: Port, span_s: float, wake: Callable[[], None]) -> None:
+        """Look at a port that rests until then, and was woken."""
+
+        def look() -> None:
+            wake()
+            self.poke(port)
+
+        self._loop.call_later(span_s, look)
 
     def _wake(self, index: int) -> None:
         self._ready.add(index)

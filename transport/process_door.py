@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from actors.inputs import BY_LOCAL, Message
 from actors.sequencer import Sequencer, Source
 from actors.system import System
+from engine.conflation import Conflation
 from engine.desk import AddressedMessage, Answer, account_of
 from riskd import __version__
 from riskd.codec import encode_msgpack, internal_codec
@@ -102,6 +103,10 @@ class Door:
     def admit(self, message: OrdersInput, raw: bytes, reply: Reply, session: int = 0) -> int:
         """Take an input of the orders port; return its seq, 0 if it could not be journalled."""
         return self._admit(message, raw, Source.ORDERS, reply, session)
+
+    def conflation(self) -> Conflation:
+        """Return what finds out which of the ticks that wait together are to be taken."""
+        return Conflation(self._system.boards.quotes)
 
     def admit_ticks(self, message: TicksMessage, raw: bytes) -> None:
         """Take market data."""

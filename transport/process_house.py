@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +29,7 @@ from riskd.messages import (
     VerdictRequest,
 )
 from transport.clock import Clock
+from transport.garbage import look_for_garbage
 from transport.journal import Journal
 from transport.keyring import Keyring
 from transport.notify import Notifier
@@ -54,7 +54,6 @@ BESIDE_S = 0.25  # How often it is looked whether a checkpoint is due.
 AUDIT_S = 0.25  # How often it is looked how far the audit is behind.
 KEYS_S = 0.25  # How often it is looked whether keys were made or revoked.
 DUE_S = 0.02  # How often it is looked whether something is due for the rules.
-GARBAGE_MAX = 500_000  # Objects made since the last collection that make one due though busy.
 
 
 class House:
@@ -268,8 +267,7 @@ class House:
             self._say(Resolved("journal_failed"))
         self._own_alerts.look_at(self.clock)
         verdicts = self.ports.orders.latency.count
-        if verdicts == self._verdicts_before or gc.get_count()[0] > GARBAGE_MAX:
-            gc.collect(1)  # The collector is off, so that it never stops a verdict.
+        look_for_garbage(is_idle=verdicts == self._verdicts_before)
         self._verdicts_before = verdicts
 
     @property

@@ -41,7 +41,7 @@ from transport.sockets import (
     make_sub,
     make_xpub,
 )
-from transport.ticks import TicksPort
+from transport.ticks import Pace, TicksPort
 from transport.zap import ZapPort
 
 DRAIN_QUIET_S = 0.05  # Nothing came for so long: nothing is on its way.
@@ -87,6 +87,7 @@ class Ports:
         poller.add(self.alerts, self.alerts.socket, OTHERS_BUDGET)
         for ticks in self.ticks:
             poller.add(ticks, ticks.socket, TICKS_BUDGET)
+            ticks.later = partial(poller.later, ticks)
         for reader in (*self.peers.values(), *([self.zap] if self.zap is not None else [])):
             poller.add(reader, reader.socket, OTHERS_BUDGET)
 
@@ -100,6 +101,8 @@ class Ports:
         What was written to a connection reaches a socket of ZeroMQ a little later. Somebody who
         never stops sending holds nobody up: it ends after `DRAIN_S_MAX`.
         """
+        for ticks in self.ticks:
+            ticks.finish()
         readers = (*self.ticks, self.orders.router, self.control.router)
         sockets, until_s = [reader.socket for reader in readers], monotonic() + DRAIN_S_MAX
         while zmq.select(sockets, [], [], DRAIN_QUIET_S)[0] and monotonic() < until_s:
@@ -124,11 +127,18 @@ class Ports:
             on_change=callbacks.subscribed,
         )
         pull = self._bound("ticks", make_pull(self._context, frame_bytes_max), ports.ticks)
-        open_ticks = partial(TicksPort, admit=door.admit_ticks, refused=callbacks.tick_refused)
-        self.ticks = [open_ticks(pull, peers=self.peers["ticks"])]
+        load = settings.overload
+        pace = partial(Pace, load.conflate_after_ms, load.conflate_ms)
+        open_ticks = partial(
+            TicksPort,
+            admit=door.admit_ticks,
+            refused=callbacks.tick_refused,
+        )
+        self.ticks = [open_ticks(pull, peers=self.peers["ticks"], pace=pace(door.conflation()))]
         if ports.ticks_connect:
             sub = self._subscribed(ports.ticks_connect)
-            self.ticks.append(open_ticks(sub, peers=self.peers["publishers"], has_topics=True))
+            sub_ticks = partial(open_ticks, sub, peers=self.peers["publishers"], has_topics=True)
+            self.ticks.append(sub_ticks(pace=pace(door.conflation())))
         control = make_router(self._context, CONTROL_QUEUE_MAX, frame_bytes_max)
         self.control = ControlPort(
             self._bound("control", control, ports.control),

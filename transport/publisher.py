@@ -32,7 +32,7 @@ from riskd.messages import (
 )
 from transport.alerts import AlertsPort
 
-ACCOUNTS_PER_PASS = 100  # Looked at before the loop's sockets get their turn.
+ACCOUNTS_PER_PASS = 10  # Looked at before the loop's sockets get their turn.
 STATE_CLASSES = ("pnl", "position", "exposure", "margin", "drawdown", "risk_update", "firm")
 Make = Callable[[], Published]
 

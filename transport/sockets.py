@@ -36,12 +36,13 @@ class Reader:
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self.socket = socket
         self.is_held = False  # Nothing is taken for now; whoever lets go looks here again.
+        self._work = 1  # What the last message counts in a budget; a batch is all that is in it.
         self._get: Callable[[int], Any] = socket.getsockopt
         self._recv: Callable[[int], bytes] = socket.recv
         self._recv_first: Callable[[int], Any] = socket.recv
 
     def drain(self, budget: int) -> int:
-        """Take at most `budget` messages; return how many there were. Fewer: none is left.
+        """Take messages up to a `budget` of work; return how much was done. Less: none is left.
 
         Answers leave before the last look, for sending may take an edge of the descriptor that
         only a look at EVENTS gives back. A lone message is answered at once; in a burst a receive
@@ -64,7 +65,7 @@ class Reader:
         try:
             while taken < count and not self.is_held:
                 take(recv(NOBLOCK))
-                taken += 1
+                taken += self._work
         except zmq.Again:
             pass
         return taken

@@ -38,6 +38,7 @@ class Tick(Message, frozen=True, kw_only=True, tag="tick"):
     venue_ns: InstantNs | None = None
     seq: Count | None = None
     feed: Name = ""
+    conflated: Count = 0  # So many of the same symbol and feed before it were left out.
 
 
 class Ticks(Message, frozen=True, kw_only=True, tag="ticks"):

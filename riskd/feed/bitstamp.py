@@ -161,6 +161,7 @@ class BitstampReader:
             venue_ns=event.at_ms * NS_PER_MS,
             seq=event.row,
             feed=f"{self._recording.stem}-{name}"[-64:],
+            conflated=0,
             **prices,
         )
 

@@ -146,6 +146,7 @@ class LobsterReader:
             venue_ns=at_ns,
             seq=row,
             feed=f"{self._recording.stem}-{name}"[-64:],
+            conflated=0,
             **prices,
         )
 

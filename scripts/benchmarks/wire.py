@@ -66,7 +66,12 @@ class House:
         context.destroy(linger=0)
 
     def ticks_applied(self) -> int:
-        """Return how many ticks moved a price so far."""
+        """Return how many ticks were taken so far, applied or conflated with those that were."""
+        told = self.ticks_told()
+        return told.get("applied", 0) + told.get("conflated", 0)
+
+    def ticks_told(self) -> dict[str, int]:
+        """Return what became of the ticks so far."""
         context: zmq.Context[Any] = zmq.Context()
         req = context.socket(zmq.REQ)
         req.setsockopt(zmq.RCVTIMEO, ANSWER_S_MAX)
@@ -75,8 +80,8 @@ class House:
         answer = control_answers_codec.decode(req.recv())
         context.destroy(linger=0)
         assert isinstance(answer, Result), f"riskd says how it is: {answer}"
-        told = msgspec.to_builtins(answer.data)
-        return int(told["ticks"].get("applied", 0))
+        told: dict[str, int] = msgspec.to_builtins(answer.data)["ticks"]
+        return told
 
 
 @contextmanager
@@ -174,13 +179,16 @@ def bench_ticking(bench: Bench) -> None:
         }
 
         def run(case: str) -> None:
-            requests, before = house.orders(count), house.ticks_applied()
+            requests, before = house.orders(count), house.ticks_told()
             answers = _run_paced(house, requests, feeds[case])
             sent = answers.ticks * max(1, feeds[case])
             house.send_ticks([], 0)
-            applied_per_s = (house.ticks_applied() - before) / answers.span_ns * 1e9
+            after = house.ticks_told()
             figures = percentiles(answers.spans_ns[count // 10 :])
-            figures |= {"sent_per_s": sent / answers.span_ns * 1e9, "applied_per_s": applied_per_s}
+            figures["sent_per_s"] = sent / answers.span_ns * 1e9
+            for name in ("applied", "conflated"):
+                grown = after.get(name, 0) - before.get(name, 0)
+                figures[f"{name}_per_s"] = grown / answers.span_ns * 1e9
             found.setdefault(case, []).append(figures)
             told[case] = results(answers.payloads)
 

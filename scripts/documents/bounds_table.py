@@ -12,6 +12,13 @@ PROCESS = (
         "Router._answers",
     ),
     row(
+        "ticks of a port that are read together, under load",
+        "transport.ticks.BUNDLE_MAX",
+        "they are conflated and taken before more is read",
+        "Conflation._seqs Conflation._stay Conflation._stretches TicksPort._stays"
+        " _Stretch._highest _Stretch._lowest",
+    ),
+    row(
         "answers of orders that wait for the disk",
         "overload.peer_backlog_max",
         "`OVERLOADED`, at once",

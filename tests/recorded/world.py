@@ -36,6 +36,8 @@ env = "test"
 reservation_ms = 3600000
 [prices]
 stale_after_ms = 3600000
+[overload]
+conflate_after_ms = 0
 [default]
 order_quantity = 1e9
 order_notional = 1e12
