@@ -263,6 +263,8 @@ class Gate(Sides):
         self.ask(self.made(shape))
         self.pass_ns(last_ns + late)
         self.ask(self.made(shape))
+        if edge == "rate":  # Whether the one before was charged shows now.
+            self.ask(self.made(shape))
 
     @rule(
         pick=PICKS,
