@@ -11,8 +11,8 @@ from cyclopts import App, Parameter
 
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, NOT_ALLOWED, USAGE, CommandError
-from riskd.cli.look import HERE, Json
-from riskd.cli.text import print_json, table
+from riskd.cli.look import HERE, Json, print_rows
+from riskd.cli.text import print_json
 from riskd.contract.roles import Role
 from riskd.errors import KeysError
 from riskd.key_folder import ALL_ACCOUNTS, KeyName, new_key, read_allowed, revoke_key
@@ -23,6 +23,11 @@ FOLDER = "keys"
 Folder = Annotated[
     Path | None, Parameter(help=f"Of the keys; absent: {FOLDER_VARIABLE}, else {FOLDER}.")
 ]
+
+_USES = {
+    Role.GATEWAY: 'RiskClient(address, key="{key}")',
+    Role.FEED: "riskd feed FILE --key {key}",
+}  # How a holder names its key, where it may not ask for the status.
 
 HELP = """Make, list and revoke keys: who may come in over tcp, and as what.
 
@@ -72,7 +77,8 @@ def new(
         print_json(shown)
         return DONE
     print(f"NEW {found} {name}   {path}")
-    print(f"hand the file to {name}, who names it: riskd status --key {path.name}")
+    used = _USES.get(found, "riskd status --key {key}").format(key=path.name)
+    print(f"hand the file to {name}, who names it: {used}")
     print(f'riskd serves with keys once riskd.toml has:  [security] keys = "{at}"')
     return DONE
 
@@ -91,17 +97,12 @@ def list_(*, folder: Folder = None, json: Json = False) -> int:
         {
             "name": key.name,
             "role": str(key.role),
-            "accounts": "every" if ALL_ACCOUNTS in key.accounts else ", ".join(key.accounts),
+            "accounts": ["every"] if ALL_ACCOUNTS in key.accounts else list(key.accounts),
             "public": key.public,
         }
         for key in keys
     ]
-    if json:
-        print_json(rows)
-        return DONE
-    for line in table(rows, ()):
-        print(line)
-    return DONE
+    return print_rows(rows, (), json=json)
 
 
 @app.command

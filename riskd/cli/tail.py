@@ -41,6 +41,7 @@ from riskd.messages import (
     Published,
     ResponseUpdate,
     RiskUpdate,
+    Severity,
     VerdictEvent,
 )
 from riskd.subscriber import Publication, Subscriber
@@ -54,8 +55,11 @@ What = Literal[
     "margin",
     "drawdown",
     "risk",
+    "responses",
+    "certificates",
     "firm",
     "breakers",
+    "limits",
     "heartbeat",
     "all",
 ]
@@ -68,11 +72,15 @@ TOPICS: dict[str, str] = {
     "margin": "margin.",
     "drawdown": "drawdown.",
     "risk": "risk_update.",
+    "responses": "response.",
+    "certificates": "certificate.",
     "firm": "firm.",
     "breakers": "breaker.",
+    "limits": "limits",
     "heartbeat": "heartbeat",
     "all": "",
 }
+OF_NO_ACCOUNT = ("firm", "breakers", "limits", "heartbeat", "all")
 POLL_MS = 200
 
 
@@ -89,13 +97,16 @@ def tail(
 ) -> int:
     """Follow verdicts, alerts, pnl, positions, breakers, heartbeat, or all, until Ctrl-C.
 
+    With a gateway's key name one of its accounts with --account: it hears no others.
+
     Example: riskd tail verdicts --account A1 --code ORDER_NOTIONAL --json
     """
     address = connection.address("alerts")
     printed = 0
     try:
         key = connection.client_key()
-        with Subscriber(address, (TOPICS[what],), on_gap=_warn_of_gap, key=key) as subscriber:
+        topics = _topics(what, None if key is None else account)
+        with Subscriber(address, topics, on_gap=_warn_of_gap, key=key) as subscriber:
             silence = _Silence(subscriber, connection.timeout_ms)
             while count is None or printed < count:
                 publication = subscriber.receive(timeout_ms=POLL_MS)
@@ -109,6 +120,18 @@ def tail(
     except KeyboardInterrupt:
         return DONE  # Ctrl-C is how one stops following.
     return DONE
+
+
+def _topics(what: What, account: str | None) -> tuple[str, ...]:
+    """Return what to subscribe to; of one account alone, no more than a gateway's key may hear."""
+    chosen = [name for name in TOPICS if name not in OF_NO_ACCOUNT] if what == "all" else [what]
+    if account is None or chosen[0] in OF_NO_ACCOUNT:
+        return (TOPICS[what],)
+    prefixes = [TOPICS[name] for name in chosen]
+    if "alert." in prefixes:
+        prefixes.remove("alert.")
+        prefixes += [f"alert.{severity}." for severity in Severity]
+    return tuple(f"{prefix}{account}" for prefix in prefixes)
 
 
 class _Silence:
@@ -204,7 +227,7 @@ def line_of(message: Published) -> str:
         case Heartbeat():
             return (
                 f"HEARTBEAT {message.state}  seq {message.seq:,}  "
-                f"p50 {span(message.verdict_p50_ns)}  p99 {span(message.verdict_p99_ns)}  "
+                f"p50 {_latency(message.verdict_p50_ns)}  p99 {_latency(message.verdict_p99_ns)}  "
                 f"journal lag {message.journal_lag:,}  {clock(message.server_ns)}"
             )
         case unprinted:
@@ -216,9 +239,8 @@ def _measure_line(
 ) -> str:
     match message:
         case RiskUpdate():
-            value = number(message.current_value)
             name = f"{message.account}  {message.update_type}"
-            return f"RISK      {name}  {value}  {message.threshold_status}"
+            return f"RISK      {name}  {_risk_value(message)}  {message.threshold_status}"
         case ExposureUpdate():
             own = message.currency
             return (
@@ -228,7 +250,7 @@ def _measure_line(
         case MarginUpdate():
             own = message.currency
             return (
-                f"MARGIN    {message.account}  level {number(message.level_pct)} %  "
+                f"MARGIN    {message.account}  level {_percent(message.level_pct)}  "
                 f"used {money(message.used, own)}  free {money(message.free, own)}  {message.state}"
             )
         case DrawdownUpdate():
@@ -238,8 +260,22 @@ def _measure_line(
 def _spans_told(message: DrawdownUpdate | FirmDrawdown) -> str:
     spans = (("day", message.day), ("week", message.week), ("max", message.max))
     return "  ".join(
-        f"{name} {number(span.drawdown_pct)} %" for name, span in spans if span is not None
+        f"{name} {_percent(span.drawdown_pct)}" for name, span in spans if span is not None
     )
+
+
+def _percent(value: float | None) -> str:
+    return number(value, "" if value is None else "%", places=4)
+
+
+def _latency(spent_ns: int) -> str:
+    return span(spent_ns or None)  # 0: no verdict lately.
+
+
+def _risk_value(message: RiskUpdate) -> str:
+    if message.update_type in ("drawdown", "margin"):
+        return _percent(message.current_value)
+    return number(message.current_value, places=2)
 
 
 def _firm_line(message: FirmExposure | FirmPnl | FirmDrawdown) -> str:
@@ -249,7 +285,7 @@ def _firm_line(message: FirmExposure | FirmPnl | FirmDrawdown) -> str:
         told = f"day {day}  equity {equity}  {message.accounts:,} accounts"
         return f"FIRM      {message.scope}  {told}"
     if isinstance(message, FirmDrawdown):
-        return f"FIRM      {message.scope}  {_spans_told(message)}  {message.status}"
+        return f"FIRM      {message.scope}  drawdown {_spans_told(message)}  {message.status}"
     gross, net = money(message.gross, own), money(message.net, own)
     return f"FIRM      {message.scope}  gross {gross}  net {net}"
 

@@ -14,6 +14,7 @@ import pytest
 import zmq
 from msgspec.structs import replace
 
+from riskd.cli.app import run
 from riskd.contract.roles import LEAST_ROLE, Role
 from riskd.examples import example_of
 from riskd.keys import ClientKey
@@ -98,6 +99,16 @@ def test_role_is_refused_every_request_that_is_not_its_own(riskd: KeyedRiskd, po
         )
     assert riskd.status()["books_hash"] == before
     assert (len(refused) == 0) == (name == "g-2" and port == "orders")
+
+
+def test_gateway_follows_its_own_account_by_command(
+    riskd: KeyedRiskd, capsys: pytest.CaptureFixture[str]
+):
+    where = ["--alerts", riskd.addresses["alerts"], "--key", str(riskd.keys_folder / "g-2.key")]
+    for what, topic in (("pnl", "pnl.A2"), ("limits", "limits")):
+        asked = ["tail", what, "--account", "A2"] if what == "pnl" else ["tail", what]
+        assert run([*asked, "--count", "1", "--json", *where]) == 0
+        assert msgspec.json.decode(capsys.readouterr().out)["topic"] == topic
 
 
 def test_role_is_let_do_every_question_that_is_its_own(riskd: KeyedRiskd):

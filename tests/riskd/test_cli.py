@@ -13,8 +13,21 @@ import pytest
 from riskd.alert_types import ALERT_TYPES
 from riskd.cli.app import COMMANDS, run
 from riskd.cli.example import GATEWAY
+from riskd.cli.tail import line_of
 from riskd.codes import RejectCode
-from riskd.messages import Ack, Check, CheckResult, Error, ErrorCode, Reject, Result, Verdict
+from riskd.messages import (
+    Ack,
+    Check,
+    CheckResult,
+    Error,
+    ErrorCode,
+    Reject,
+    Result,
+    RiskUpdate,
+    ThresholdStatus,
+    UpdateType,
+    Verdict,
+)
 from tests.riskd.fake import FakeRiskd, agreeable, approval
 from tests.riskd.test_subscriber import heartbeat, verdict_of
 
@@ -327,6 +340,29 @@ def test_tail_shows_and_filters_verdicts(capsys):
     assert shown["topic"] == "verdict.A1"
     assert shown["message"]["client_order_id"] == "o-2"
     assert capsys.readouterr().out.startswith("VERDICT   ACCEPT  A2  AAPL buy 1")
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            msgspec.structs.replace(heartbeat(1), verdict_p50_ns=0, verdict_p99_ns=0),
+            "HEARTBEAT active  seq 1  p50 -  p99 -  journal lag 0  00:00:00.000Z",
+        ),
+        (
+            RiskUpdate(
+                account="A1",
+                update_type=UpdateType.DRAWDOWN,
+                current_value=0.000238806,
+                threshold_status=ThresholdStatus.SAFE,
+                ts_ns=1,
+            ),
+            "RISK      A1  drawdown  0.0002 %  safe",
+        ),
+    ],
+)
+def test_tail_shows_a_figure_with_its_unit_and_none_where_there_is_none(message, line):
+    assert line_of(message) == line
 
 
 def test_tail_into_head_ends_quietly():
