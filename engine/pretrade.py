@@ -341,7 +341,14 @@ def _result(row: CheckRow, case: Case) -> CheckResult:
     passed = found is None or (case.reducing and row.reducing_passes)
     numbers = row.numbers(case) if row.numbers is not None else None
     if numbers is None:
-        return CheckResult(code=row.code, passed=passed)
+        return CheckResult(code=row.code, passed=passed, limit_type=row.key)
     value, limit = tellable(numbers[0]), numbers[1]
     used = value / limit if limit and value is not None else None
-    return CheckResult(code=row.code, passed=passed, value=value, limit=limit, utilization=used)
+    return CheckResult(
+        code=row.code,
+        passed=passed,
+        limit_type=row.key,
+        value=value,
+        limit=limit,
+        utilization=used,
+    )

@@ -31,7 +31,13 @@ from riskd.messages import (
     Unkill,
 )
 
-Reason = Annotated[str, Parameter(help="Why; kept in the journal.")]
+
+def _said(_: type, reason: str) -> None:
+    if not reason.strip():
+        raise ValueError("it says nothing; a word or two for whoever asks later")
+
+
+Reason = Annotated[str, Parameter(help="Why; kept in the journal.", validator=_said)]
 Yes = Annotated[bool, Parameter(negative="", help="Do not ask; for scripts.")]
 SAID_ALREADY = frozenset(("scope", "scope_id", "active", "changed"))
 SCOPE_HELP = "firm, account:A1, group:desk-1, strategy:S, symbol:AAPL or currency:EUR."

@@ -17,7 +17,7 @@ from cyclopts import Parameter
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
 from riskd.cli.look import HERE, Json, print_rows
-from riskd.cli.text import BOLD, coloured, number, print_json
+from riskd.cli.text import BOLD, coloured, print_json, table
 from riskd.messages import Status
 
 Table = Literal[
@@ -116,11 +116,8 @@ def report(
     print(coloured(f"{_date(from_ns)} UTC", BOLD))
     for name, rows in shown.items():
         print(coloured(name.replace("_", " "), BOLD))
-        if not rows:
-            print("  none")
-        for row in rows:
-            told = [f"{key} {_cell(value)}" for key, value in row.items() if value is not None]
-            print("  " + "   ".join(told))
+        for line in table(rows, ()) if rows else ["none"]:
+            print(f"  {line}")
     return DONE
 
 
@@ -173,10 +170,6 @@ def _begin_ns(day: str) -> int:
 
 def _date(at_ns: int) -> str:
     return datetime.fromtimestamp(at_ns / 1e9, UTC).date().isoformat()
-
-
-def _cell(value: Any) -> str:
-    return number(round(value, 6)) if isinstance(value, float) else str(value)
 
 
 def _read(

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from riskd.cli.act import Reason
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, USAGE, CommandError
 from riskd.cli.look import HERE, Json, ask_of
@@ -45,7 +46,7 @@ def rebuild(
     account: str,
     /,
     *,
-    reason: Annotated[str, Parameter(help="Why; kept in the journal.")],
+    reason: Reason,
     json: Json = False,
     connection: Connection = HERE,
 ) -> int:
@@ -212,7 +213,8 @@ def _print_answer(found: dict[str, Any]) -> None:
     for reject in verdict.get("rejects", ()):
         print(f"  {reject['code']:<18} {reject['text']}")
     if found["checks"]:
-        _show(found["checks"])
+        names = ("code", "limit_type", "passed", "value", "limit", "utilization")
+        _show([{name: row.get(name) for name in names} for row in found["checks"]])
 
 
 def print_under_limits(found: dict[str, Any], *, json: bool) -> int:

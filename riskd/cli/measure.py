@@ -57,10 +57,11 @@ def trades(
     warn_incomplete(found)
     if len(found["totals"]) == 1 and by == "account":
         print_map(found["totals"][0])
-    else:
+        print()
+    elif found["totals"]:
         _print_table(found["totals"], (by, *TOTALS))
-    print()
-    _print_table(found["trades"], TRADES)
+        print()
+    _print_table(found["trades"], TRADES, none="no trade has closed yet")
     return DONE
 
 
@@ -79,7 +80,8 @@ def concentration(
     weights = found["weights"]
     print_map({key: value for key, value in found.items() if key != "weights"})
     print()
-    _print_table([{"symbol": key, "weight": weight} for key, weight in weights.items()], WEIGHTS)
+    rows = [{"symbol": key, "weight": weight} for key, weight in weights.items()]
+    _print_table(rows, WEIGHTS, none="no position is open")
     return DONE
 
 
@@ -100,7 +102,7 @@ def correlation(*, json: Json = False, connection: Connection = HERE) -> int:
         if matrix[row][column] is not None
     ]
     pairs.sort(key=lambda pair: -abs(pair["correlation"]))
-    _print_table(pairs, PAIRS)
+    _print_table(pairs, PAIRS, none="no two symbols have enough samples yet")
     for cluster in found["clusters"]:
         print(coloured("together  ", BOLD) + " ".join(cluster))
     return DONE
@@ -119,7 +121,8 @@ def advice(account: str, /, *, json: Json = False, connection: Connection = HERE
     print_map({key: value for key, value in found.items() if key != "positions"})
     print()
     legs = any(line["position_id"] for line in found["positions"])
-    _print_table(found["positions"], (*("position_id",) * legs, *ADVICE, *STANDING))
+    columns = (*("position_id",) * legs, *ADVICE, *STANDING)
+    _print_table(found["positions"], columns, none="no position is open")
     for line in found["positions"]:
         for one in line["suggestions"]:
             at = {key: one[key] for key in ("price", "quantity") if one[key] is not None}
@@ -195,7 +198,7 @@ def print_map(found: Shown) -> None:
         print(line)
 
 
-def _print_table(rows: Sequence[Shown], columns: Sequence[str]) -> None:
+def _print_table(rows: Sequence[Shown], columns: Sequence[str], *, none: str = "none") -> None:
     chosen = [{name: row[name] for name in columns} for row in rows]
-    for line in table(chosen, columns) if rows else ["none"]:
+    for line in table(chosen, columns) if rows else [none]:
         print(line)

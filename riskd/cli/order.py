@@ -8,6 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from riskd.cli.act import Reason
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, REJECTED, USAGE, CommandError, unreachable
 from riskd.cli.look import HERE, Json
@@ -145,7 +146,7 @@ def release(
     /,
     *,
     account: Annotated[str, Parameter(help="Account of the order.")],
-    reason: Annotated[str, Parameter(help="Why; kept in the journal.")],
+    reason: Reason,
     json: Json = False,
     connection: Connection = HERE,
 ) -> int:
@@ -236,5 +237,8 @@ def _print_meant(verdict: Verdict, connection: Connection) -> None:
 def _comparison(reject: Reject) -> list[str]:
     if reject.value is None or reject.limit is None:
         return []
+    _, figure, rest = reject.text.partition(number(reject.value))
+    if figure:
+        return [figure + rest]  # With its unit.
     sign = ">" if reject.value > reject.limit else "<" if reject.value < reject.limit else "="
     return [f"{number(reject.value)} {sign} {number(reject.limit)}"]

@@ -250,6 +250,7 @@ class CheckResult(Part, frozen=True, kw_only=True):
 
     code: str
     passed: bool
+    limit_type: str | None = None  # The limit that it holds to; several may have one code.
     value: float | None = None
     limit: float | None = None
     utilization: float | None = None  # value / limit.

@@ -108,6 +108,7 @@ ANSWERS = (
             m.CheckResult(
                 code=RejectCode.ORDER_NOTIONAL,
                 passed=False,
+                limit_type="order_notional",
                 value=937_500.0,
                 limit=250_000.0,
                 utilization=3.75,

@@ -465,3 +465,11 @@ def test_nearest_price_passes_and_one_tick_further_fails(kind, side, percent, aw
     if further > 0:
         beyond = house.send(an_order("f", side, kind.lot, price=further / ticks, **told))
         assert codes_of(beyond) == ["PRICE_COLLAR"]
+
+
+def test_checks_of_one_code_are_told_apart_by_their_limits():
+    limits = LimitsSpec(drawdown_day_pct=5, drawdown_max_pct=15)
+    house = a_core(limits=LimitSet(default=limits))
+    told = house.send(an_order(explain=True, dry_run=True)).checks
+    rows = [(one.limit_type, one.limit) for one in told if one.code == "DRAWDOWN"]
+    assert rows == [("drawdown_day_pct", 5), ("drawdown_max_pct", 15)]

@@ -60,7 +60,7 @@ def rejection(order: Check) -> Verdict:
         fix_code=3,
         scope="account",
         scope_id="A1",
-        text="order_notional 937,500 > 250,000",
+        text="order_notional 937,500 > 250,000 USD",
         limit_type="order_notional",
         value=937_500.0,
         limit=250_000.0,
@@ -115,7 +115,7 @@ def test_order_send_rejected_is_exit_code_3_and_says_what_fits(capsys):
     assert not asked.dry_run
     assert asked.client_order_id == "o-7"
     out = capsys.readouterr().out
-    assert "REJECT   ORDER_NOTIONAL   937,500 > 250,000   account A1" in out
+    assert "REJECT   ORDER_NOTIONAL   937,500 > 250,000 USD   account A1" in out
     assert "OrdRejReason(103)=3" in out
     assert "quantity 2 would pass" in out
     assert "riskd explain ORDER_NOTIONAL" in out
@@ -454,7 +454,8 @@ def test_output_without_a_terminal_has_no_escape_codes(capsys):
 
 
 def test_explain_of_an_order_tells_how_it_was_judged_with_every_check(capsys):
-    check = {"code": "ORDER_QUANTITY", "passed": True, "value": 5, "limit": 9, "utilization": 0.55}
+    check = {"code": "ORDER_QUANTITY", "limit_type": "order_quantity", "passed": True, "value": 5}
+    check |= {"limit": 9, "utilization": 0.5555555}
     named = {"client_order_id": "gw-2", "account": "A1"}
     verdict = {**named, "approved": True, "seq": 7, "checked_ns": 10**18, "rejects": []}
     by_seq = {"check": {}, "verdict": verdict, "checks": [check]}
@@ -470,5 +471,6 @@ def test_explain_of_an_order_tells_how_it_was_judged_with_every_check(capsys):
         told = capsys.readouterr().out
         assert run(["explain", "gw-9", *where]) == 1
     assert "APPROVED at seq 7" in told
-    assert "ORDER_QUANTITY  yes" in told
+    row = "ORDER_QUANTITY  order_quantity  yes         5      9       0.5556"
+    assert row in told.splitlines()
     assert "no order that is known" in capsys.readouterr().err

@@ -111,6 +111,12 @@ def test_command_about_an_unknown_account_names_the_nearest(command, capsys):
     assert "did you mean DESK?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", [["kill", "firm"], ["reset", "1"], ["reduce", "A1"]])
+def test_act_without_a_word_of_why_is_refused_before_anybody_is_asked(command, capsys):
+    assert run([*command, "--reason", " ", "--yes", "--control", "ipc://nobody"]) == 2
+    assert "--reason" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["pnl", "exposure", "concentration"])
 def test_account_where_a_scope_is_asked_for_is_told_how_to_write_it(command, capsys):
     assert run([command, "A1"]) == 2
