@@ -106,6 +106,9 @@ class ResponseDesk:
         if account is None:
             text = f"no account {asked.account}"
             return Error(code="not_found", text=text, request_id=asked.request_id)
+        if asked.symbol is not None and asked.symbol not in self._boards.instruments:
+            text = f"no instrument {asked.symbol}"
+            return Error(code="not_found", text=text, request_id=asked.request_id)
         whole = asked.percent == 100
         plan = Plan(
             account=account.id,

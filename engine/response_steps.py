@@ -256,8 +256,8 @@ class ResponseSteps:
 
     def tell(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
         """Publish where a plan stands."""
-        update = update_of(plan, seq=stamp.seq, at_ns=stamp.recv_ns)
-        facts.append(Posted(f"response.{plan.account}", update))
+        plan.told_seq, plan.told_ns = stamp.seq, stamp.recv_ns
+        facts.append(Posted(f"response.{plan.account}", update_of(plan)))
 
 
 def is_bad(account: Account, measure: str) -> bool:

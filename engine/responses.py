@@ -63,6 +63,8 @@ class Plan(Struct, kw_only=True):
     failures: int = 0  # Attempts in a row that came to nothing, or were not enough.
     left_lots: int = 0  # Missing when the last attempt began.
     until_steady_ns: int = 0  # When the stage is late, or the pause over.
+    told_seq: int = 0  # Of the input that moved it last, and when that came.
+    told_ns: int = 0
     began: bool = False  # Targets are set.
     targets: list[Target] = []
     exits: list[Exit] = []  # Of this attempt, that are not over.
@@ -135,15 +137,15 @@ def next_severity(severity: Severity) -> Severity | None:
     return SEVERITIES[index] if index < len(SEVERITIES) else None
 
 
-def responses_view(book: ResponseBook, asked: Responses, at_ns: int) -> list[ResponseUpdate]:
+def responses_view(book: ResponseBook, asked: Responses) -> list[ResponseUpdate]:
     """Return the plans that ended, the latest last, and after them those that run."""
     plans = [*book.ended.values(), *book.running.values()]
     found = [plan for plan in plans if asked.account in (None, plan.account)]
-    return [update_of(plan, seq=0, at_ns=at_ns) for plan in found[-asked.limit :]]
+    return [update_of(plan) for plan in found[-asked.limit :]]
 
 
-def update_of(plan: Plan, *, seq: int, at_ns: int) -> ResponseUpdate:
-    """Return what is published of a plan."""
+def update_of(plan: Plan) -> ResponseUpdate:
+    """Return what was published of a plan last."""
     return ResponseUpdate(
         response_id=plan.response_id,
         account=plan.account,
@@ -154,7 +156,7 @@ def update_of(plan: Plan, *, seq: int, at_ns: int) -> ResponseUpdate:
         stage=plan.stage,
         attempt=plan.attempt,
         reason=plan.reason,
-        seq=seq,
-        at_ns=at_ns,
+        seq=plan.told_seq,
+        at_ns=plan.told_ns,
         exits=tuple(plan.exits),
     )

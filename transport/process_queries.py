@@ -139,7 +139,7 @@ class Queries:
                 rows = sessions_view(boards, accounts)
                 return [{**row, "heard_ns": self._heard_ns(row["session"])} for row in rows]
             case Responses():
-                return responses_view(boards.responses, query, now_ns)
+                return responses_view(boards.responses, query)
             case Alerts():
                 return self._alerts(query)
             case VerdictRequest():

@@ -173,6 +173,7 @@ def ask_scope(scope: str, message: ControlMessage, connection: Connection) -> An
         if refusal.exit_code == FAILED:
             kind, _, name = scope.partition(":")
             check_known(kind, name, connection)
+            check_known("symbol", getattr(message, "symbol", None), connection)
         raise
 
 

@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
+from engine.responses import responses_view
 from riskd.messages import (
     Error,
     Kill,
     LimitsSpec,
     PositionMode,
     Reduce,
+    Responses,
     ResponseStop,
     ResponseUpdate,
     SessionLost,
@@ -73,6 +75,27 @@ def test_e66_flatten_cancels_first_and_sends_exits_when_the_cancels_are_answered
         gateway.carry_out(instruction)
     assert (house.position("X").books.lots, house.position("Y").books.lots) == (0, 0)
     assert updates(house)[-1] == ("response-1", "done", 1)
+
+
+def test_list_of_responses_says_what_was_published_last_of_each():
+    house = a_held_house()
+    gateway = Gateway(house)
+    house.send(FLATTEN)
+    house.elapse(3 * SECOND)
+    for _ in range(4):
+        for instruction in gateway.told():
+            gateway.carry_out(instruction)
+    published = [x.message for x in house.published if isinstance(x.message, ResponseUpdate)]
+    (listed,) = responses_view(house.core.boards.responses, Responses())
+    assert listed == published[-1]
+    assert listed.seq > published[0].seq
+
+
+def test_reduce_of_an_unknown_symbol_is_refused():
+    house = a_held_house()
+    refused = house.send(Reduce(account="A1", symbol="Z"))
+    assert (refused.code, refused.text) == ("not_found", "no instrument Z")
+    assert updates(house) == []
     assert house.core.boards.responses.running == {}
     assert house.core.boards.responses.exits == {}
 
