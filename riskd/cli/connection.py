@@ -115,20 +115,20 @@ def address_of(port: str, option: str | None, environ: Mapping[str, str]) -> str
         except json.JSONDecodeError:
             listed = None
         if not isinstance(listed, list) or not listed or not isinstance(listed[0], str):
-            raise _no_address(source, written)
+            raise _no_address(port, source, written)
         address = listed[0]
     if not address.startswith(("tcp://", "ipc://")):
-        raise _no_address(source, written)
+        raise _no_address(port, source, written)
     return address.replace("tcp://*:", "tcp://127.0.0.1:").replace(
         "tcp://0.0.0.0:", "tcp://127.0.0.1:"
     )
 
 
-def _no_address(source: str, written: str) -> CommandError:
+def _no_address(port: str, source: str, written: str) -> CommandError:
     return CommandError(
         f"{written!r} is no address to connect to.",
         exit_code=USAGE,
         where=source,
         expected='tcp://HOST:PORT, ipc://PATH, or a JSON list such as ["ipc://orders.sock"]',
-        next_step=f"write it as in {DEFAULTS['orders']}",
+        next_step=f"write it as in {DEFAULTS[port]}",
     )

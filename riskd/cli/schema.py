@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from riskd.cli.failure import DONE, USAGE, CommandError
+from riskd.cli.names import did_you_mean
 from riskd.reference.page import render_page
 from riskd.reference.schema import render_schema
 
@@ -20,7 +21,7 @@ def schema(
         Literal["jsonschema", "markdown"], Parameter(help="JSON Schema, or the reference page.")
     ] = "jsonschema",
 ) -> int:
-    """Print the JSON Schema of every message, or of the type NAME such as Check.
+    """Print the JSON Schema of every message, or of NAME such as Check or order_report.
 
     Example: riskd schema Check
     """
@@ -31,12 +32,15 @@ def schema(
         print(render_schema(), end="")
         return DONE
     definitions = json_text.loads(render_schema())["$defs"]
-    wanted = {key.lower(): key for key in definitions}.get(name.lower())
+    names = {key.lower().replace("_", ""): key for key in definitions if " " not in key}
+    wanted = names.get(name.lower().replace("_", ""))
     if wanted is None:
+        near = did_you_mean(name, names.values())
         raise CommandError(
             f"{name!r} is no message.",
             exit_code=USAGE,
-            expected=", ".join(key for key in definitions if " " not in key),
+            expected="" if near else ", ".join(names.values()),
+            next_step=near,
         )
     document = {"$ref": f"#/$defs/{wanted}", "$defs": _needed(wanted, definitions)}
     print(json_text.dumps(document, indent=2, ensure_ascii=False))

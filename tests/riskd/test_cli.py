@@ -424,6 +424,13 @@ def test_schema_of_one_message_has_what_it_refers_to(capsys):
     assert {"Check", "Side", "OrderType", "TimeInForce"} <= set(document["$defs"])
 
 
+def test_schema_of_what_is_no_message_names_the_nearest(capsys):
+    assert run(["schema", "order_report"]) == 0
+    assert json.loads(capsys.readouterr().out)["$ref"] == "#/$defs/OrderReport"
+    assert run(["schema", "chek"]) == 2
+    assert "did you mean Check?" in capsys.readouterr().err
+
+
 def test_example_gateway_runs_and_obeys(capsys):
     assert run(["example", "gateway"]) == 0
     assert capsys.readouterr().out == GATEWAY
