@@ -29,8 +29,8 @@ _PLACES = {
     "WrongThread": "riskd.errors",
 }
 _MESSAGES = (
-    "Ack Certificate Check Fill FillBust FillCorrect Funding Hello Instruction InstructionReport "
-    "OrderReport PositionReport Tick Ticks Transfer Verdict Welcome"
+    "Ack Amend Basket BasketVerdict Certificate Check Fill FillBust FillCorrect Funding Hello "
+    "Instruction InstructionReport OrderReport PositionReport Tick Ticks Transfer Verdict Welcome"
 )
 _PLACES |= dict.fromkeys(_MESSAGES.split(), "riskd.messages")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,11 +16,14 @@ import zmq
 
 from riskd.client import ORDERS_ADDRESS
 from riskd.codec import answers_codec
-from riskd.denial import BAD_ANSWER, NO_ANSWER, denied, verdict_on
+from riskd.denial import basket_verdict_on, heard, verdict_on
 from riskd.errors import BadAnswer, NoAnswer, Refused
 from riskd.keys import Key, apply_key, client_key
 from riskd.messages import (
     Ack,
+    Amend,
+    Basket,
+    BasketVerdict,
     Check,
     Error,
     Fill,
@@ -48,16 +52,14 @@ ID_BYTES = 4  # As long as the id that REQ_CORRELATE writes.
 Expected = TypeVar("Expected", Ack, Pong, WorkingOrders)
 
 
+@dataclass(slots=True)
 class _Pending:
     """One request that waits for its answer."""
 
-    __slots__ = ("future", "payload", "sent_s", "until_s")
-
-    def __init__(
-        self, payload: bytes, future: asyncio.Future[OrdersAnswer], now_s: float, until_s: float
-    ) -> None:
-        self.payload, self.future = payload, future
-        self.sent_s, self.until_s = now_s, until_s
+    payload: bytes
+    future: asyncio.Future[OrdersAnswer]
+    sent_s: float
+    until_s: float
 
 
 class AsyncRiskClient:
@@ -166,13 +168,15 @@ class AsyncRiskClient:
 
     async def check(self, order: Check) -> Verdict:
         """Return the verdict on `order`; silence and errors are denials, as in RiskClient."""
-        try:
-            answer = await self.request(order)
-        except NoAnswer as silence:
-            return denied(order, NO_ANSWER, f"{silence} No answer is a denial.")
-        except BadAnswer as error:
-            return denied(order, BAD_ANSWER, str(error))
-        return verdict_on(order, answer)
+        return verdict_on(order, await heard(self.request(order)))
+
+    async def amend(self, change: Amend) -> Verdict:
+        """Return the verdict on a change of a working order, as `check` does."""
+        return verdict_on(change, await heard(self.request(change)))
+
+    async def basket(self, basket: Basket) -> BasketVerdict:
+        """Return the verdicts on orders that go together, as `check` does."""
+        return basket_verdict_on(basket, await heard(self.request(basket)))
 
     async def report(self, report: OrderReport) -> Ack:
         """Tell what the venue said of an order; raise NoAnswer, BadAnswer or Refused."""

@@ -6,11 +6,14 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from riskd.codec import answers_codec
-from riskd.denial import BAD_ANSWER, NO_ANSWER, denied, verdict_on
+from riskd.denial import Heard, basket_verdict_on, verdict_on
 from riskd.errors import BadAnswer, NoAnswer, Refused
 from riskd.keys import Key
 from riskd.messages import (
     Ack,
+    Amend,
+    Basket,
+    BasketVerdict,
     Check,
     Error,
     Fill,
@@ -47,10 +50,10 @@ class RiskClient:
     first verdict again, a repeated fact is acknowledged as a duplicate. `key` is the file of its
     key, where riskd has keys.
 
-    `check` never raises for what riskd or the network did: silence, an error and an unreadable
-    answer are verdicts that are not approved (codes NO_ANSWER, BAD_ANSWER or the error's), so
-    that `if verdict.approved` is all a gateway needs. Facts raise instead, because they must be
-    repeated until they are acknowledged: NoAnswer, BadAnswer, Refused.
+    `check`, `amend` and `basket` never raise for what riskd or the network did: silence, an error
+    and an unreadable answer are verdicts that are not approved (codes NO_ANSWER, BAD_ANSWER or the
+    error's), so that `if verdict.approved` is all a gateway needs. Facts raise instead, because
+    they must be repeated until they are acknowledged: NoAnswer, BadAnswer, Refused.
     """
 
     def __init__(
@@ -74,13 +77,23 @@ class RiskClient:
         had approved it, that approval is what comes back. Raises TypeError for unknown fields.
         """
         asked = _message(Check, order, fields)
-        try:
-            answer = self._socket.ask(asked, answers_codec, attempts=self._attempts)
-        except NoAnswer as silence:
-            return denied(asked, NO_ANSWER, f"{silence} No answer is a denial.")
-        except BadAnswer as error:
-            return denied(asked, BAD_ANSWER, str(error))
-        return verdict_on(asked, answer)
+        return verdict_on(asked, self._heard(asked))
+
+    def amend(self, change: Amend | None = None, /, **fields: Any) -> Verdict:
+        """Return the verdict on a change of a working order, given as an `Amend` or as its fields.
+
+        It denies as `check` does. Tell with `report` whether the venue replaced the order.
+        """
+        asked = _message(Amend, change, fields)
+        return verdict_on(asked, self._heard(asked))
+
+    def basket(self, basket: Basket | None = None, /, **fields: Any) -> BasketVerdict:
+        """Return the verdicts on orders that go together, given as a `Basket` or as its fields.
+
+        Without riskd's own verdicts every order of it is denied.
+        """
+        asked = _message(Basket, basket, fields)
+        return basket_verdict_on(asked, self._heard(asked))
 
     def report(self, report: OrderReport | None = None, /, **fields: Any) -> Ack:
         """Tell what the venue said of an order, given as an `OrderReport` or as its fields."""
@@ -145,6 +158,12 @@ class RiskClient:
     ) -> None:
         self.close()
 
+    def _heard(self, asked: Check | Amend | Basket) -> Heard:
+        try:
+            return self._socket.ask(asked, answers_codec, attempts=self._attempts)
+        except (NoAnswer, BadAnswer) as nothing:
+            return nothing
+
     def _tell(self, message: OrdersRequest, expected: type[Expected]) -> Expected:
         answer = self._socket.ask(message, answers_codec, attempts=self._attempts)
         if isinstance(answer, Error):
@@ -157,6 +176,8 @@ class RiskClient:
 Asked = TypeVar(
     "Asked",
     Check,
+    Amend,
+    Basket,
     OrderReport,
     Fill,
     FillBust,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import zmq
 
-from riskd import AsyncGateway, RiskClient
+from riskd import Amend, AsyncGateway, AsyncRiskClient, Basket, RiskClient
 from riskd.cli.app import run as run_command
 from riskd.cli.example import SESSION
 from riskd.errors import NoAnswer, Refused
@@ -201,3 +201,32 @@ def test_sessions_are_listed_for_people_and_as_json(riskd: RiskdProcess, capsys)
     printed = capsys.readouterr().out
     assert "G1" in printed
     assert sessions(riskd)["G1"]["working_orders"] == 1
+
+
+def test_client_changes_orders_and_asks_for_baskets(riskd: RiskdProcess):
+    with RiskClient(riskd.addresses["orders"], timeout_ms=10_000) as client:
+        assert client.check(order("o-1")).approved
+        changed = client.amend(
+            account="A1", client_order_id="o-1", new_client_order_id="o-2", quantity=2.0
+        )
+        assert (changed.approved, changed.client_order_id) == (True, "o-2")
+        unknown = client.amend(
+            account="A1", client_order_id="o-9", new_client_order_id="o-10", quantity=2.0
+        )
+        assert (unknown.client_order_id, unknown.rejects[0].scope) == ("o-10", "account")
+        legs = [order("b-1"), order("b-2", quantity=100_000.0)]
+        refused = client.basket(basket_id="b", orders=legs)
+        assert (refused.approved, refused.seq > 0) == (False, True)
+        assert client.basket(basket_id="c", orders=[order("c-1"), order("c-2")]).approved
+
+
+def test_asynchronous_client_changes_orders_and_asks_for_baskets(riskd: RiskdProcess):
+    async def trade() -> None:
+        async with AsyncRiskClient(riskd.addresses["orders"]) as client:
+            assert (await client.check(order("o-1"))).approved
+            change = Amend(account="A1", client_order_id="o-1", quantity=2.0)
+            assert (await client.amend(change)).approved
+            asked = Basket(basket_id="b", orders=[order("b-1"), order("b-2")])
+            assert (await client.basket(asked)).approved
+
+    asyncio.run(trade())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
 import pytest
 import zmq
 
@@ -11,7 +12,18 @@ from riskd.client import RiskClient
 from riskd.codec import encode_msgpack, orders_codec
 from riskd.denial import BAD_ANSWER, NO_ANSWER
 from riskd.errors import BadAnswer, NoAnswer, Refused, WrongThread
-from riskd.messages import Check, Error, Fill, FillBust, Ping, Side, Transfer
+from riskd.messages import (
+    Amend,
+    Basket,
+    BasketVerdict,
+    Check,
+    Error,
+    Fill,
+    FillBust,
+    Ping,
+    Side,
+    Transfer,
+)
 from tests.riskd.fake import FakeRiskd, agreeable, approval
 
 ORDER = Check(
@@ -251,3 +263,34 @@ def test_package_public_names_all_resolve():
 def test_fake_agrees_with_every_request():
     """The stand-in itself must not answer by accident with something that is no message."""
     assert agreeable(ORDER) == approval(ORDER)
+
+
+@pytest.mark.parametrize("answer", [None, Error(code="overloaded", text="later"), approval(ORDER)])
+def test_client_amend_and_basket_without_a_verdict_of_their_own_are_denials(answer):
+    change = Amend(account="A1", client_order_id="o-1", new_client_order_id="o-2", quantity=1)
+    basket = Basket(basket_id="b", orders=[ORDER, msgspec.structs.replace(ORDER, account="A2")])
+    with (
+        FakeRiskd(answer=lambda message: answer) as fake,
+        RiskClient(fake.addresses["orders"], timeout_ms=SHORT_MS, retries=0) as client,
+    ):
+        verdict, together = client.amend(change), client.basket(basket)
+    code = BAD_ANSWER if answer is not None else NO_ANSWER
+    code = "OVERLOADED" if isinstance(answer, Error) else code
+    assert (verdict.approved, verdict.client_order_id, verdict.account) == (False, "o-2", "A1")
+    assert (together.approved, together.basket_id) == (False, "b")
+    assert [one.account for one in together.verdicts] == ["A1", "A2"]
+    assert {one.rejects[0].code for one in (verdict, *together.verdicts)} == {code}
+
+
+def test_client_basket_answered_for_other_orders_is_a_denial():
+    other = BasketVerdict(
+        basket_id="b", account="A1", approved=True, seq=1, verdicts=(approval(ORDER),)
+    )
+    asked = msgspec.structs.replace(ORDER, client_order_id="o-7")
+    with (
+        FakeRiskd(answer=lambda message: other) as fake,
+        RiskClient(fake.addresses["orders"], timeout_ms=SHORT_MS, retries=0) as client,
+    ):
+        verdict = client.basket(basket_id="b", orders=[asked])
+    assert not verdict.approved
+    assert verdict.verdicts[0].rejects[0].code == BAD_ANSWER
