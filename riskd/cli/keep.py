@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from cyclopts import App, Parameter
 
 from riskd.cli.act import Reason
@@ -19,6 +20,7 @@ from riskd.messages import AccountRebuild, Snapshot
 RETAIN_BYTES = 4 << 30
 DataDir = Annotated[Path, Parameter(help="The data_dir of a riskd, running or not.")]
 LINES_MAX = 40
+SHOWN_MAX = 300  # Characters of a record: a configuration is very long.
 
 HELP = """Show or verify the journal of a data_dir, or with its riskd stopped trim it.
 
@@ -206,10 +208,14 @@ def _print_answer(found: dict[str, Any]) -> None:
     verdict = found["answer"] or {}
     word = "APPROVED" if verdict.get("approved") else "REJECTED"
     if "approved" not in verdict:
-        word = "ANSWERED"
+        word = str(found["request"]["type"]).upper()  # No order: a tick, a command.
     named = f"{verdict.get('account', '')} {verdict.get('client_order_id', '')}".strip()
     at = f"{word} at seq {found['seq']:,}   {instant(found['recv_ns'])}"
     print(f"{at}   {named}" if named else at)
+    if "approved" not in verdict:
+        for label, part in (("said", found["request"]), ("answer", verdict)):
+            if part:
+                print(f"  {label:<6} {msgspec.json.encode(part).decode()[:SHOWN_MAX]}")
     for reject in verdict.get("rejects", ()):
         print(f"  {reject['code']:<18} {reject['text']}")
     if found["checks"]:

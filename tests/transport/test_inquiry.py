@@ -214,11 +214,13 @@ def test_command_shows_stat_verify_trim_and_why(kept, tmp_path, capsys):
     )
     verdict = kept.answers[seq]
     assert isinstance(verdict, Verdict)
+    tick_seq = next(seq for seq, (message, _) in kept.messages.items() if isinstance(message, Tick))
     for command, expected in (
         (["journal", "stat", folder], ".snapshot"),
         (["journal", "verify", folder], "WHOLE"),
         (["replay", folder], "EQUAL"),
         (["replay", folder, "--seq", str(seq)], str(verdict.rejects[0].code)),
+        (["replay", folder, "--seq", str(tick_seq)], 'said   {"type":"tick"'),
     ):
         assert run(command) == 0
         assert expected in capsys.readouterr().out
