@@ -34,6 +34,7 @@ from riskd.messages import (
 app = App(name="limits")
 
 LIMIT_SCOPES = ("firm", "default", "session", "group", "account", "strategy", "trader", "symbol")
+LIMIT = "limit"  # What each figure is; its key is written as the configuration has it.
 WHOLE_COUNT = 3  # So many of them have no name.
 CONFIGURED = "configured"  # Instead of a value: what the configuration says.
 NO_LIMIT = "none"
@@ -236,7 +237,7 @@ def _limit_lines(found: Mapping[str, Any], scope: str | None) -> list[str]:
     tables = found.get("limits")
     if scope is None:
         shown = {name: found.get(name) for name in ("version", "limits")}
-        return tree(shown, depth=0)
+        return tree(shown, depth=0, named=LIMIT)
     if not isinstance(tables, list):
         kind, _, name = scope.partition(":")
         tables = [{"scope": kind, "scope_id": name, "limits": tables}]
@@ -244,5 +245,5 @@ def _limit_lines(found: Mapping[str, Any], scope: str | None) -> list[str]:
     for owner in tables:
         kind, name = str(owner.get("scope", "")), str(owner.get("scope_id", ""))
         lines.append(coloured(kind if name in ("", kind) else f"{kind}:{name}", BOLD))
-        lines += tree(owner.get("limits") or {}, depth=1) or ["  none of its own"]
+        lines += tree(owner.get("limits") or {}, depth=1, named=LIMIT) or ["  none of its own"]
     return lines

@@ -211,7 +211,7 @@ def print_rows(rows: Any, columns: Sequence[str], *, json: bool, rest: bool = Tr
 def tree(found: Mapping[str, Any], *, depth: int, named: str = "") -> list[str]:
     """Return nested maps as indented lines, empty ones left out.
 
-    `named` is what each value is, where the keys are the names of symbols.
+    `named` is what each value is, where the keys are names: of symbols, of limits.
     """
     lines = []
     indent = "  " * depth
@@ -220,7 +220,7 @@ def tree(found: Mapping[str, Any], *, depth: int, named: str = "") -> list[str]:
         rows = value if isinstance(value, list) else [value]
         if rows and all(isinstance(row, Mapping) for row in rows) and _is_deep(value):
             for row in rows:
-                inner = name if names_each(name) else ""
+                inner = name if names_each(name) else named
                 lines += [f"{indent}{label(name)}", *tree(row, depth=depth + 1, named=inner)]
         elif value not in (None, {}, []):
             shown = name if named else label(name)

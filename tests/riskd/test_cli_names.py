@@ -162,7 +162,7 @@ def test_limits_of_an_account_stand_under_the_scope_that_sets_them(capsys):
         "firm",
         "  none of its own",
         "account:A1",
-        "  order notional  1,000",
+        "  order_notional  1,000",
     ]
 
 
