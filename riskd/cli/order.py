@@ -13,7 +13,7 @@ from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, REJECTED, USAGE, CommandError, unreachable
 from riskd.cli.look import HERE, Json
 from riskd.cli.names import did_you_mean, known_names
-from riskd.cli.text import GREEN, RED, YELLOW, coloured, number, print_json, span
+from riskd.cli.text import GREEN, RED, YELLOW, amount, coloured, number, print_json, span
 from riskd.denial import NO_ANSWER
 from riskd.errors import NoAnswer, RiskdError
 from riskd.messages import (
@@ -192,7 +192,7 @@ def _print_accept(verdict: Verdict, took_ns: int, *, dry_run: bool) -> None:
         parts.append(f"{len(verdict.checks)} checks passed")
     if judged:
         tightest = max(judged, key=lambda found: found.utilization or 0.0)
-        used = f"{number(tightest.value)} of {number(tightest.limit)}"
+        used = f"{_rounded(tightest.value)} of {_rounded(tightest.limit)}"
         parts.append(f"tightest: {tightest.code} {used} ({tightest.utilization:.0%})")
     if verdict.duplicate:
         parts.append("the first verdict on this id, again")
@@ -205,6 +205,10 @@ def _print_accept(verdict: Verdict, took_ns: int, *, dry_run: bool) -> None:
         print(f"  order  {verdict.client_order_id}   seq {verdict.seq:,}")
         cancel = f"riskd order cancel {verdict.client_order_id} --account {verdict.account}"
         print(f"  free   {cancel}")
+
+
+def _rounded(value: float | None) -> str:
+    return number(value) if value is None or value == int(value) else amount(value)
 
 
 def _print_reject(verdict: Verdict, took_ns: int, quantity: float) -> None:
@@ -235,10 +239,6 @@ def _print_meant(verdict: Verdict, connection: Connection) -> None:
 
 
 def _comparison(reject: Reject) -> list[str]:
-    if reject.value is None or reject.limit is None:
-        return []
-    _, figure, rest = reject.text.partition(number(reject.value))
-    if figure:
-        return [figure + rest]  # With its unit.
-    sign = ">" if reject.value > reject.limit else "<" if reject.value < reject.limit else "="
-    return [f"{number(reject.value)} {sign} {number(reject.limit)}"]
+    """Return value and limit with their unit, as the text has them; nothing where it has not."""
+    _, _, figures = reject.text.partition(f"{reject.limit_type} ")
+    return [figures] if figures else []

@@ -102,7 +102,7 @@ def test_order_check_accepted_shows_the_tightest_limit_and_reserves_nothing(caps
     assert (asked.quantity, asked.price, asked.order_type) == (5.0, 187.5, "limit")
     out = capsys.readouterr().out
     assert out.startswith("ACCEPT")
-    assert "tightest: ORDER_NOTIONAL 937.5 of 1,000 (94%)" in out
+    assert "tightest: ORDER_NOTIONAL 937.50 of 1,000 (94%)" in out
     assert "2 checks passed" in out
     assert "nothing was reserved" in out
 
