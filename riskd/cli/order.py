@@ -213,7 +213,7 @@ def _rounded(value: float | None) -> str:
 
 def _print_reject(verdict: Verdict, took_ns: int, quantity: float) -> None:
     first = verdict.rejects[0]
-    scope = f"{first.scope} {first.scope_id}".strip()
+    scope = " ".join(dict.fromkeys(filter(None, (first.scope, first.scope_id))))  # firm, once.
     parts = [coloured("REJECT", RED), first.code, *_comparison(first), scope]
     print("   ".join([*parts, f"round trip {span(took_ns)}"]))
     print(f"  why    {first.text}")

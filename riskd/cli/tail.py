@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, USAGE, CommandError, unreachable
 from riskd.cli.look import HERE
+from riskd.cli.scope import ScopeArgument
 from riskd.cli.text import (
     GREEN,
     RED,
@@ -195,7 +196,7 @@ def line_of(message: Published) -> str:
             return f"ALERT     {word}  {message.alert_type}  {subject}  {message.message}{times}"
         case Breaker():
             word = coloured("OPEN", RED) if message.active else coloured("CLOSED", GREEN)
-            scope = f"{message.scope}:{message.scope_id}".rstrip(":")
+            scope = ScopeArgument(message.scope, message.scope_id)
             when = clock(message.at_ns)
             return f"BREAKER   {word}  {scope}  {message.action}  {message.reason}  {when}"
         case PnlUpdate():

@@ -17,6 +17,7 @@ from riskd.cli.tail import line_of
 from riskd.codes import RejectCode
 from riskd.messages import (
     Ack,
+    Breaker,
     Check,
     CheckResult,
     Error,
@@ -358,6 +359,22 @@ def test_tail_shows_and_filters_verdicts(capsys):
                 ts_ns=1,
             ),
             "RISK      A1  drawdown  0.0002 %  safe",
+        ),
+        (
+            Breaker(
+                breaker_id=9,
+                scope="firm",
+                scope_id="firm",
+                active=True,
+                trigger_type="manual",
+                action="halt",
+                value=None,
+                threshold=None,
+                reason="drill",
+                by="ann",
+                at_ns=10**18,
+            ),
+            "BREAKER   OPEN  firm  halt  drill  01:46:40.000Z",
         ),
     ],
 )
