@@ -340,15 +340,9 @@ def _result(row: CheckRow, case: Case) -> CheckResult:
     found = row.check(case)
     passed = found is None or (case.reducing and row.reducing_passes)
     numbers = row.numbers(case) if row.numbers is not None else None
+    told = CheckResult(code=row.code, passed=passed, limit_type=row.key)
     if numbers is None:
-        return CheckResult(code=row.code, passed=passed, limit_type=row.key)
+        return told
     value, limit = tellable(numbers[0]), numbers[1]
     used = value / limit if limit and value is not None else None
-    return CheckResult(
-        code=row.code,
-        passed=passed,
-        limit_type=row.key,
-        value=value,
-        limit=limit,
-        utilization=used,
-    )
+    return replace(told, value=value, limit=limit, utilization=used)
