@@ -15,7 +15,7 @@ from scripts.benchmarks.report import Run, aligned, change_lines, load_line, loa
 from scripts.benchmarks.world import wide_limits
 
 ROOT = Path(__file__).resolve().parents[2]
-SMOKE_S_MAX = 120  # Against a hang; how long it takes is asserted nowhere.
+SMOKE_S_MAX = 400  # However busy the machine is.
 
 
 @pytest.fixture(scope="module")
