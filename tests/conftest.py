@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # The machines are noisy: an example may take long without being wrong.
-settings.register_profile("riskd", deadline=None, database=None)
+settings.register_profile(
+    "riskd", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("riskd")
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -41,8 +41,8 @@ from transport.process_replay import begin
 from transport.snapshot import SnapshotMark, prune_snapshots, write_snapshot
 
 ORDERS_A_DAY = 5_000  # As many as an account remembers with their verdicts: `FINISHED_MAX`.
-SEGMENT_BYTES = 1 << 20
 RETAIN_BYTES = 4 << 20
+SEGMENTS_RETAINED = 4
 SNAPSHOTS = 3
 WARM_DAYS = 22  # Until the longest memory, 100,000 executions, is full.
 GROWTH_MAX = 1.05
@@ -72,8 +72,9 @@ class Tally(NamedTuple):
 class Soak:
     """One account's days, journalled."""
 
-    def __init__(self, directory: DataDirectory) -> None:
-        settings = JournalSettings(schema=SCHEMA, sync=SyncMode.NONE, segment_bytes=SEGMENT_BYTES)
+    def __init__(self, directory: DataDirectory, retain_bytes: int) -> None:
+        self._retain_bytes, size = retain_bytes, retain_bytes // SEGMENTS_RETAINED
+        settings = JournalSettings(schema=SCHEMA, sync=SyncMode.NONE, segment_bytes=size)
         self._root, self._journal = directory.path, Journal.open(directory, settings)
         self._core, self._chain = Core(), AnswerChain()
         self._steady_ns, self._order = STEADY_NS, 0
@@ -136,7 +137,7 @@ class Soak:
         self.snapshot_bytes_max = max(self.snapshot_bytes_max, len(payload))
         write_snapshot(journal.directory, mark, payload)
         prune_snapshots(journal.directory, SNAPSHOTS)
-        trim_journal(journal.directory, RETAIN_BYTES)
+        trim_journal(journal.directory, self._retain_bytes)
 
     def _compare(self) -> None:
         """Come to the present state as a start would, from the oldest snapshot that is kept."""
@@ -148,11 +149,13 @@ class Soak:
         self.differing += state_digest(mine) != state_digest(found)
 
 
-def prove_soak(days: int, seed: int, *, orders: int = ORDERS_A_DAY) -> Tally:
+def prove_soak(
+    days: int, seed: int, *, orders: int = ORDERS_A_DAY, retain_bytes: int = RETAIN_BYTES
+) -> Tally:
     """Trade for so many days; print and return what came of it. The seed is not used."""
     begun_s, warm_bytes = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="soak") as name, DataDirectory(Path(name)) as directory:
-        soak = Soak(directory)
+        soak = Soak(directory, retain_bytes)
         for number in range(days):
             soak.day(number, orders)
             gc.collect()
@@ -160,7 +163,8 @@ def prove_soak(days: int, seed: int, *, orders: int = ORDERS_A_DAY) -> Tally:
                 warm_bytes = resident_bytes() or 0
         soak.close()
         # Segments to keep, one that is being left, the present one, two made ahead; snapshots.
-        segments = RETAIN_BYTES + _day_bytes(soak, days) * SNAPSHOTS + 4 * SEGMENT_BYTES
+        ahead = 4 * (retain_bytes // SEGMENTS_RETAINED)
+        segments = retain_bytes + _day_bytes(soak, days) * SNAPSHOTS + ahead
         allowed = segments + (SNAPSHOTS + 1) * (soak.snapshot_bytes_max + 4096)
     tally = Tally(
         days=days,
