@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ engine.market.apply_market = engine.core.apply_market = poisoned
 import actors.market_data
 actors.market_data.apply_market = poisoned
 """
+
+# The wall clock of the process reads what a file says beside it.
+STEPPED = """
+import os
+import time
+
+whole = time.time_ns
+
+def stepped():
+    with open(os.environ["CLOCK_STEP_FILE"]) as file:
+        return whole() + int(file.read() or 0)
+
+time.time_ns = stepped
+"""
+HOUR_NS = 3_600_000_000_000
 
 
 class Gateway:
@@ -220,3 +236,38 @@ def test_record_that_crashes_riskd_twice_starts_it_in_safe_mode(tmp_path):
         riskd.control("reset", breaker_id=breaker["breaker_id"], reason="looked")
         quote(riskd)
         assert gateway.check("buy")["approved"]
+
+
+def test_clock_that_steps_an_hour_either_way_is_said_and_nothing_is_lost(tmp_path):
+    """Throttles, ages and reservations go on: they are measured on a clock that does not step."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock" / "sitecustomize.py").write_text(STEPPED)
+    step = tmp_path / "step"
+    step.write_text("0")
+    settings = {"PYTHONPATH": f"{tmp_path / 'clock'}:{ROOT}", "CLOCK_STEP_FILE": str(step)}
+    with configured(tmp_path, settings) as riskd:
+        gateway = Gateway(riskd)
+        quote(riskd)
+
+        def has_told(count: int) -> bool:
+            found = [x for x in riskd.control("alerts") if x["alert_type"] == "clock_stepped"]
+            return bool(sum(x["count"] for x in found) >= count)
+
+        for number, offset_ns in enumerate((HOUR_NS, 0), 1):
+            assert gateway.check()["approved"]
+            told_ns = riskd.control("status")["server_ns"]
+            step.write_text(str(offset_ns))
+            riskd.wait_until(partial(has_told, number))
+            moved_ns = riskd.control("status")["server_ns"] - told_ns
+            assert abs(moved_ns - (HOUR_NS if offset_ns else -HOUR_NS)) < HOUR_NS / 2
+            assert riskd.control("status")["state"] == "active"
+            assert riskd.control("breakers") == []
+            assert gateway.check()["approved"]  # The quote is as young as it was.
+        before = riskd.status()
+        riskd.kill()
+        assert replay_whole(riskd.books, before["seq"])[1] == before["state_hash"]
+        riskd.start()
+        assert riskd.status()["books_hash"] == before["books_hash"]
+        for order_id, seq in gateway.approved.items():
+            known = riskd.control("verdict", account="A1", client_order_id=order_id)["verdict"]
+            assert (known["approved"], known["seq"]) == (True, seq)
