@@ -109,7 +109,7 @@ class GroupRow:
         """Let the book move the row by a symbol as much as it is held."""
         held, quote = self.held[symbol], self._quotes.quotes[symbol]
         by_side: tuple[tuple[bool, int], ...] = ((False, held.longs - held.shorts),)
-        if self._quotes.closes or quote.mark_long != quote.mark_short:
+        if self._quotes.tells_sides(quote):
             by_side = ((False, held.longs), (True, -held.shorts))
         now = holding_of(self._instruments[symbol], by_side, self.own)
         self._book.hold_lines(self.water.row, symbol, self._lines.get(symbol, ()), now)

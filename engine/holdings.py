@@ -195,7 +195,7 @@ class Holdings:
             return FLAT
         quote = self._boards.quotes.quotes[position.symbol]
         by_side: tuple[tuple[bool, int], ...] = ((False, books.lots),)
-        if self._boards.quotes.closes or books.legs or quote.mark_long != quote.mark_short:
+        if books.legs or self._boards.quotes.tells_sides(quote):
             by_side = ((False, longs), (True, -shorts))
         holding = holding_of(instrument, by_side, account.currency)
         holding = self._keys.setdefault(holding, holding)

@@ -18,6 +18,7 @@ class Quote(Struct):
     last: int | None = None
     mark_long: int | None = None  # What a long position is valued at.
     mark_short: int | None = None
+    is_sided: bool = False  # Both marks were different ones at some time.
     touch_steady_ns: int = 0  # When bid or ask last came; a refused tick does not renew it.
     last_steady_ns: int = 0
     bid_is_empty: bool = False  # Told with a size of zero: nobody is there.

@@ -60,6 +60,14 @@ class QuoteBoard(ExchangeRates):
         """Return whether positions are valued at the side that would close them."""
         return self._mark == "closing"
 
+    def tells_sides(self, quote: Quote) -> bool:
+        """Return whether the book moves longs and shorts of a symbol apart.
+
+        Once it had two marks, for good: a start from a snapshot must move by the same steps, for
+        floats add up otherwise.
+        """
+        return self.closes or quote.is_sided
+
     def configure(self, settings: RiskSettings) -> None:
         """Put other settings in force; marks follow with the next tick of each symbol."""
         self._mark = settings.mark
@@ -202,6 +210,8 @@ class QuoteBoard(ExchangeRates):
             closes = (last, bid, ask, quote.settlement, quote.previous_close)
             mark = next((price for price in closes if price is not None), None)
             quote.mark_long = quote.mark_short = mark
+        if quote.mark_long != quote.mark_short:
+            quote.is_sided = True
         self.bands.tell(quote.symbol, quote.mark_long, quote.mark_short)
         if quote.ladder is not None:
             self._climb(quote)

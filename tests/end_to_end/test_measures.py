@@ -107,7 +107,7 @@ COMMANDS: list[tuple[list[str], list[str]]] = [
     (["trades", "A1", "--by", "symbol"], ["profit factor", "AAPL"]),
     (["concentration", "account:A1"], ["hhi", "effective number", "AAPL", "MSFT"]),
     (["concentration"], ["firm", "largest symbol"]),
-    (["correlation"], ["none"]),
+    (["correlation"], ["no two symbols have enough samples yet"]),
     (["advice", "A1"], ["margin free", "liquidation price", "AAPL", "75.0000"]),
     (
         ["size", "A1", "AAPL", "--price", "100", "--stop-loss", "95", "--risk-pct", "1"],
@@ -141,4 +141,4 @@ def test_command_for_an_unknown_account_names_the_nearest(riskd: RiskdProcess, c
 def test_size_that_cannot_be_told_fails_and_says_why(riskd: RiskdProcess, capsys):
     asked = ["size", "A1", "AAPL", "--price", "100", "--stop-loss", "101", "--risk-pct", "1"]
     assert run([*asked, "--control", riskd.addresses["control"]]) == 1
-    assert "losing side" in capsys.readouterr().out
+    assert "losing side" in capsys.readouterr().err
