@@ -83,9 +83,8 @@ AddressedMessage = (
     | ActorFailed
     | AccountRebuilt
 )
-AccountMessage = (
-    AddressedMessage | Leg | Stands | TakeBack | Elapse | DayBegan | Recount | ToldMessage
-)
+Answered = AddressedMessage | Leg | Stands | TakeBack | Elapse | DayBegan | ToldMessage
+AccountMessage = Answered | Recount
 Answer = Verdict | BasketVerdict | Ack | Error | Result | Welcome | None
 
 
@@ -99,8 +98,12 @@ def answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts
         if verdict is not None:
             _tell_approved(account, verdict, stamp, facts)
             return verdict
-    if account.state.unbooked and not isinstance(message, Elapse | Recount):
-        book_waiting(account, stamp, facts)  # Not at these: a restored engine may have others.
+    if isinstance(message, Recount):  # Nothing else: a start from a snapshot asks for it, too.
+        account.membership.recount(list(account.state.positions))
+        account.tell_groups(facts)
+        return None
+    if account.state.unbooked and not isinstance(message, Elapse):
+        book_waiting(account, stamp, facts)  # Not at it: a restored engine may have others.
     found = _answer(account, message, stamp, facts)
     if type(message) is not Check:
         if not isinstance(message, OrderReport):  # A report frees lots, and no money.
@@ -125,7 +128,7 @@ def _tell_approved(account: Account, verdict: Verdict, stamp: Stamp, facts: Fact
         facts.append(Progressed(account.id))
 
 
-def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Facts) -> Answer:
+def _answer(account: Account, message: Answered, stamp: Stamp, facts: Facts) -> Answer:
     match message:
         case Check():
             verdict = decide_order(account, message, stamp, facts)
@@ -160,9 +163,6 @@ def _answer(account: Account, message: AccountMessage, stamp: Stamp, facts: Fact
             return None
         case DayBegan():
             _begin_day(account, message)
-            return None
-        case Recount():
-            account.membership.recount(list(account.state.positions))
             return None
         case SessionEnded() | Distrusted() | CancelAsked() | RiskShrunk() | ExitsVoided():
             apply_told(account, message, stamp, facts)
