@@ -107,7 +107,7 @@ class AlertsPort(Reader):
             return
         if not _has_origin(first):
             return  # ZeroMQ tells what a connection that is gone was subscribed to: we know.
-        sender = self.peers.of(first)
+        sender = self.peers.of_now(first)
         if sender is None or not sender.stands:
             return
         if kind == bytes((_UNSUBSCRIBE,)):
@@ -127,7 +127,7 @@ class AlertsPort(Reader):
         """
         if first.bytes[:1] not in _KINDS:
             self.counts["frames_unknown"] += 1
-        sender = self.peers.of(first) if _has_origin(first) else None
+        sender = self.peers.of_now(first) if _has_origin(first) else None
         if sender is not None and sender.stands:
             self.peers.cut(sender)
         self._is_shifted = self.readable()

@@ -127,10 +127,20 @@ class Peers(Reader):
         self._speaks(peer, user_id, holder)
         return peer
 
+    def of_now(self, frame: zmq.Frame) -> Peer | None:
+        """Do as `of`, once all who came and went are known: descriptors are used again.
+
+        For what stands as long as the connection does, such as a subscription.
+        """
+        self._arrived(-1)
+        return self.of(frame)
+
     def pays(self, peer: Peer, byte_count: int) -> bool:
         """Return whether a peer may send a message of this size now, and charge it for that."""
         paid_ns = self._paid_ns(peer.paid_ns, _cost_of(byte_count) * self._interval_ns)
         if not paid_ns:
+            if peer.stands and self._arrived(peer.descriptor) is not peer:
+                return True  # The debt was of one that is gone; who came has its descriptor.
             self.counts["overloaded"] += 1
             return False
         peer.paid_ns = paid_ns

@@ -96,6 +96,28 @@ def test_peer_may_send_its_burst_at_once_and_large_messages_cost_more(make_port,
     assert port.peers.counts["overloaded"] == 1
 
 
+def test_connection_that_comes_with_the_descriptor_of_one_that_is_gone_is_another(make_port):
+    """What ZeroMQ told of both is still unread: neither debts nor subscriptions pass on."""
+    port = make_port(SLOW._replace(burst=1))
+    first = port.dealer()
+    before = port.heard(first)
+    assert before is not None
+    assert port.peers.pays(before, 0)
+    first.close()
+    assert port.peers.socket.poll(round(S_MAX * 1000))  # That it is gone, which nobody reads.
+    second = port.dealer()
+    told = port.heard(second)
+    assert told is before  # It has the descriptor, and looks like the same one.
+    assert port.peers.pays(told, 0)  # The debt is not its own.
+    second.send(b"y")
+    assert port.socket.poll(round(S_MAX * 1000))
+    frame: Any = port.socket.recv(NOBLOCK, False)
+    found = port.peers.of_now(frame)
+    assert found is not None
+    assert found.stands
+    assert found is not before
+
+
 def test_facts_have_a_reserve_when_nothing_else_may_be_sent(make_port):
     port = make_port(SLOW)
     peer = Peer(-1, 0)
