@@ -139,8 +139,9 @@ class Peers(Reader):
         """Return whether a peer may send a message of this size now, and charge it for that."""
         paid_ns = self._paid_ns(peer.paid_ns, _cost_of(byte_count) * self._interval_ns)
         if not paid_ns:
-            if peer.stands and self._arrived(peer.descriptor) is not peer:
-                return True  # The debt was of one that is gone; who came has its descriptor.
+            if peer.stands and (newer := self._arrived(peer.descriptor)) is not peer:
+                # The debt was of one that is gone; who came has its descriptor.
+                return newer is None or self.pays(newer, byte_count)
             self.counts["overloaded"] += 1
             return False
         peer.paid_ns = paid_ns
