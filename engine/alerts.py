@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from engine.bursts import Burst, take_ended, withholds
 from engine.bursts import due_steady_ns as burst_due_ns
-from engine.facts import AlertFact, Raised, Resolved, Stamp
+from engine.facts import MS_NS, AlertFact, Raised, Resolved, Stamp
 from engine.timers import earliest
 from riskd.messages import Alert, AlertAck, AlertSettings, AlertStep, Error, Result, Severity
 
@@ -16,7 +16,6 @@ MUTES_MAX = 10_000  # At once; the oldest is forgotten.
 STEPS_MAX = 32  # Kept of one alert: its first and the newest.
 ESCALATED_MAX = 100  # By one input; the next goes on.
 REPEAT_NS = 1_000_000_000  # A cause that goes on is published again at most this often.
-MS_NS = 1_000_000
 SEVERITIES = tuple(Severity)
 RANKS = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 UNCONFIGURED = AlertSettings()

@@ -11,13 +11,12 @@ from itertools import islice
 
 from msgspec import Struct
 
-from engine.facts import Stamp, Tripped
+from engine.facts import MS_NS, Stamp, Tripped
 from riskd.messages import Breaker, Kill, Scope, Trip, Unkill
 
 BREAKERS_MAX = 100_000  # Open at once; one more kill or trip is refused.
 EXPIRED_MAX = 50  # Closed by one input; what is over is in force no more anyway.
 FIRM_ID = "firm"
-MS_NS = 1_000_000
 SPACING_MS = 1000  # Of a breaker that a measure tripped, where its action is slow.
 HALTS = ("halt", "halt_cancel", "halt_flatten")
 REDUCE_ONLY, SLOW = "reduce_only", "slow"

@@ -5,14 +5,12 @@ from __future__ import annotations
 from engine.account import Account
 from engine.boards import Boards
 from engine.case import Case, Plan
-from engine.facts import Stamp
+from engine.facts import MS_NS, SECOND_NS, Stamp
 from engine.kinds import Kind, Rate
 from engine.limits import RateLimit, ResolvedLimit
 from engine.overruns import Overrun, Slowed
 from engine.throttle import Window, charge_content, content_wait_ns
 
-SECOND_NS = 1_000_000_000
-MS_NS = 1_000_000
 SESSION = "session "  # What the names of the windows of sessions begin with.
 SLOW = "slow "  # What the names of the windows of slowing breakers begin with.
 

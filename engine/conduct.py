@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.account import Account
-from engine.charges import MS_NS, SECOND_NS, charge_rates
-from engine.facts import Facts, Raised, Stamp, Stood
+from engine.charges import charge_rates
+from engine.facts import MS_NS, SECOND_NS, Facts, Raised, Stamp, Stood
 from engine.limits import ResolvedLimit
 from engine.orders import Order
 from engine.throttle import Window

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.facts import Facts, Raised, Resolved, Stood
-from engine.guards import LEVELS, MARGIN, MARGIN_LEVELS, Figures, Guard
+from engine.guards import LEVELS, MARGIN, MARGIN_LEVELS, Figures, Guard, Reading, read
+from engine.high_water import Standing
 from engine.money import MONEY_SCALE
 from riskd.messages import BreakerScope, ResponseEvent, Severity
 
@@ -40,6 +41,52 @@ class Subject(NamedTuple):
 def subject_of(account: Account) -> Subject:
     """Return an account as a subject."""
     return Subject(account.id, f"account {account.id}", account.id, "account", account.id)
+
+
+def stand(
+    standings: dict[str, Standing],
+    subject: Subject,
+    guard: Guard,
+    reading: Reading,
+    *,
+    figures: Figures,
+    until_ns: int,
+    facts: Facts,
+) -> bool:
+    """Enter a worse standing at once; begin to leave one, by `until_ns`, or go on in it.
+
+    Returns whether it begins to leave, so that somebody has to look then.
+    """
+    key = guard.kind.key
+    standing = standings.get(key)
+    before = standing.level if standing is not None else 0
+    if reading.level > before:
+        standings[key] = Standing(reading.level)
+        worse = crossed(subject, guard, reading.level, before=before, figures=figures)
+        facts += [worse, stood(subject, key, worse)]
+        return False
+    if standing is None:
+        return False
+    if reading.kept >= before:
+        standing.until_ns = None
+        return False
+    if standing.until_ns is not None:
+        return False
+    standing.until_ns = until_ns
+    return True
+
+
+def fall_back(
+    standings: dict[str, Standing], subject: Subject, guard: Guard, figures: Figures, facts: Facts
+) -> None:
+    """Let a measure fall back to where it is, and say so: its alert is milder, or ends."""
+    key, level = guard.kind.key, read(guard, figures).kept
+    if level:
+        standings[key] = Standing(level)
+        facts.append(crossed(subject, guard, level, before=level, figures=figures))
+    else:
+        del standings[key]
+        facts += recovered(subject, key)
 
 
 def stood(subject: Subject, key: str, crossed: Raised) -> Stood:

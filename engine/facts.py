@@ -22,6 +22,8 @@ from riskd.messages import (
     Side,
 )
 
+MS_NS = 1_000_000
+SECOND_NS = 1_000_000_000
 BY_LOCAL = "local operator"  # Who gave a command, where there are no keys: people sign themselves.
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from math import inf
 
 from engine.boards import Boards
-from engine.crossings import Subject, crossed, recovered, stood
-from engine.facts import Facts, Raised, Stamp
+from engine.crossings import Subject, fall_back, recovered, stand
+from engine.facts import MS_NS, Facts, Raised, Stamp
 from engine.group_row import GroupRow
 from engine.guards import DAY_KEYS, WEEK_KEYS, Figures, Guard, guards_of_limits, read
-from engine.high_water import Standing
 from engine.limits import FIRM, GROUP_MEASURES
 from engine.money import number_from_money
 from engine.timers import Timers
@@ -62,7 +61,7 @@ class GroupWatch:
                 standing = row.water.state.standings.get(guard.kind.key)
                 if standing is not None and standing.is_due(stamp.steady_ns):
                     assert figures is not None
-                    self._recover(group, guard, figures, facts)
+                    fall_back(row.water.state.standings, _subject(group), guard, figures, facts)
             self._await(group)
 
     def begin_day(self, began: DayBegan, stamp: Stamp, facts: Facts) -> None:
@@ -136,32 +135,15 @@ class GroupWatch:
             return
         row.size_pockets()
         standings, subject = row.water.state.standings, _subject(group)
+        until_ns = stamp.steady_ns + self._boards.settings.dwell_ms * MS_NS
         for guard in guards:
-            reading, key = read(guard, figures), guard.kind.key
+            reading = read(guard, figures)
             slack = min(slack, reading.slack)
-            standing = standings.get(key)
-            before = standing.level if standing is not None else 0
-            if reading.level > before:
-                standings[key] = Standing(reading.level)
-                worse = crossed(subject, guard, reading.level, before=before, figures=figures)
-                facts += [worse, stood(subject, key, worse)]
-            elif standing is not None and reading.kept >= before:
-                standing.until_ns = None
-            elif standing is not None and standing.until_ns is None:
-                dwell_ns = self._boards.settings.dwell_ms * 1_000_000
-                standing.until_ns = stamp.steady_ns + dwell_ns
-                self._timers.ask(group, standing.until_ns)
+            if stand(
+                standings, subject, guard, reading, figures=figures, until_ns=until_ns, facts=facts
+            ):
+                self._timers.ask(group, until_ns)
         row.water.arm(slack * ARMED_PART)
-
-    def _recover(self, group: str, guard: Guard, figures: Figures, facts: Facts) -> None:
-        key, standings = guard.kind.key, self._boards.group_row(group).water.state.standings
-        level = read(guard, figures).kept
-        if level:
-            standings[key] = Standing(level)
-            facts.append(crossed(_subject(group), guard, level, before=level, figures=figures))
-        else:
-            del standings[key]
-            facts += recovered(_subject(group), key)
 
     def _await(self, group: str) -> None:
         for standing in self._boards.group_row(group).water.state.standings.values():

@@ -11,14 +11,13 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from engine.facts import Facts, Instructed, Posted, Raised, Said, Stamp
+from engine.facts import MS_NS, Facts, Instructed, Posted, Raised, Said, Stamp
 from engine.gateways import SessionBook
 from riskd.messages import Instruction, InstructionAction, InstructionReport, Severity
 
 OUTSTANDING_MAX = 100_000
 REMINDED_MAX = 100  # By one input; the next goes on.
 ENDED_MAX = 10_000  # Remembered to tell a repeated report from one of an unknown instruction.
-MS_NS = 1_000_000
 
 IsWorking = Callable[[str, str], bool]  # Whether an account has an order working.
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from engine.account import Account
 from engine.concentration import concentration
 from engine.exposure import exposure_of
+from engine.facts import MS_NS, SECOND_NS
 from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
@@ -22,8 +23,6 @@ from engine.standing import standing
 from riskd.messages import AlertSettings, LimitSet, ResponseEvent, Severity
 
 Ease = Callable[[str], float]  # By the key of a measure; 1 while it is safe, less while it stands.
-MS_NS = 1_000_000
-SECOND_NS = 1e9
 
 
 class Found(NamedTuple):

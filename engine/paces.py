@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.facts import Facts, Raised, Resolved, Stamp, Stood
+from engine.facts import MS_NS, Facts, Raised, Resolved, Stamp, Stood
 from engine.high_water import Standing
-from engine.pace_rules import MS_NS, Found, find, is_asked, note
+from engine.pace_rules import Found, find, is_asked, note
 from riskd.messages import AlertSettings, ResponseEvent
 
 SLICE_MAX = 50  # Accounts looked at before others get their turn.

@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from engine.boards import Boards, GroupPlan
 from engine.bounds import Bounds
-from engine.breakers import MS_NS, ScopeKey
+from engine.breakers import ScopeKey
 from engine.case import Case, CheckRow, Plan
 from engine.checks import CHECKS
 from engine.checks.group import total_numbers
+from engine.facts import MS_NS
 from engine.instruments import Instrument
 from engine.kinds import Content, Kind, Rate
 from engine.ledger import Position

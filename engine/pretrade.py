@@ -8,9 +8,9 @@ from engine.account import Account
 from engine.cancels import cancel_crossed
 from engine.case import Case, CheckRow
 from engine.certificates import certified_lots
-from engine.charges import MS_NS, charge_slow
+from engine.charges import charge_slow
 from engine.checks.price import reference_of
-from engine.facts import Facts, Stamp, WakeAt
+from engine.facts import MS_NS, Facts, Stamp, WakeAt
 from engine.findings import reject, tellable
 from engine.headroom import largest_passing
 from engine.instruments import Instrument

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.facts import MS_NS
 from engine.quote import Quote
 from riskd.messages import RiskSettings
-
-MS_NS = 1_000_000
 
 
 class Reference(NamedTuple):

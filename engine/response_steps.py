@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.boards import Boards
 from engine.exits import Missing, missing_of, targets_of
-from engine.facts import ExitsVoided, Facts, Instructed, Posted, Raised, Stamp, Told
+from engine.facts import MS_NS, ExitsVoided, Facts, Instructed, Posted, Raised, Stamp, Told
 from engine.pretrade import decide_order
 from engine.responses import (
     ATTEMPTS_MAX,
@@ -27,7 +27,6 @@ from riskd.messages import (
     Severity,
 )
 
-MS_NS = 1_000_000
 CANCELS = (ResponseAction.CANCEL, ResponseAction.STOP)
 
 

@@ -16,9 +16,9 @@ from zlib import crc32
 from engine.account import Account
 from engine.backlog import Backlog, first_of
 from engine.boards import Boards
-from engine.crossings import crossed, recovered, stood, subject_of
+from engine.crossings import fall_back, recovered, stand, subject_of
 from engine.exposure import exposure_of, margin_rate_max
-from engine.facts import Facts, Moved, Stamp
+from engine.facts import MS_NS, Facts, Moved, Stamp
 from engine.group_watch import GroupWatch
 from engine.guards import (
     CLUSTER_KEYS,
@@ -27,11 +27,9 @@ from engine.guards import (
     WEEK_KEYS,
     Figures,
     Guard,
-    Reading,
     guards_of,
     read,
 )
-from engine.high_water import Standing
 from engine.holdings import Holdings
 from engine.limits import Owner
 from engine.timers import Timers, earliest
@@ -135,7 +133,7 @@ class Watch:
             for guard in self._guards_of(account):
                 standing = standings.get(guard.kind.key)
                 if standing is not None and standing.is_due(stamp.steady_ns):
-                    self._recover(account, guard, figures, facts)
+                    fall_back(standings, subject_of(account), guard, figures, facts)
             self._look(account, stamp, facts)  # Other thresholds matter now.
         self._await_recovery(account)
 
@@ -143,17 +141,6 @@ class Watch:
         for standing in account.water.state.standings.values():
             if standing.until_ns is not None:
                 self._timers.ask(account.id, standing.until_ns)
-
-    def _recover(self, account: Account, guard: Guard, figures: Figures, facts: Facts) -> None:
-        """Let a measure fall back to where it is, and say so: its alert is milder, or ends."""
-        key, standings = guard.kind.key, account.water.state.standings
-        level = read(guard, figures).kept
-        if level:
-            standings[key] = Standing(level)
-            facts.append(crossed(subject_of(account), guard, level, before=level, figures=figures))
-        else:
-            del standings[key]
-            facts += recovered(subject_of(account), key)
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
@@ -227,43 +214,19 @@ class Watch:
         guards, standings = self._guards_of(account), account.water.state.standings
         slack, has_margin = inf, bool(guards) and guards[-1].kind.key == MARGIN
         rate = self._rates[account.water.row]
-        figures = figures_of(account, rate, has_margin=has_margin)
+        figures, subject = figures_of(account, rate, has_margin=has_margin), subject_of(account)
+        until_ns = stamp.steady_ns + self._boards.settings.dwell_ms * MS_NS
         for guard in guards:
             standing = standings.get(guard.kind.key)
             reading = read(guard, figures, 0 if standing is None else standing.level)
             slack = min(slack, reading.slack)
-            self._stand(account, guard, reading, figures=figures, stamp=stamp, facts=facts)
+            if stand(
+                standings, subject, guard, reading, figures=figures, until_ns=until_ns, facts=facts
+            ):
+                self._timers.ask(account.id, until_ns)
         # Accounts of one kind would all be looked at on one tick, were it not for their names.
         spread = 0.75 + crc32(account.id.encode()) / CRC_PARTS
         account.water.arm(slack * spread - ROUNDED_MONEY)
-
-    def _stand(
-        self,
-        account: Account,
-        guard: Guard,
-        reading: Reading,
-        *,
-        figures: Figures,
-        stamp: Stamp,
-        facts: Facts,
-    ) -> None:
-        """Enter a worse standing at once; begin to leave one, or go on in it."""
-        key, standings = guard.kind.key, account.water.state.standings
-        standing = standings.get(key)
-        before = standing.level if standing is not None else 0
-        if reading.level > before:
-            standings[key] = Standing(reading.level)
-            worse = crossed(
-                subject_of(account), guard, reading.level, before=before, figures=figures
-            )
-            facts += [worse, stood(subject_of(account), key, worse)]
-        elif standing is not None and reading.kept < before:
-            if standing.until_ns is None:
-                dwell_ns = self._boards.settings.dwell_ms * 1_000_000
-                standing.until_ns = stamp.steady_ns + dwell_ns
-                self._timers.ask(account.id, standing.until_ns)
-        elif standing is not None:
-            standing.until_ns = None
 
     def _guards_of(self, account: Account) -> tuple[Guard, ...]:
         boards = self._boards

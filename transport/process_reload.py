@@ -99,6 +99,10 @@ class Reloads:
             configuration = done.result()
         except (ConfigError, OSError) as error:
             wrong = str(error)
+        except Exception:
+            text = "riskd had a fault while it read; nothing was changed"
+            reply(Error(code="internal", text=text, request_id=request.request_id))
+            raise
         else:
             wrong = self._take(configuration, shown)
         if wrong:
