@@ -103,10 +103,15 @@ LAUNCHER
     chmod 755 "$venv/bin/riskd"
 }
 
+# Can packages be added to what is there? An environment that uv made has no pip.
+can_add() {
+    [ "$installer" = uv ] || "$venv/bin/python" -I -c 'import pip' >/dev/null 2>&1
+}
+
 build_venv() {
     lock=$(lock_path "$1")
     # The dev lock holds the run lock's versions, so adding it to a current environment is safe.
-    if [ -f "$venv/riskd-dev.stamp" ] || ! is_current run; then
+    if [ -f "$venv/riskd-dev.stamp" ] || ! is_current run || ! can_add; then
         printf 'riskd: making .venv from %s with %s and %s\n' \
             "$(basename "$lock")" "$("$python" -V)" "$installer" >&2
         rm -rf "$venv"
