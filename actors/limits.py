@@ -45,10 +45,10 @@ class LimitsActor(LoopActor):
 
 
 class RollCall:
-    """Gathers the answers of all accounts to one session roll into one."""
+    """Gathers the answers of all accounts, and then of the groups, to one session roll into one."""
 
-    def __init__(self, message: Input, count: int) -> None:
-        self._message, self._left = message, count
+    def __init__(self, message: Input) -> None:
+        self._message = message
         self._skipped: list[str] = []
 
     def input_for(self, account: str) -> Input:
@@ -58,11 +58,19 @@ class RollCall:
         def take(answered: object) -> None:
             if isinstance(answered, Error):
                 self._skipped.append(account)
-            self._left -= 1
-            if self._left == 0 and self._message.reply is not None:
-                self._message.reply(self._result())
 
         return Input(roll, self._message.stamp, take)
+
+    def input_for_groups(self) -> Input:
+        """Return the roll of the groups, which is answered after all accounts are."""
+
+        def take(answered: object) -> None:
+            if isinstance(answered, Result):
+                self._skipped += answered.data["skipped"]
+            if self._message.reply is not None:
+                self._message.reply(self._result())
+
+        return Input(self._message.message, self._message.stamp, take)
 
     def _result(self) -> Result:
         asked = self._message.message

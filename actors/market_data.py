@@ -10,7 +10,7 @@ from engine.market import apply_ages, apply_market, apply_waiting
 from engine.quotes import QuoteBoard
 from engine.sweep import Sweeper
 from engine.watch import Watch
-from riskd.messages import DayBegan, Sweep
+from riskd.messages import DayBegan, Result, SessionRoll, Sweep
 
 
 class MarketDataActor(LoopActor):
@@ -59,6 +59,10 @@ class MarketDataActor(LoopActor):
                     reply(answered)
             case Input(message=DayBegan() as began):
                 self._watch.groups.begin_day(began, stamp, facts)
+            case Input(message=SessionRoll(), reply=reply):
+                skipped = self._watch.groups.roll(stamp, facts)
+                if reply is not None:
+                    reply(Result(ok=not skipped, data={"skipped": skipped}))
             case Input(message=asked):
                 apply_market(self._board, asked, stamp, self._counts, facts, watch=self._watch)
         self._mail.post(facts, stamp)

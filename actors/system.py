@@ -174,11 +174,14 @@ class System:
             for key, account_ref in self._refs.items():
                 if self.accounts[key].state.spec.calendar == asked.calendar:
                     account_ref.tell(message)
+            self.run_queue.drain()  # Groups lost what their accounts did in days of now.
             self._mail.market.tell(message)
         elif isinstance(asked, SessionRoll) and asked.account in (None, EVERY_ACCOUNT):
-            roll = RollCall(message, len(self._refs))
+            roll = RollCall(message)
             for account, account_ref in self._refs.items():
                 account_ref.tell(roll.input_for(account))
+            self.run_queue.drain()
+            self._mail.market.tell(roll.input_for_groups())
         elif isinstance(asked, Basket):
             self._dispatch_basket(message, asked)
         elif isinstance(asked, Fill):

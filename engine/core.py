@@ -180,6 +180,8 @@ class Core:
                 for account in self.accounts.values():
                     if account.state.spec.calendar == message.calendar:
                         self._at_desk(account, message, stamp, facts)
+                self._settle(facts, stamp)  # Groups lost what their accounts did in days of now.
+                facts.clear()
                 self.watch.groups.begin_day(message, stamp, facts)
                 return None
             case Checkpoint() | StateDigest():
@@ -270,11 +272,15 @@ class Core:
                 self._at_desk(account, Recount(), stamp, facts)
 
     def _roll_all(self, message: SessionRoll, stamp: Stamp, facts: Facts) -> Answer:
+        self.boards.epoch += 1
         skipped = []
         for key, account in self.accounts.items():
             reply = self._at_desk(account, SessionRoll(account=key), stamp, facts)
             if isinstance(reply, Error):
                 skipped.append(key)
+        self._settle(facts, stamp)
+        facts.clear()
+        skipped += self.watch.groups.roll(stamp, facts)
         shown = {"seq": stamp.seq, "skipped": skipped}
         return Result(ok=not skipped, data=shown, request_id=message.request_id)
 

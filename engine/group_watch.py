@@ -73,11 +73,21 @@ class GroupWatch:
                 continue
             is_week = "" < state.week < began.week
             state.day, state.week = began.day, began.week
-            for key in DAY_KEYS + (WEEK_KEYS if is_week else ()):
-                if row.water.state.standings.pop(key, None) is not None:
-                    facts += recovered(_subject(group), key)
-            row.water.begin(week=is_week, now_ns=stamp.recv_ns)
-            self._look(group, stamp, facts)
+            self._begin(group, stamp, facts, week=is_week)
+
+    def roll(self, stamp: Stamp, facts: Facts) -> list[str]:
+        """Begin a day of every group and the firm, as an operator asked for after all accounts'.
+
+        Returns the names of those of which something is missing to begin it with.
+        """
+        skipped = []
+        for group in sorted(self._boards.group_states):
+            row = self._boards.group_row(group)
+            if row.water.is_known():
+                self._begin(group, stamp, facts, week=False)
+            else:
+                skipped.append(_subject(group).name)
+        return skipped
 
     def sweep(self, group: str, stamp: Stamp, facts: Facts) -> int:
         """Make a row anew from all that the group has; return by how much it had drifted."""
@@ -124,6 +134,19 @@ class GroupWatch:
             if not row.water.is_known():
                 row.await_rates()
             self._await(group)
+
+    def _begin(self, group: str, stamp: Stamp, facts: Facts, *, week: bool) -> None:
+        """Begin a day; what its accounts go on losing in days of their own stands as it did."""
+        row = self._boards.group_row(group)
+        row.water.begin(week=week, now_ns=stamp.recv_ns)
+        standings, figures = row.water.state.standings, _figures(row)
+        for guard in self._guards_of(group):
+            key = guard.kind.key
+            is_begun = key in standings and (key in DAY_KEYS or (week and key in WEEK_KEYS))
+            if is_begun and (figures is None or read(guard, figures).level == 0):
+                del standings[key]
+                facts += recovered(_subject(group), key)
+        self._look(group, stamp, facts)
 
     def _look(self, group: str, stamp: Stamp, facts: Facts) -> None:
         """Find where a group's measures stand now, and how far prices may move until then."""

@@ -229,7 +229,11 @@ class Override(ControlRequest, tag="override", frozen=True, kw_only=True):
 
 
 class SessionRoll(ControlRequest, frozen=True, kw_only=True, tag="session_roll"):
-    """Begin a new day for one account or all: day P&L restarts at the present mark."""
+    """Begin a new day for one account or all: day P&L restarts at the present mark.
+
+    With all accounts the groups and the firm begin theirs. Who has no price or rate to begin with
+    is left out and named in `skipped`: an account, `group:ID` or `firm`.
+    """
 
     account: AccountId | None = None  # All, if absent or `all`.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.core import Core
+from engine.core import Core, Input
 from engine.digest import decode_state, encode_state, state_digest
 from engine.firm import firm_drawdown, firm_pnl
 from engine.group_row import GroupRow
@@ -27,6 +27,7 @@ from riskd.messages import (
     LimitsSpec,
     Published,
     RiskSettings,
+    SessionRoll,
     Severity,
     Sweep,
     Tick,
@@ -55,6 +56,7 @@ ACCOUNTS = (
     an_account("A3", 1000.0),
 )
 PATIENT = RiskSettings(dwell_ms=10_000)
+A_DAY = DayBegan(calendar="UTC", day="2020-03-02", week="2020-03-02", month="2020-03-01")
 
 
 def a_firm(
@@ -226,6 +228,71 @@ def test_loss_of_a_group_is_one_alert_until_it_has_recovered_and_stayed():
     assert [x.status for x in house.alerts("daily_loss")][-1] == "resolved"
     tick(house, 90.0)
     assert [x.severity for x in house.alerts("daily_loss")][-1] is Severity.CRITICAL
+
+
+@pytest.mark.parametrize("began", [A_DAY, SessionRoll()], ids=["calendar", "operator"])
+def test_loss_of_a_group_ends_with_the_day_of_its_accounts_and_is_said_once(began: Input):
+    limits = LimitSet(firm=LimitsSpec(daily_loss=100.0), group={"desk": LimitsSpec(daily_loss=1e6)})
+    house = a_firm(limits=limits)
+    tick(house, 100.0)
+    house.send(a_fill("e-1", "buy", 10, account="A1"))
+    tick(house, 89.0)
+    house.send(began)
+    assert [x.status for x in house.alerts("daily_loss")] == ["raised", "resolved"]
+    assert house.send(an_order("o-1", account="A2", price=89.0)).approved
+    tick(house, 79.0)
+    assert [x.value for x in house.alerts("daily_loss")][2:] == [100.0]
+
+
+def test_loss_of_a_group_stands_when_its_own_day_begins_before_those_of_its_accounts():
+    settings = replace(PATIENT, firm_calendar="XNYS")
+    house = a_firm(limits=LimitSet(firm=LimitsSpec(daily_loss=100.0)), settings=settings)
+    tick(house, 100.0)
+    house.send(a_fill("e-1", "buy", 10, account="A1"))
+    tick(house, 89.0)
+    house.send(replace(A_DAY, calendar="XNYS"))
+    assert [x.status for x in house.alerts("daily_loss")] == ["raised"]
+    assert codes_of(house.send(an_order("o-1", account="A2", price=89.0))) == ["GROUP_LIMIT"]
+
+
+def test_operator_begins_the_day_of_every_group_with_that_of_all_accounts():
+    house = a_firm(limits=LimitSet(firm=LimitsSpec(drawdown_day_pct=5.0)))
+    tick(house, 100.0)
+    house.send(a_fill("e-1", "buy", 10, account="A1"))
+    house.send(SessionRoll(account="A2"))  # Of one account: the groups' days go on.
+    for price in (120.0, 90.0, 100.0):  # The firm from 3,200 to 2,900: 9.4 %.
+        tick(house, price)
+    assert [x.status for x in house.alerts("drawdown")] == ["raised"]
+    house.send(SessionRoll(account="A1"))
+    assert spans(house) == (3000.0, 3200.0, 2900.0)
+    answered = house.send(SessionRoll())
+    assert (answered.ok, answered.data["skipped"]) == (True, [])
+    assert [x.status for x in house.alerts("drawdown")] == ["raised", "resolved"]
+    tick(house, 95.0)
+    assert [spans(house, group) for group in (FIRM, "desk", "client")] == [
+        (2950.0, 3000.0, 2950.0),
+        (1950.0, 2000.0, 1950.0),
+        (1000.0, 1000.0, 1000.0),
+    ]
+    told = told_of(house)
+    assert told.week is not None
+    assert told.max is not None
+    assert (told.week.peak, told.week.deepest, told.max.peak) == (3200.0, 300.0, 3200.0)
+
+
+def test_group_that_has_nothing_to_begin_a_day_with_is_left_out_of_an_operators_and_named():
+    house = a_firm()
+    tick(house, 100.0)
+    tick(house, 110.0)
+    house.send(a_fill("e-1", "buy", 1, account="A2"))
+    tick(house, 90.0)
+    house.send(Transfer(account="A3", transfer_id="t", amount=5.0, currency="EUR"))
+    answered = house.send(SessionRoll())
+    assert not answered.ok
+    assert answered.data["skipped"] == ["A3", "firm"]
+    assert spans(house, "client") == (990.0, 990.0, 990.0)
+    tick(house, 1.0, "EURUSD")
+    assert spans(house)[1] == 3015.0  # As it was, and the transfer.
 
 
 def test_daily_loss_of_a_group_is_that_of_its_accounts_in_their_own_days():
