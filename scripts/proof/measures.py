@@ -2,8 +2,11 @@
 
 Hundreds of accounts, netting and hedging, average cost and first-in first-out, in every margin
 model, are filled, busted, charged, funded, paid in and out of and rolled at random while the day
-is played through the engine. At every row the book's figures of every account are held against
-numpy over the raw file, and everything that is published of some accounts in turn, and of the firm.
+is played through the engine. At every row all that has a memory is held against numpy over the raw
+file, of every account: equity, peak and its instant, trough, low and deepest fall of the book, the
+best and the worst of every open trade of the symbol that moved; and all that is published of every
+group and the firm. What has no memory is made from the ledger when it is asked for: it is compared
+with all else that is published of `accounts_a_row` accounts, everybody in turn.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from engine.measures import (
     margin_update,
     risk_update,
 )
+from engine.standing import excursion
 from engine.views import pnl_update, position_update
 from riskd.messages import (
     AccountSpec,
@@ -41,7 +45,7 @@ from riskd.messages import (
 from scripts.proof import told
 from scripts.proof.random_bookings import Bookings
 from scripts.proof.recordings import DAYS, Day, Row, rows_in
-from scripts.proof.truth import MONEY, Numbers, SpanTruth, Truth
+from scripts.proof.truth import LEGS, MONEY, Numbers, SpanTruth, Truth
 from tests.builders import StampedCore
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -171,7 +175,7 @@ class Play:
             self._note_peaks()
             self._bookings.of_row(number, row)
             try:
-                looked += self._compare_book()
+                looked += self._compare_book() + self._compare_excursions(row.symbol)
                 for _ in range(self._size.accounts_a_row):
                     published += self._compare_account(turn % ACCOUNTS)
                     turn += 1
@@ -220,7 +224,30 @@ class Play:
             self._require(name, found.astype(truth.equity.dtype) + base, expected)
         self._require("deepest", deepest.astype(truth.equity.dtype), day.deepest())
         self._peaks = self._peaks_now()
-        return 5 * len(base)
+        if not truth.exact:  # A difference of floats says which instant it was.
+            return 5 * len(base)
+        assert np.array_equal(book.peak_ns.many[self._places], day.peak_ns), "peak_ns of the book"
+        return 6 * len(base)
+
+    def _compare_excursions(self, symbol: str) -> int:
+        """Hold the best and the worst of everybody's open trades in a symbol against the truth."""
+        paper, boards = self._truth.papers[symbol], self._house.core.boards
+        quote, instrument = boards.quotes.quotes[symbol], boards.instruments[symbol]
+        found = np.zeros((2, len(paper.legs)), np.int64)
+        count = 0
+        for index, account in enumerate(self._engine):
+            position = account.state.positions.get(symbol)
+            if position is None:
+                continue
+            for leg, name in enumerate(LEGS) if position.books.legs else ((0, None),):
+                if name is None or name in position.books.legs:
+                    seen = excursion(position, quote, instrument, name)
+                    if seen is not None:
+                        found[:, 2 * index + leg] = seen.best_money, seen.worst_money
+                        count += 2
+        assert np.array_equal(found[0], paper.best), f"MFE of {symbol}"
+        assert np.array_equal(found[1], paper.worst), f"MAE of {symbol}"
+        return count
 
     def _peaks_now(self) -> Numbers:
         found: Numbers = self._house.core.boards.book.peak.many[self._places]

@@ -86,6 +86,7 @@ class PaperTruth:
         self.recv_ns = 0
         self._high = np.full((2, 2 * count), -np.inf)  # By side, then by leg.
         self._low = np.full((2, 2 * count), np.inf)
+        self.best, self.worst = np.zeros((2, 2 * count), np.int64)  # Of the open trade of each leg.
         self._exact = exact
         self._value()
 
@@ -96,9 +97,13 @@ class PaperTruth:
         before, self.units = self.units, (self.unit(prices[0]), self.unit(prices[1]))
         self.marks.append((float(prices[0]), float(prices[1])))
         self.recv_ns = now_ns
+        further = np.zeros(len(self.legs), bool)
         for side, price in enumerate(self.marks[-1]):
+            further |= (self._high[side] < price) | (self._low[side] > price)
             np.maximum(self._high[side], price, out=self._high[side])
             np.minimum(self._low[side], price, out=self._low[side])
+        for leg in np.flatnonzero(further).tolist():
+            self._stretch(leg)
         self._value()
         moved: Numbers = np.zeros(len(self.profit), bool)
         for name, was, now in zip(("longs", "shorts"), before, self.units, strict=True):
@@ -150,7 +155,13 @@ class PaperTruth:
         for side in (0, 1):
             since = [pair[side] for pair in marks[first - 1 :]]
             self._high[side][leg], self._low[side][leg] = max(since), min(since)
+        self._stretch(leg)
         self._value()
+
+    def _stretch(self, leg: int) -> None:
+        """Tell the best and the worst of a leg's open trade; of one that is flat, nothing."""
+        found = self.legs[leg].excursion(self.seen(leg)) if self.legs[leg].lots else (0, 0)
+        self.best[leg], self.worst[leg] = found
 
     def _value(self) -> None:
         sums, (long, short) = self.sums, self.units
