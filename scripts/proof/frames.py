@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -22,54 +21,32 @@ import msgspec
 import zmq
 
 from actors.sequencer import Source
-from riskd.codec import (
-    Codec,
-    control_answers_codec,
-    control_codec,
-    orders_codec,
-    session_codec,
-    ticks_codec,
-)
-from riskd.examples import example_of
-from riskd.messages import ControlMessage, OrdersPush, OrdersRequest, TicksMessage
+from riskd.codec import Codec, control_answers_codec, internal_codec, session_codec
+from riskd.messages import DayBegan, Elapse, OrdersPush, StateDigest
 from scripts.benchmarks.machine import resident_bytes
-from scripts.proof.mutation import Mutator
-from tests.end_to_end.bad_values import shapeless, structs_of, undecodable
+from scripts.proof.streams import PORT_SHARES, Frames, Stream
 from tests.end_to_end.books import replayed_hash
 from tests.end_to_end.peer import ANSWER_MS_MAX
 from tests.end_to_end.process import SEGMENT_BYTES, WIDE_SHARE, RiskdProcess
-from tests.end_to_end.raw import GREETING, connected, ready
+from tests.end_to_end.raw import connected
 from transport.data_directory import DataDirectory
-from transport.journal import Journal
+from transport.journal import Journal, JournalRecord
 from transport.journal_settings import SCHEMA, JournalSettings
-from transport.sockets import SUBSCRIPTION_BYTES_CUT
 
 BATCH = 50  # Under half of every high-water mark: answers beyond it would be dropped.
 ROUND = 5_000  # Messages between two looks at the state.
-FRAME_BYTES_MAX = 4_000  # Of most; the few that are larger come once in so many.
-LARGE_SHARE = 0.002
-PORT_SHARES = {"orders": 45, "control": 30, "ticks": 18, "alerts": 6, "wire": 1}
 REQ_EVERY = 10  # Of so many batches one goes through a REQ, which waits for each answer.
 WARM_SHARE = 0.3
 GROWTH_BYTES_MAX = 8 << 20  # What an allocator may still take, whatever the number of frames.
 RIGHT_SHARE = 0.1  # Of all messages come when right ones are let through as well.
-UNIONS: dict[str, Any] = {"orders": OrdersRequest, "control": ControlMessage, "ticks": TicksMessage}
-CODECS: dict[str, Codec[Any]] = {
-    "orders": orders_codec,
-    "control": control_codec,
-    "ticks": ticks_codec,
-}
 ANSWERS: dict[str, Codec[Any]] = {"orders": session_codec, "control": control_answers_codec}
+TIME = Elapse | DayBegan | StateDigest  # What riskd journals by itself though nobody says a thing.
 MARKERS = {"orders": {"type": "ping"}, "control": {"type": "breakers"}}
-# Ends the run; done beside the loop and answered when it is done.
-LEFT_OUT = ("stop", "snapshot", "account_rebuild")
-TOPICS = (b"", b"verdict", b"alert.A1", b"heartbeat", b"pnl.", b"position.A1.AAPL", b"no_such")
 SETTINGS = {
     "RISKD_DEFAULT__ORDERS_PER_SECOND": "100000",
     **WIDE_SHARE,  # So that frames are read, and not refused because one sends so many.
     "RISKD_SESSIONS__HEARTBEAT_MS": "3600000",  # A hello among the frames would be sent some.
 }
-Frames = tuple[bytes, ...]
 
 
 class Tally(NamedTuple):
@@ -92,67 +69,6 @@ class Tally(NamedTuple):
         return not any(self[5:]) and self.resident_bytes <= self.warm_bytes + GROWTH_BYTES_MAX
 
 
-class Stream:
-    """Draws the messages for one port."""
-
-    def __init__(self, port: str, random: Random) -> None:
-        self._random, self._mutator = random, Mutator(random)
-        wrong: list[bytes] = []
-        if port in UNIONS:
-            self._right, wrong = port_contents(port)
-        elif port == "alerts":
-            self._right = [kind + topic for topic in TOPICS for kind in (b"\x01", b"\x00", b"")]
-        else:
-            kinds = ("DEALER", "REQ", "PUSH", "SUB", "ROUTER", "X" * 200)
-            self._right = [GREETING + ready(kind) + b"\x00\x02{}" for kind in kinds]
-        contents = [*self._right, *wrong]
-        self._small = [content for content in contents if len(content) <= FRAME_BYTES_MAX]
-        self._large = [content for content in contents if len(content) > FRAME_BYTES_MAX]
-        self._codec = CODECS.get(port)
-
-    def draw(self) -> Frames:
-        """Return the frames of one message."""
-        random = self._random
-        if self._large and random.random() < LARGE_SHARE:
-            return (random.choice(self._large),)
-        content = random.choice(self._right if random.random() < 0.5 else self._small)
-        if random.random() < 0.8:
-            content = self._mutator.spoil(content, self._small)
-        if random.random() < 0.95:
-            return (content,)
-        others = [random.choice((b"", b"\0\0\0\1", *self._small[:9])) for _ in range(3)]
-        return (*others[: random.randint(1, 3)], content)
-
-    def is_right(self, frames: Frames) -> bool:
-        """Return whether a port may take this for a message, by itself or after a delimiter."""
-        if self._codec is None:
-            return False
-        try:
-            self._codec.decode(frames[-1])
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return False
-        return True
-
-    def is_left_out(self, frames: Frames) -> bool:
-        """Return whether this may be what would end the run, or is not answered in its turn.
-
-        A subscription beyond all measure has its sender cut off, which then says it again.
-        """
-        if self._codec is None:
-            return max(map(len, frames)) >= SUBSCRIPTION_BYTES_CUT
-        return any(name.encode() in frames[-1] for name in LEFT_OUT)
-
-
-@cache
-def port_contents(port: str) -> tuple[list[bytes], list[bytes]]:
-    """Return right messages of every type of a port in both encodings, and wrong ones of each."""
-    structs = [one for name, one in structs_of(UNIONS[port]).items() if name not in LEFT_OUT]
-    encoders = (msgspec.json.encode, msgspec.msgpack.encode)
-    right = [encode(example_of(struct)) for struct in structs for encode in encoders]
-    wrong = [payload.content for struct in structs for payload in undecodable(struct)]
-    return right, [*wrong, *(payload.content for payload in shapeless())]
-
-
 class Barrage:
     """One riskd under mutated frames, and what came of them."""
 
@@ -160,6 +76,7 @@ class Barrage:
         self.riskd = RiskdProcess(folder, settings=SETTINGS)
         self.counts: Counter[str] = Counter()
         self.warm_bytes = 0
+        self.notes: list[str] = []  # What went wrong where; the same seed does the same again.
         self._random = Random(seed)
         self._streams = {port: Stream(port, self._random) for port in PORT_SHARES}
         self._batches = 0
@@ -213,8 +130,16 @@ class Barrage:
             size = min(BATCH, count)
             port = self._random.choices(list(PORT_SHARES), list(PORT_SHARES.values()))[0]
             batch = self._batch(port, size, lets_right=lets_right)
+            before = self._wrong()
             self._send(port, batch)
+            if self._wrong() != before:
+                note = f"batch {self._batches} to {port}: unanswered and faults went from"
+                self.notes.append(f"{note} {before} to {self._wrong()}")
             count -= size
+
+    def _wrong(self) -> tuple[int, int]:
+        """Return how many were not answered, and how many answers were none."""
+        return self.counts["unanswered"], self.counts["faults"]
 
     def _batch(self, port: str, size: int, *, lets_right: bool) -> list[Frames]:
         stream, found = self._streams[port], list[Frames]()
@@ -324,8 +249,9 @@ class Barrage:
             DataDirectory(self.riskd.books) as directory,
             Journal.open(directory, settings) as journal,
         ):
-            told = [x for x in journal.replay() if x.seq in broken and x.source != Source.INTERNAL]
+            told = [x for x in journal.replay() if x.seq in broken and not _is_time(x)]
         self.counts["changed"] += len(told)
+        self.notes += [f"record {x.seq} of source {x.source}: {bytes(x.raw)!r}" for x in told]
         if replayed_hash(self.riskd.books, status["seq"]) != status["state_hash"]:
             self.counts["differing"] += 1
 
@@ -336,11 +262,20 @@ class Barrage:
         return len(list(Path(f"/proc/{self.riskd.pid}/fd").iterdir()))
 
 
+def _is_time(record: JournalRecord) -> bool:
+    if record.source != Source.INTERNAL:
+        return False
+    return isinstance(internal_codec.decode(record.raw), TIME)
+
+
 def prove_frames(count: int, seed: int, *, verbose: bool = True) -> Tally:
     """Send `count` mutated messages to a riskd of its own; return and print what came of it."""
     begun_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="frames", ignore_cleanup_errors=True) as folder:
-        tally = Barrage(Path(folder), seed).run(count)
+        barrage = Barrage(Path(folder), seed)
+        tally = barrage.run(count)
+    for note in barrage.notes:
+        print(f"seed {seed}: {note}")
     if verbose:
         for name, figure in tally._asdict().items():
             print(f"{name:<24} {figure:>14,}")

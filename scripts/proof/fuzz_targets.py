@@ -28,7 +28,7 @@ from riskd.codec import (
 )
 from riskd.messages import LimitsPropose, LimitsSet
 from riskd.misfit import error_for
-from scripts.proof.frames import port_contents
+from scripts.proof.streams import port_contents
 from transport import journal_format, journal_reading, journal_recovery, snapshot
 from transport.data_directory import DataDirectory
 from transport.journal import DIRECTORY_NAME, Journal
