@@ -181,6 +181,17 @@ def test_rows_older_than_they_must_be_kept_are_removed(path):
         wait_until(lambda: rows_of(path, "daily_pnl", "roll") == [(2,), (3,)])
 
 
+def test_room_of_rows_that_were_removed_is_given_back(path):
+    with closing(AuditWriter(path, retention_days=400)) as writer:
+        for seq in range(1, 2001):
+            writer.put(a_day(seq, account="A" * 200, at_ns=1))
+    full_bytes = path.stat().st_size
+    with closing(AuditWriter(path, retention_days=400)) as writer:
+        writer.put(a_day(2001))
+        wait_until(lambda: rows_of(path, "daily_pnl", "roll") == [(2001,)])
+    assert path.stat().st_size < full_bytes / 3
+
+
 def fed(writer: AuditWriter, core: StampedCore, *messages: object) -> None:
     """Let an audit see what messages lead to, as a replay does."""
     audit = Audit(writer, interval_s=60)
