@@ -11,14 +11,13 @@ NOTES_MAX = 10_000  # Facts counted in one window; a limit above is never passed
 CONTENTS_MAX = 10_000  # Different contents remembered per account.
 FORGOTTEN_AT_ONCE = 8  # Contents that nothing reaches any more; divides the most there may be.
 CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
-_HEAD_MAX = 64  # Expired charges kept before the list is cut, so that cutting is rare.
+_SPENT_MAX = 64  # Charges beyond those that count, kept so that cutting them off is rare.
 
 
 class Window(Struct, gc=False):
-    """The instants of the charges of the last window, oldest first, from `head` on."""
+    """The instants of the charges of the last window, oldest first; before them spent ones."""
 
     charges: list[int] = []
-    head: int = 0
 
     def charge(self, count_max: int, window_ns: int, now_ns: int) -> int:
         """Return 0 and charge if there is room at `now_ns`, else what `wait_ns` returns.
@@ -27,18 +26,14 @@ class Window(Struct, gc=False):
         `window_ns` apart. A refusal is not charged, or a flood would lock its sender out. Lowering
         `count_max` binds the charges already made; raising it forgets none. Amortised O(1).
         """
-        charges, head = self.charges, self.head
-        horizon_ns = now_ns - window_ns
-        while head < len(charges) and charges[head] <= horizon_ns:
-            head += 1
-        if head > _HEAD_MAX and head * 2 > len(charges):
-            del charges[:head]
-            head = 0
-        self.head = head
-        if len(charges) - head < count_max:
-            charges.append(now_ns)
-            return 0
-        return charges[-count_max] - horizon_ns if count_max else window_ns
+        charges, horizon_ns = self.charges, now_ns - window_ns
+        count = len(charges)
+        if count >= count_max and (not count_max or charges[-count_max] > horizon_ns):
+            return charges[-count_max] - horizon_ns if count_max else window_ns
+        charges.append(now_ns)
+        if count > count_max + _SPENT_MAX:
+            del charges[: bisect_right(charges, horizon_ns)]
+        return 0
 
     def note(self, window_ns: int, now_ns: int) -> None:
         """Count what happened although there may be no room: a fact is not refused.
@@ -56,8 +51,8 @@ class Window(Struct, gc=False):
         return _wait_ns(self.charges, count_max + 1, window_ns, now_ns)
 
     def wait_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
-        """Return the span until there is room, 0 if there is; changes nothing. O(log charges)."""
-        return _wait_ns(self.charges, count_max, window_ns, now_ns, self.head)
+        """Return the span until there is room, 0 if there is; changes nothing. O(1)."""
+        return _wait_ns(self.charges, count_max, window_ns, now_ns)
 
 
 def content_wait_ns(
@@ -67,11 +62,13 @@ def content_wait_ns(
     return _wait_ns(contents.get(content, []), count_max, window_ns, now_ns)
 
 
-def _wait_ns(charges: list[int], count_max: int, window_ns: int, now_ns: int, head: int = 0) -> int:
-    horizon_ns = now_ns - window_ns
-    if len(charges) - bisect_right(charges, horizon_ns, head) < count_max:
+def _wait_ns(charges: list[int], count_max: int, window_ns: int, now_ns: int) -> int:
+    """Return the span until one more is no more than `count_max` in the window, 0 if it is now."""
+    if not count_max:
+        return window_ns
+    if len(charges) < count_max:
         return 0
-    return charges[-count_max] - horizon_ns if count_max else window_ns
+    return max(0, charges[-count_max] - now_ns + window_ns)
 
 
 def charge_content(

@@ -60,7 +60,7 @@ class AlertsPort(Reader):
         when what is subscribed to has changed.
         """
         super().__init__(socket)
-        self._recv_first = partial(socket.recv, copy=False)  # With whom it came from.
+        self._recv_frame = partial(socket.recv, copy=False)  # With whom it came from.
         self.peers = peers
         peers.on_gone = self._on_gone
         self._bound: list[tuple[str, Peer]] = []  # Subscriptions of who may hear its own only.

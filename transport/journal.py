@@ -180,9 +180,9 @@ class Journal:
         ):
             start = self._make_room(seq, raw_bytes)
             end = start + RECORD_BYTES + raw_bytes
-        memory, fields, chained = self._memory, start + CRC.size, (self._previous_crc, seq)
-        stamps = self._synced_seq, recv_ns, steady_ns, source
-        FIELDS.pack_into(memory, fields, raw_bytes, *chained, *stamps)
+        memory, fields = self._memory, start + CRC.size
+        before, synced = self._previous_crc, self._synced_seq
+        FIELDS.pack_into(memory, fields, raw_bytes, before, seq, synced, recv_ns, steady_ns, source)
         memory[start + RECORD_BYTES : end] = raw
         crc = crc32(memory[fields:end], self._seed)
         CRC.pack_into(memory, start, crc)  # Last: until then the record does not join the chain.

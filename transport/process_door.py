@@ -220,14 +220,13 @@ class Door:
         *,
         by: str = BY_LOCAL,
     ) -> int:
-        taken = Taken(message, raw, source, session, by)
         try:
             seq = self._sequencer.admit(message, raw, source, reply, session=session, by=by)
         except JournalFull as error:
             self.refusal, self.is_full = str(error), True
             seq = 0
             if not isinstance(message, DISPENSABLE):
-                seq = self._reserve(taken, reply)
+                seq = self._reserve(Taken(message, raw, source, session, by), reply)
             self.refused += not seq
         except JournalFailed as error:
             self.refusal, self.is_full = str(error), False
@@ -236,8 +235,9 @@ class Door:
         else:
             self.refusal, self.is_full = "", False
         if self._noted is not None:
-            self._note(taken)
-        self._journal_failures()
+            self._note(Taken(message, raw, source, session, by))
+        if self._failures:
+            self._journal_failures()
         if self._system.is_behind():
             self.on_behind()
         return seq

@@ -18,7 +18,6 @@ from transport.rights import InstructedAccount
 from transport.sockets import FRAMES_MAX, MORE, NOBLOCK, Reader
 
 T = TypeVar("T")
-_RCVMORE = int(zmq.RCVMORE)
 CORRELATION_BYTES_MAX = 8  # libzmq's REQ_CORRELATE writes 4.
 Envelope = tuple[bytes, ...]  # The frames between peer and payload; they go back as they came.
 DEALER: Envelope = ()
@@ -68,14 +67,15 @@ class Router(Reader):
         answer whose connection was found to be no more.
         """
         super().__init__(socket)
-        self._recv_first = partial(socket.recv, copy=False)  # With whom it came from.
+        self._recv_frame = partial(socket.recv, copy=False)  # With whom it came from.
         self.peers = peers
         self._facts = facts
         self._on_gone, self._on_excess = on_gone, on_excess
         self.counts: Counter[str] = Counter()
         self._payload_bytes_max = payload_bytes_max
         self._on_request = on_request
-        self._send = socket.send
+        # That of the base class: what pyzmq puts around it is for sockets of other kinds.
+        self._send: Callable[..., object] = super(zmq.Socket, socket).send
         self._answers: list[tuple[Request, bytes]] = []
         self._answered: Peer | None = None  # Whose answers were put by.
 
@@ -126,17 +126,17 @@ class Router(Reader):
         if sender is not self._answered and self._answers:
             self.flush()  # What one peer sends in a burst does not hold up another's answer.
         self._answered = sender
-        payload, envelope = self._recv(NOBLOCK), DEALER
-        more = self._get(_RCVMORE)
+        frame, envelope = self._recv_frame(NOBLOCK), DEALER
+        payload, more = frame.bytes, frame.more  # Cheaper than to ask the socket for more.
         if more and not payload:
-            payload, envelope = self._recv(NOBLOCK), REQ
-            more = self._get(_RCVMORE)
+            frame, envelope = self._recv_frame(NOBLOCK), REQ
+            payload, more = frame.bytes, frame.more
         elif more and len(payload) <= CORRELATION_BYTES_MAX:  # A REQ with REQ_CORRELATE.
-            envelope = (payload, self._recv(NOBLOCK))
-            more = self._get(_RCVMORE)
-            if more and not envelope[1]:
-                payload = self._recv(NOBLOCK)
-                more = self._get(_RCVMORE)
+            frame = self._recv_frame(NOBLOCK)
+            envelope = (payload, frame.bytes)
+            if frame.more and not frame.bytes:
+                frame = self._recv_frame(NOBLOCK)
+                payload, more = frame.bytes, frame.more
             else:
                 envelope, more = DEALER, True
         request = Request(first.bytes, envelope, payload, sender)

@@ -39,7 +39,7 @@ class Reader:
         self._work = 1  # What the last message counts in a budget; a batch is all that is in it.
         self._get: Callable[[int], Any] = socket.getsockopt
         self._recv: Callable[[int], bytes] = socket.recv
-        self._recv_first: Callable[[int], Any] = socket.recv
+        self._recv_frame: Callable[[int], Any] = socket.recv
 
     def drain(self, budget: int) -> int:
         """Take messages up to a `budget` of work; return how much was done. Less: none is left.
@@ -60,7 +60,7 @@ class Reader:
         return taken
 
     def _take_up_to(self, count: int) -> int:
-        recv, take = self._recv_first, self._take
+        recv, take = self._recv_frame, self._take
         taken = 0
         try:
             while taken < count and not self.is_held:

@@ -70,7 +70,7 @@ class TicksPort(Reader):
         With `has_topics` (SUB) a frame before the payload is its topic.
         """
         super().__init__(socket)
-        self._recv_first = partial(socket.recv, copy=False)  # With whom it came from.
+        self._recv_frame = partial(socket.recv, copy=False)  # With whom it came from.
         self.counts: Counter[str] = Counter()
         self.peers = peers
         self._admit = admit
