@@ -113,7 +113,7 @@ class RunQueue:
         self.supervisor = supervisor
         self.undelivered = undelivered
         self._wake = wake
-        self._call_soon = wake if call_soon is None else call_soon
+        self.call_soon = wake if call_soon is None else call_soon
         self._thread_id: int | None = None
         self._inside: deque[tuple[Runnable, Any, Future[Any] | None]] = deque()
         self._outside: deque[tuple[Runnable, Any, Future[Any] | None]] = deque()
@@ -153,7 +153,7 @@ class RunQueue:
             self._inside.append((actor, message, reply_to))
             if not self._draining and not self._scheduled:
                 self._scheduled = True
-                self._call_soon(self._run_scheduled)
+                self.call_soon(self._run_scheduled)
             return
         if len(self._outside) >= OUTSIDE_DEPTH_MAX:
             raise RunQueueFullError(f"{OUTSIDE_DEPTH_MAX} messages wait for the loop")
@@ -198,7 +198,7 @@ class RunQueue:
             self._draining = False
             if inside and not self._scheduled:
                 self._scheduled = True
-                self._call_soon(self._run_scheduled)
+                self.call_soon(self._run_scheduled)
 
     def run(self, actor: Runnable, message: Any) -> None:
         """Tell an actor what is none of pykka's own messages, and drain: in fewer steps."""

@@ -66,7 +66,7 @@ class Sequencer:
         self._clock = clock
         self.seq = seq
         self.chain = chain
-        self._reply: Reply = chain.add  # Of the input that is being dispatched.
+        self._reply: Reply = lambda _: None  # Of the input that is being dispatched.
 
     def admit(
         self,
@@ -104,7 +104,8 @@ class Sequencer:
         return seq
 
     def _answer(self, answer: Answer) -> None:
-        self.chain.add(answer)
+        if self.chain.add(answer):
+            self._system.run_queue.call_soon(self.chain.fold)
         self._reply(answer)
 
     def look(self, message: Message, reply: Reply, session: int = 0) -> None:

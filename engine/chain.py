@@ -11,6 +11,7 @@ from riskd.messages import Verdict
 
 HASH_BYTES = 16
 WAITING_MAX = 64  # Verdicts that wait.
+SOON = 16  # So many are worth being folded in, as soon as nobody waits for an answer.
 _encode = msgspec.json.Encoder().encode
 
 
@@ -27,16 +28,19 @@ class AnswerChain:
         self._hash = blake2b(bytes.fromhex(begun), digest_size=HASH_BYTES)
         self._waiting: list[Verdict] = []  # To be folded in, in their order.
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: Answer) -> bool:
         """Fold in one answer to an input that was journalled, now or by the next look at the hash.
 
-        Verdicts wait until there are some: folded together they cost less, and none waits for it.
+        Verdicts wait until there are some: folded together they cost less. Returns whether so many
+        wait now that `fold` should be called, when no answer waits for that.
         """
-        if type(answer) is Verdict and len(self._waiting) < WAITING_MAX:
-            self._waiting.append(answer)
-            return
+        waiting = self._waiting
+        if type(answer) is Verdict and len(waiting) < WAITING_MAX:
+            waiting.append(answer)
+            return len(waiting) == SOON
         self.fold()
         self._hash.update(_encode(answer))
+        return False
 
     def fold(self) -> None:
         """Fold in what waits."""
