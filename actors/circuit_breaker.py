@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from actors.inputs import FactAt, Input, Publish, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
-from engine.breakers import BreakerBoard
+from engine.boards import Boards
 from engine.facts import Facts
 from engine.operator import apply_command, apply_expiry, apply_measured
 from riskd.messages import Breaker, Kill, Reset, Trip, Unkill
@@ -16,14 +18,16 @@ class CircuitBreakerActor(LoopActor):
 
     def __init__(
         self,
-        board: BreakerBoard,
+        boards: Boards,
+        accounts: Container[str],
         *,
         mail: Mail,
         publish: Publish,
         run_queue: RunQueue,
     ) -> None:
         super().__init__(run_queue=run_queue)
-        self._board = board
+        self._boards = boards
+        self._accounts = accounts
         self._mail = mail
         self._publish = publish
 
@@ -33,13 +37,15 @@ class CircuitBreakerActor(LoopActor):
         stamp = message.stamp
         match message:
             case WakeAccounts():
-                for event in apply_expiry(self._board, stamp, facts):
+                for event in apply_expiry(self._boards.breakers, stamp, facts):
                     self._tell_world(event)
             case FactAt():
-                self._tell_world(apply_measured(self._board, message.fact, stamp, facts))
+                self._tell_world(apply_measured(self._boards.breakers, message.fact, stamp, facts))
             case Input(message=command):
                 assert isinstance(command, Kill | Unkill | Trip | Reset)
-                answered, changed = apply_command(self._board, command, stamp, message.by, facts)
+                answered, changed = apply_command(
+                    self._boards, command, stamp, message.by, facts, accounts=self._accounts
+                )
                 self._tell_world(changed)
                 if message.reply is not None:
                     message.reply(answered)

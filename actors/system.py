@@ -100,7 +100,7 @@ class System:
         )
         mail.clock = ClockActor.start(self.timers, self._refs, run_queue=run_queue)
         mail.breakers = CircuitBreakerActor.start(
-            self.boards.breakers, mail=mail, publish=publish, run_queue=run_queue
+            self.boards, self.accounts, mail=mail, publish=publish, run_queue=run_queue
         )
         prices = (self.boards.quotes, self.tick_counts, self.watch, self.sweeper)
         mail.market = MarketDataActor.start(*prices, mail=mail, run_queue=run_queue)

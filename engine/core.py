@@ -163,7 +163,9 @@ class Core:
             case Basket():
                 return self._of_basket(message, stamp)
             case Kill() | Unkill() | Trip() | Reset():
-                reply, event = apply_command(self.boards.breakers, message, stamp, by, facts)
+                reply, event = apply_command(
+                    self.boards, message, stamp, by, facts, accounts=self.accounts
+                )
                 if event is not None:
                     self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
                 return reply

@@ -206,3 +206,9 @@ def _positive(spec: InstrumentSpec, name: str) -> Fraction:
     if not SIZE_MIN <= size <= SIZE_MAX:
         raise InstrumentError(f"{spec.symbol}: {name} must be from 1e-18 to 1e12, found {text}")
     return size
+
+
+def currencies_of(instrument: Instrument) -> tuple[str, ...]:
+    """Return every currency of an instrument once, in a stated order."""
+    named = (instrument.spec.currency, instrument.settlement, instrument.base)
+    return tuple(dict.fromkeys(currency for currency in named if currency is not None))

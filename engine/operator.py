@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
+from engine.boards import Boards
 from engine.breakers import (
     BREAKERS_MAX,
     FIRM_ID,
@@ -20,6 +23,7 @@ from engine.facts import (
     Resolved,
     Stamp,
 )
+from engine.instruments import currencies_of
 from riskd.messages import (
     Breaker,
     Error,
@@ -27,6 +31,7 @@ from riskd.messages import (
     Reset,
     ResponseEvent,
     Result,
+    Scope,
     Severity,
     Trip,
     Unkill,
@@ -37,10 +42,20 @@ BreakerCommand = Kill | Unkill | Trip | Reset
 
 
 def apply_command(
-    board: BreakerBoard, command: BreakerCommand, stamp: Stamp, by: str, facts: Facts
+    boards: Boards,
+    command: BreakerCommand,
+    stamp: Stamp,
+    by: str,
+    facts: Facts,
+    *,
+    accounts: Container[str],
 ) -> tuple[Result | Error, Breaker | None]:
-    """Carry out a kill, unkill, trip or reset; return the answer and what to publish."""
-    request_id = command.request_id
+    """Carry out a kill, unkill, trip or reset; return the answer and what to publish.
+
+    What names nothing that is declared is done all the same, for stopping comes first; the answer
+    says so in `warning`.
+    """
+    board, request_id = boards.breakers, command.request_id
     if not isinstance(command, Reset) and command.scope != FIRM_ID and not command.scope_id:
         text = f"which {command.scope}? It would stop nobody"
         return Error(code="malformed", text=text, field="scope_id", request_id=request_id), None
@@ -66,6 +81,8 @@ def apply_command(
         "active": opened,
         "changed": changed,
     }
+    if opened and not _is_known(boards, state, accounts):
+        shown["warning"] = f"riskd knows no {state.subject}; this stops nothing that trades now"
     answer = Result(ok=True, data=shown, request_id=request_id)
     if not changed:
         return answer, None
@@ -114,6 +131,21 @@ def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breake
     for state in due:
         facts.extend(_told(state, opened=False, by="time", reason=""))
     return [message_of(state, active=False) for state in due]
+
+
+def _is_known(boards: Boards, state: BreakerState, accounts: Container[str]) -> bool:
+    """Return whether a scope is anybody's. Strategies are not declared: each may be."""
+    match state.scope:
+        case Scope.ACCOUNT:
+            return state.scope_id in accounts
+        case Scope.GROUP:
+            return state.scope_id in boards.groups
+        case Scope.SYMBOL:
+            return state.scope_id in boards.instruments
+        case Scope.CURRENCY:
+            found = boards.instruments.values()
+            return any(state.scope_id in currencies_of(instrument) for instrument in found)
+    return True
 
 
 def _told(

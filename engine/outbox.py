@@ -92,11 +92,18 @@ class Outbox(Struct):
             else:
                 _give(entry, sessions, facts)
 
-    def report(self, report: InstructionReport, facts: Facts) -> str | None:
-        """Take what a gateway says of an instruction; return what is odd about it."""
+    def report(
+        self, report: InstructionReport, session: int, sessions: SessionBook, facts: Facts
+    ) -> str | None:
+        """Take what a gateway says of an instruction; return what is odd about it.
+
+        Only the session that it was given to is believed: a false `done` would cost an attempt.
+        """
         entry = self.outstanding.get(report.instruction_id)
         if entry is None:
             return "duplicate" if report.instruction_id in self.ended else "unknown_instruction"
+        if not _is_instructed(entry, session, sessions):
+            return "not_instructed"
         if report.status == "accepted":
             if entry.accepted:
                 return "duplicate"
@@ -176,6 +183,14 @@ def _give(entry: Outstanding, sessions: SessionBook, facts: Facts) -> bool:
     entry.session, entry.accepted = session.number, False
     facts.append(Said(session.number, entry.instruction))
     return True
+
+
+def _is_instructed(entry: Outstanding, session: int, sessions: SessionBook) -> bool:
+    """Return whether a session was given an instruction; of what was published, whoever covers."""
+    if entry.session:
+        return session == entry.session
+    standing = sessions.live(session)
+    return standing is None or standing.covers(entry.instruction.account)
 
 
 def _raised(severity: Severity, alert_type: str, text: str, account: str) -> Raised:

@@ -13,7 +13,7 @@ from engine.case import Case, CheckRow, Plan
 from engine.checks import CHECKS
 from engine.checks.group import total_numbers
 from engine.facts import MS_NS
-from engine.instruments import Instrument
+from engine.instruments import Instrument, currencies_of
 from engine.kinds import Content, Kind, Rate
 from engine.ledger import Position
 from engine.limits import (
@@ -98,14 +98,8 @@ def _breaker_keys(owner: Owner, instrument: Instrument) -> tuple[ScopeKey, ...]:
         (Scope.ACCOUNT.value, owner.account),
         *(((Scope.STRATEGY.value, owner.strategy),) if owner.strategy else ()),
         (Scope.SYMBOL.value, owner.symbol),
-        *((Scope.CURRENCY.value, currency) for currency in _currencies(instrument)),
+        *((Scope.CURRENCY.value, currency) for currency in currencies_of(instrument)),
     )
-
-
-def _currencies(instrument: Instrument) -> tuple[str, ...]:
-    """Return every currency of an instrument once, in a stated order."""
-    named = (instrument.spec.currency, instrument.settlement, instrument.base)
-    return tuple(dict.fromkeys(currency for currency in named if currency is not None))
 
 
 def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, ...]:

@@ -58,9 +58,10 @@ class SessionDesk:
             case Resynced():
                 return self._resynced(message, stamp)
             case InstructionReport():
-                odd = self._boards.outbox.report(message, facts)
-                flags = ("unknown_instruction",) if odd == "unknown_instruction" else ()
+                sessions = self._boards.sessions
+                odd = self._boards.outbox.report(message, stamp.session, sessions, facts)
                 duplicate = odd == "duplicate"
+                flags = () if odd is None or duplicate else (odd,)
                 ref = message.instruction_id
                 return Ack(seq=stamp.seq, ref=ref, duplicate=duplicate, flags=flags)
             case SessionLost():

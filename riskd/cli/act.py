@@ -39,7 +39,7 @@ def _said(_: type, reason: str) -> None:
 
 Reason = Annotated[str, Parameter(help="Why; kept in the journal.", validator=_said)]
 Yes = Annotated[bool, Parameter(negative="", help="Do not ask; for scripts.")]
-SAID_ALREADY = frozenset(("scope", "scope_id", "active", "changed"))
+SAID_ALREADY = frozenset(("scope", "scope_id", "active", "changed", "warning"))
 SCOPE_HELP = "firm, account:A1, group:desk-1, strategy:S, symbol:AAPL or currency:EUR."
 
 
@@ -63,9 +63,8 @@ def kill(
     request = Kill(
         scope=found.scope, scope_id=found.scope_id, reason=reason, cancel=cancel, flatten=flatten
     )
-    code = _act(request, f"KILLED {found}", connection, json=json)
-    _warn_of_stranger(found, f"riskd unkill {found}", connection)
-    return code
+    undo = f"riskd unkill {found}"
+    return _act(request, f"KILLED {found}", connection, json=json, undo=undo)
 
 
 def unkill(
@@ -116,9 +115,8 @@ def trip(
         until_ns=until_ns,
         spacing_ms=spacing_ms,
     )
-    code = _act(request, f"TRIPPED {found} ({action})", connection, json=json)
-    _warn_of_stranger(found, "riskd reset ID", connection)
-    return code
+    done = f"TRIPPED {found} ({action})"
+    return _act(request, done, connection, json=json, undo="riskd reset ID")
 
 
 def reset(
@@ -158,9 +156,8 @@ def halt(
     found = parse_scope(scope)
     _confirm(found, "halt", connection, yes=yes)
     request = Trip(scope=found.scope, scope_id=found.scope_id, action=action, reason=reason)
-    code = _act(request, f"HALTED {found}", connection, json=json)
-    _warn_of_stranger(found, f"riskd resume {found}", connection)
-    return code
+    undo = f"riskd resume {found}"
+    return _act(request, f"HALTED {found}", connection, json=json, undo=undo)
 
 
 def resume(
@@ -287,19 +284,21 @@ def _confirm(scope: ScopeArgument, verb: str, connection: Connection, *, yes: bo
         raise CommandError("Not confirmed; nothing was done.", exit_code=NOT_ALLOWED)
 
 
-def _warn_of_stranger(scope: ScopeArgument, undo: str, connection: Connection) -> None:
-    """Say so when what was stopped is nothing that riskd knows. Stopping comes first."""
-    known = known_names(scope.scope, connection)
-    if known and scope.scope_id not in known:
-        near = did_you_mean(scope.scope_id, known)
-        sys.stderr.write(
-            f"riskd: warning: riskd knows no {scope}; this stops nothing that trades now.\n"
-            f"  next      {f'{near} ' if near else ''}{undo} takes it back\n"
-        )
+def _warn(found: Mapping[str, Any], undo: str, connection: Connection) -> None:
+    """Pass on what riskd warns of: what was stopped is nothing that it knows."""
+    near = did_you_mean(found["scope_id"], known_names(found["scope"], connection))
+    sys.stderr.write(
+        f"riskd: warning: {found['warning']}.\n"
+        f"  next      {f'{near} ' if near else ''}{undo} takes it back\n"
+    )
 
 
-def _act(request: ControlMessage, done: str, connection: Connection, *, json: bool) -> int:
+def _act(
+    request: ControlMessage, done: str, connection: Connection, *, json: bool, undo: str = ""
+) -> int:
     found = ask_of(getattr(request, "account", None), request, connection)
+    if isinstance(found, Mapping) and "warning" in found:
+        _warn(found, undo, connection)
     if json:
         print_json(found)
         return DONE

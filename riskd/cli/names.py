@@ -10,7 +10,11 @@ from riskd.cli.connection import Connection
 from riskd.cli.failure import CommandError
 from riskd.messages import Accounts, Instruments
 
-QUESTIONS: dict[str, Accounts | Instruments] = {"account": Accounts(), "symbol": Instruments()}
+QUESTIONS: dict[str, Accounts | Instruments] = {
+    "account": Accounts(),
+    "group": Accounts(),  # Of which each says its own.
+    "symbol": Instruments(),
+}
 NEARNESS_MIN = 0.5  # Of 1 for the same: half of the letters in order.
 NAMES_MAX = 4
 TIMEOUT_MS_MAX = 500  # A suggestion is not worth more of anybody's time.
@@ -33,7 +37,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def known_names(kind: str, connection: Connection) -> list[str]:
-    """Return every name of a kind, `account` or `symbol`; nothing if riskd cannot be asked."""
+    """Return every name of a kind, as of accounts; nothing if riskd cannot be asked."""
     if kind not in QUESTIONS:
         return []
     quick = replace(connection, timeout_ms=min(connection.timeout_ms, TIMEOUT_MS_MAX))
@@ -43,4 +47,4 @@ def known_names(kind: str, connection: Connection) -> list[str]:
         return []
     if not isinstance(rows, list):
         return []
-    return [row[kind] for row in rows if isinstance(row, dict) and kind in row]
+    return list(dict.fromkeys(row[kind] for row in rows if isinstance(row, dict) and kind in row))

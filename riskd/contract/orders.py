@@ -304,7 +304,7 @@ class Ack(Answer, frozen=True, kw_only=True, tag="ack"):
     """The one answer to a report, a fill, a bust, a correction, a transfer or a `resynced`.
 
     Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
-    off_tick, conflict, mismatch, already_terminal, unknown_instruction.
+    off_tick, conflict, mismatch, already_terminal, unknown_instruction, not_instructed.
     """
 
     seq: int

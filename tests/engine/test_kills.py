@@ -103,6 +103,34 @@ def test_kill_of_nobody_is_refused_so_that_nobody_believes_in_it(kind, scope):
     assert not house.core.boards.breakers.book.open
 
 
+@pytest.mark.parametrize("kind", [Kill, Trip])
+@pytest.mark.parametrize(
+    ("scope", "scope_id", "is_known"),
+    [
+        ("firm", "", True),
+        ("group", "desk", True),
+        ("group", "region", True),
+        ("group", "TYPO", False),
+        ("account", "A1", True),
+        ("account", "TYPO", False),
+        ("symbol", "X", True),
+        ("symbol", "TYPO", False),
+        ("currency", "JPY", True),
+        ("currency", "TYPO", False),
+        ("strategy", "never seen", True),  # Nobody declares strategies.
+    ],
+)
+def test_kill_of_what_is_not_declared_is_done_and_its_answer_warns(
+    kind, scope, scope_id, is_known
+):
+    house = a_house_of_desks()
+    answer = house.send(kind(scope=scope, scope_id=scope_id, reason="drill"))
+    assert answer.ok
+    told = f"riskd knows no {scope} {scope_id}; this stops nothing that trades now"
+    assert answer.data.get("warning") == (None if is_known else told)
+    assert len(house.core.boards.breakers.book.open) == 1  # Who is declared later is stopped.
+
+
 def test_verdict_and_alert_name_what_is_killed_once():
     house = a_core()
     house.send(Kill(scope="firm", reason="drill"))

@@ -243,6 +243,43 @@ def test_instruction_is_given_again_when_its_session_is_lost_but_not_once_it_is_
     assert house.said == [(third, two)]
 
 
+@pytest.mark.parametrize("status", ["accepted", "done", "failed"])
+def test_instruction_is_ended_by_the_session_alone_that_it_was_given_to(status):
+    house = a_core()
+    lost = executing(house)
+    house.send(an_order("o-1"), session=lost)
+    second, third = executing(house, "G2", accounts=("A1",)), executing(house, "G3")
+    lose(house, lost)
+    ((to, one),) = house.said
+    assert to == second
+    assert isinstance(one, Instruction)
+    said = InstructionReport(instruction_id=one.instruction_id, status=status)
+    for stranger in (third, lost, 0):
+        ack = house.send(said, 0, session=stranger)
+        assert (ack.flags, ack.duplicate) == (("not_instructed",), False)
+    assert list(house.core.boards.outbox.outstanding) == [one.instruction_id]
+    assert house.alerts("instruction_failed") == []
+    lose(house, second)
+    assert house.said[1:] == [(third, one)]
+    assert house.send(said, session=second).flags == ("not_instructed",)
+    assert house.send(said, session=third).flags == ()
+
+
+def test_instruction_that_nobody_was_given_may_be_ended_by_whoever_covers_its_account():
+    house = a_core()
+    lost = executing(house)
+    house.send(an_order("o-1"), session=lost)
+    other = opened(house, "G2", accounts=("A2",)).session
+    covering = opened(house, "G3", accounts=("A1",)).session
+    lose(house, lost)
+    assert house.said == []
+    (one,) = (entry.instruction for entry in house.core.boards.outbox.outstanding.values())
+    done = InstructionReport(instruction_id=one.instruction_id, status="done")
+    assert house.send(done, session=other).flags == ("not_instructed",)
+    assert house.send(done, session=covering).flags == ()
+    assert house.core.boards.outbox.outstanding == {}
+
+
 def test_instruction_of_an_order_that_has_ended_is_not_given_again():
     house = a_core()
     lost = executing(house)

@@ -15,7 +15,10 @@ from riskd.messages import Check, Error, Reject, Result, Verdict
 from tests.riskd.fake import FakeRiskd, approval
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = [{"account": "A1", "symbol": "AAPL"}, {"account": "DESK", "symbol": "MSFT"}]
+NAMES = [
+    {"account": "A1", "symbol": "AAPL", "group": "east"},
+    {"account": "DESK", "symbol": "MSFT", "group": "west"},
+]
 
 
 def knowing(message):
@@ -24,7 +27,9 @@ def knowing(message):
         case "accounts" | "instruments":
             return Result(ok=True, data=NAMES)
         case "kill" | "trip":
-            return Result(ok=True, data={"seq": 7, "breaker_id": 3, "changed": True})
+            told = {name: message[name] for name in ("scope", "scope_id")}
+            told |= {"seq": 7, "breaker_id": 3, "changed": True, "warning": "riskd knows no such"}
+            return Result(ok=True, data=told)
         case "limits":
             tables = [
                 {"scope": "firm", "scope_id": "firm", "limits": {}},
@@ -72,7 +77,9 @@ def test_scope_that_is_none_is_refused_with_what_to_write(written, advice):
     [
         (["kill", "account:DSK"], "did you mean DESK?"),
         (["kill", "symbol:APPL"], "did you mean AAPL?"),
+        (["kill", "group:wset"], "did you mean west?"),
         (["trip", "account:DSK"], "did you mean DESK?"),
+        (["halt", "account:DSK"], "did you mean DESK?"),
     ],
 )
 def test_stopping_a_name_that_riskd_does_not_know_is_done_and_warned_of(command, near, capsys):
