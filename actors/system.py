@@ -129,7 +129,7 @@ class System:
 
     def is_behind(self) -> bool:
         """Return whether accounts or ticks wait for their turn: an `elapse` goes on with them."""
-        return self.boards.backlog.is_behind()
+        return self.boards.is_behind()
 
     def due_ns(self) -> int | None:
         """Return the steady instant at which an `elapse` is needed, None if nothing waits."""

@@ -205,6 +205,10 @@ class Boards:
         self.permissions = permissions
         self.version += 1
 
+    def is_behind(self) -> bool:
+        """Return whether accounts or ticks wait for their turn: the next input goes on."""
+        return self.backlog.is_behind() or bool(self.responses.rollouts)
+
     def parent_of(self, group: str) -> str:
         """Return the group above one, the firm at last."""
         spec = self.groups.get(group)

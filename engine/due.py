@@ -13,7 +13,7 @@ def due_steady_ns(
 ) -> int | None:
     """Return the steady instant at which an `elapse` is needed, None if nothing waits."""
     return earliest(
-        0 if boards.backlog.is_behind() else None,
+        0 if boards.is_behind() else None,
         timers.next_ns(),
         boards.limit_book.due_steady_ns(),
         boards.breakers.due_steady_ns(),

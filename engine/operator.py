@@ -52,49 +52,48 @@ def apply_command(
 ) -> tuple[Result | Error, Breaker | None]:
     """Carry out a kill, unkill, trip or reset; return the answer and what to publish.
 
-    What names nothing that is declared is done all the same, for stopping comes first; the answer
-    says so in `warning`.
+    Stopping comes first: what names nothing that is declared is done all the same. The answer says
+    in `warning` what it does not do.
     """
     board, request_id = boards.breakers, command.request_id
     if not isinstance(command, Reset) and command.scope != FIRM_ID and not command.scope_id:
         text = f"which {command.scope}? It would stop nobody"
         return Error(code="malformed", text=text, field="scope_id", request_id=request_id), None
     before = len(board.book.open)
-    match command:
-        case Kill():
-            state = board.apply_kill(command, stamp, by)
-        case Trip():
-            state = board.apply_trip(command, stamp, by)
-        case Unkill():
-            state = board.apply_unkill(command)
-        case Reset():
-            state = board.apply_reset(command.breaker_id)
+    state = _carry_out(board, command, stamp, by)
     if state is None:
         return _nothing(command, request_id), None
     opened = isinstance(command, Kill | Trip)
-    changed = not opened or len(board.book.open) > before
+    is_new = not opened or len(board.book.open) > before
     shown = {
         "seq": stamp.seq,
         "breaker_id": state.breaker_id,
         "scope": state.scope,
         "scope_id": state.scope_id,
         "active": opened,
-        "changed": changed,
+        "changed": is_new,
     }
-    if opened and not _is_known(boards, state, accounts):
-        shown["warning"] = f"riskd knows no {state.subject}; this stops nothing that trades now"
-    answer = Result(ok=True, data=shown, request_id=request_id)
-    if not changed:
-        return answer, None
-    facts.extend(_told(state, opened=opened, by=by, reason=command.reason))
     if isinstance(command, Kill) and (command.cancel or command.flatten):
-        halted = (state.scope, state.scope_id, ResponseEvent.KILL, command.flatten, state.reason)
-        facts.append(Halted(*halted))
+        shown["asked"] = "flatten" if command.flatten else "cancel"
+    if opened:
+        shown |= _warnings(boards, command, state, accounts)
+    answer = Result(ok=True, data=shown, request_id=request_id)
+    if is_new:
+        facts.extend(_told(state, opened=opened, by=by, reason=command.reason))
+    if isinstance(command, Kill):
+        _clear(state, command, facts)
     elif opened:
         _halt(state, facts)
     if isinstance(command, Reset) and state.trigger_type is TriggerType.MEASURE:
         facts.append(Closed(state.scope, state.scope_id, state.measure))
-    return answer, message_of(state, active=opened)
+    return answer, message_of(state, active=opened) if is_new else None
+
+
+def _clear(state: BreakerState, kill: Kill, facts: Facts) -> None:
+    """Ask that what a kill covers goes, if that is asked: later too, and again if it failed."""
+    if kill.cancel or kill.flatten:
+        reason, event = kill.reason or state.reason, ResponseEvent.KILL
+        facts.append(Halted(state.scope, state.scope_id, event, kill.flatten, reason))
 
 
 def apply_measured(
@@ -131,6 +130,32 @@ def apply_expiry(board: BreakerBoard, stamp: Stamp, facts: Facts) -> list[Breake
     for state in due:
         facts.extend(_told(state, opened=False, by="time", reason=""))
     return [message_of(state, active=False) for state in due]
+
+
+def _carry_out(
+    board: BreakerBoard, command: BreakerCommand, stamp: Stamp, by: str
+) -> BreakerState | None:
+    match command:
+        case Kill():
+            return board.apply_kill(command, stamp, by)
+        case Trip():
+            return board.apply_trip(command, stamp, by)
+        case Unkill():
+            return board.apply_unkill(command)
+        case Reset():
+            return board.apply_reset(command.breaker_id)
+
+
+def _warnings(
+    boards: Boards, command: BreakerCommand, state: BreakerState, accounts: Container[str]
+) -> dict[str, str]:
+    """Return what a person may believe and is not so."""
+    if not _is_known(boards, state, accounts):
+        return {"warning": f"riskd knows no {state.subject}; this stops nothing that trades now"}
+    flattens = isinstance(command, Kill) and command.flatten
+    if state.scope == Scope.STRATEGY and (flattens or state.action == "halt_flatten"):
+        return {"warning": "positions are no strategy's own; its orders alone are cancelled"}
+    return {}
 
 
 def _is_known(boards: Boards, state: BreakerState, accounts: Container[str]) -> bool:

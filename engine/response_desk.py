@@ -2,7 +2,8 @@
 
 It alone writes the book of responses. What it wants of accounts and breakers it asks for by facts;
 what it reads of an account is what the last input made of it, so a plan goes on from whatever is
-true now, after a restart too.
+true now, after a restart too. What concerns many accounts reaches so many of them with each input,
+so that no order waits for all: the breaker of their scope, which comes first, holds them meanwhile.
 """
 
 from __future__ import annotations
@@ -12,9 +13,7 @@ from itertools import islice
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.exits import missing_of
 from engine.facts import (
-    CancelAsked,
     Closed,
     Facts,
     Halted,
@@ -25,33 +24,24 @@ from engine.facts import (
     Stamp,
     Stood,
     Told,
-    Tripped,
 )
-from engine.response_steps import ResponseSteps, is_bad
-from engine.responses import (
-    ASKED_FOR,
-    EXITS_MAX,
-    STRENGTH,
-    Plan,
-    next_severity,
-    policy_for,
-    tripped_key,
-)
+from engine.instruments import currencies_of
+from engine.plan_desk import PlanDesk, planned
+from engine.responses import Plan, Rollout, cause_of, policy_for, tripped_key
 from engine.suspense import SUSPENSE
 from riskd.messages import (
     Error,
     Reduce,
     ResponseAction,
     ResponseEvent,
-    ResponseMode,
-    ResponsePolicy,
-    ResponseStage,
     ResponseStop,
     Result,
     Severity,
 )
 
 LATE_MAX = 20  # Plans that one input takes on because they waited long enough.
+TURNS_MAX = 200  # Accounts of a scope that one input looks at, beside its own.
+BEGUN_TURNS = 10  # A plan that begins, with all that it causes, costs about as much as so many.
 ResponseCommand = Reduce | ResponseStop
 
 
@@ -61,7 +51,7 @@ class ResponseDesk:
     def __init__(self, boards: Boards, accounts: Mapping[str, Account]) -> None:
         self._boards = boards
         self._accounts = accounts
-        self._steps = ResponseSteps(boards, accounts)
+        self._plans = PlanDesk(boards, accounts)
 
     def take(self, fact: ResponseFact, stamp: Stamp, facts: Facts) -> None:
         """Take what happened to an account or to a scope."""
@@ -75,19 +65,26 @@ class ResponseDesk:
                 if again is not None:  # The measure is as bad as it was.
                     facts.append(again)
             case Halted():
-                for account in self._accounts.values():
-                    self._halt(account, fact, stamp, facts)
+                if fact.scope == "account":
+                    account = self._accounts.get(fact.scope_id)
+                    if account is not None:
+                        self._halt(account, fact, stamp, facts)
+                    return
+                what = f"{fact.event} {'flatten' if fact.flatten else 'cancel'}"
+                key = tripped_key(fact.scope, fact.scope_id, what)
+                self._roll_out(key, Rollout(None, fact), stamp, facts)
             case Progressed():
                 plan = self._boards.responses.running.get(fact.account)
                 if plan is not None:
-                    self._go_on(plan, stamp, facts)
+                    self._plans.go_on(plan, stamp, facts)
 
     def elapse(self, stamp: Stamp, facts: Facts) -> None:
         """Take on plans that waited long enough, so many at once; the next input goes on."""
+        self._go_round(stamp, facts)
         running = self._boards.responses.running.values()
         late = (plan for plan in running if plan.until_steady_ns <= stamp.steady_ns)
         for plan in list(islice(late, LATE_MAX)):
-            self._go_on(plan, stamp, facts)
+            self._plans.go_on(plan, stamp, facts)
 
     def command(self, asked: ResponseCommand, stamp: Stamp, facts: Facts) -> Result | Error:
         """Carry out what an operator asks for."""
@@ -95,10 +92,7 @@ class ResponseDesk:
         if isinstance(asked, ResponseStop):
             for plan in list(book.running.values()):
                 if plan.response_id == asked.response_id:
-                    self._steps.withdraw(plan, stamp, facts)
-                    plan.reason = f"stopped: {asked.reason}" if asked.reason else plan.reason
-                    self._steps.end(plan, ResponseStage.STOPPED, stamp, facts)
-                    self._take_up(plan.account, stamp, facts)
+                    self._plans.stop(plan, asked.reason, stamp, facts)
                     return _done(asked.request_id, stamp, plan.response_id)
             text = f"response {asked.response_id} is not running"
             return Error(code="not_found", text=text, request_id=asked.request_id)
@@ -120,99 +114,111 @@ class ResponseDesk:
             reason=asked.reason,
             symbols=None if asked.symbol is None else (asked.symbol,),
         )
-        if not self._start(plan, stamp, facts):
+        if not self._plans.start(plan, stamp, facts):
             running = book.running[account.id]
             text = f"response {running.response_id} ({running.action}) runs already"
             return Error(code="refused", text=text, request_id=asked.request_id)
         return _done(asked.request_id, stamp, plan.response_id)
 
-    def _go_on(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
-        """Take a plan on; what did not help gives way to what the next severity asks for."""
-        self._steps.advance(plan, stamp, facts)
-        if plan.stage is ResponseStage.ESCALATED and plan.event not in ASKED_FOR:
-            self._escalate(plan, stamp, facts)
-        self._take_up(plan.account, stamp, facts)
-
-    def _escalate(self, plan: Plan, stamp: Stamp, facts: Facts) -> None:
-        severity = next_severity(plan.severity)
-        while severity is not None:
-            policy = policy_for(self._boards.policies, plan.event, severity)
-            if policy is not None and STRENGTH[policy.action] > STRENGTH[plan.action]:
-                reason = f"after {plan.response_id}: {plan.reason}"
-                worse = Stood(plan.account, plan.measure, plan.event, severity, reason)
-                self._trip(worse, policy, facts)
-                stronger = _planned(plan.account, plan.event, policy, plan.measure, reason)
-                self._start(stronger, stamp, facts)
-                return
-            severity = next_severity(severity)
-
-    def _take_up(self, name: str, stamp: Stamp, facts: Facts) -> None:
-        """Begin the strongest of the plans that waited for the one that is over."""
-        book, account = self._boards.responses, self._accounts[name]
-        keys = [
-            key
-            for key, plan in book.postponed.items()
-            if plan.account == name and is_bad(account, plan.measure)
-        ]
-        if name in book.running or not keys:
-            return
-        key = max(keys, key=lambda key: STRENGTH[book.postponed[key].action])
-        self._start(book.postponed.pop(key), stamp, facts)
-
     def _stood(self, fact: Stood, stamp: Stamp, facts: Facts) -> None:
-        tripped, key = self._boards.responses.tripped, _key_of(fact)
+        tripped = self._boards.responses.tripped
+        key = tripped_key(fact.scope, fact.account, fact.measure)
         if fact.severity is None:  # It has recovered.
             if tripped.pop(key, None):
                 facts.append(Recovered(fact.scope, fact.account, fact.measure))
-            if fact.scope == "account":
-                self._recovered(fact, facts)
+        else:
+            policy = policy_for(self._boards.policies, fact.event, fact.severity)
+            if policy is None:
+                return
+            self._plans.trip(fact, policy, facts)
+            if policy.action is ResponseAction.MONITOR:
+                return
+        if fact.scope == "account":
+            self._reach(self._accounts[fact.account], fact, stamp, facts)
+        else:
+            self._roll_out(key, Rollout(fact, None), stamp, facts)
+
+    def _roll_out(self, key: str, rollout: Rollout, stamp: Stamp, facts: Facts) -> None:
+        """Begin with the accounts of a scope; of what is on its way to them the newest counts."""
+        self._boards.responses.rollouts[key] = rollout
+        self._go_round(stamp, facts)
+
+    def _go_round(self, stamp: Stamp, facts: Facts) -> None:
+        """Take what is on its way to the next accounts, as long as the input has turns."""
+        book, names = self._boards.responses, list(self._accounts)
+        if book.rolling_seq != stamp.seq:
+            book.rolling_seq, book.turns = stamp.seq, TURNS_MAX
+        while book.rollouts and book.turns > 0:
+            key, rollout = next(iter(book.rollouts.items()))
+            while rollout.cursor < len(names) and book.turns > 0:
+                account = self._accounts[names[rollout.cursor]]
+                before = len(facts)
+                if rollout.halted is not None:
+                    self._halt(account, rollout.halted, stamp, facts)
+                elif rollout.fact is not None:
+                    self._reach(account, rollout.fact, stamp, facts)
+                rollout.cursor += 1
+                book.turns -= BEGUN_TURNS if len(facts) > before else 1
+            if rollout.cursor >= len(names):
+                del book.rollouts[key]
+
+    def _reach(self, account: Account, fact: Stood, stamp: Stamp, facts: Facts) -> None:
+        """Do in one account what a measure, of its own or of its scope, calls for."""
+        if fact.severity is None:
+            self._recovered(account, fact, facts)
             return
         policy = policy_for(self._boards.policies, fact.event, fact.severity)
-        if policy is None:
+        symbols = None
+        if fact.scope in ("symbol", "currency"):
+            symbols = self._symbols(account, fact.scope, fact.account)
+        elif not self._is_below(account, fact.scope, fact.account):
             return
-        self._trip(fact, policy, facts)
-        if policy.action is ResponseAction.MONITOR or fact.scope != "account":
-            return  # Of a group, the firm or a symbol a breaker is all that is done.
-        plan = _planned(fact.account, fact.event, policy, fact.measure, fact.reason)
-        self._start(plan, stamp, facts)
+        if policy is not None and symbols != ():
+            self._plans.start(planned(account.id, fact, policy, symbols), stamp, facts)
 
-    def _recovered(self, fact: Stood, facts: Facts) -> None:
-        account = self._accounts[fact.account]
-        if fact.measure in account.state.conduct.risk_shrunk:
-            facts.append(Told(fact.account, RiskShrunk(None, fact.measure)))
-        self._boards.responses.postponed.pop(f"{fact.account} {fact.measure}", None)
+    def _is_below(self, account: Account, scope: str, scope_id: str) -> bool:
+        """Return whether an account is, or is below, what a scope names."""
+        if account.id == SUSPENSE:
+            return False
+        match scope:
+            case "firm":
+                return True
+            case "group":
+                return scope_id in self._boards.ancestry(account.state.spec.group)
+            case _:
+                return scope == "account" and account.id == scope_id
 
-    def _trip(self, fact: Stood, policy: ResponsePolicy, facts: Facts) -> None:
-        """Open the breaker that a policy asks for; a stop halts, unless it is only advice."""
-        action = policy.breaker
-        account = self._accounts[fact.account] if fact.scope == "account" else None
-        is_advised = account is not None and account.state.spec.response_mode is ResponseMode.ADVISE
-        if policy.action is ResponseAction.STOP and not is_advised:
-            action = action or "halt"
-        if action is None:
-            return
-        tripped = Tripped(
-            scope=fact.scope,
-            scope_id=fact.account,
-            measure=fact.measure,
-            action=action,
-            reason=fact.reason,
-            value=fact.value,
-            threshold=fact.threshold,
-            cooling_ms=policy.cooling_ms,
-        )
-        self._boards.responses.tripped[_key_of(fact)] = tripped
-        facts.append(tripped)
+    def _symbols(self, account: Account, scope: str, scope_id: str) -> tuple[str, ...]:
+        """Return what an account holds or has working, of what a scope covers."""
+        held = account.state.positions
+        if account.id == SUSPENSE:
+            return ()
+        match scope:
+            case "symbol":
+                return (scope_id,) if scope_id in held else ()
+            case "currency":
+                instruments = self._boards.instruments
+                return tuple(x for x in held if scope_id in currencies_of(instruments[x]))
+            case _:
+                return tuple(held) if self._is_below(account, scope, scope_id) else ()
+
+    def _recovered(self, account: Account, fact: Stood, facts: Facts) -> None:
+        """Undo in one account what a measure, of its own or of its scope, called for."""
+        book, cause = self._boards.responses, cause_of(fact.scope, fact.account, fact.measure)
+        if cause in account.state.conduct.risk_shrunk:
+            facts.append(Told(account.id, RiskShrunk(None, cause)))
+        book.postponed.pop(f"{account.id} {cause}", None)
+        # Of a plan for it that failed here.
+        if book.tripped.pop(tripped_key("account", account.id, cause), None):
+            facts.append(Recovered("account", account.id, cause))
 
     def _halt(self, account: Account, fact: Halted, stamp: Stamp, facts: Facts) -> None:
         """Cancel, and close if asked, what a killed or halted scope covers of an account."""
-        scope = (fact.scope, fact.scope_id)
-        symbols = tuple(
-            symbol for symbol in account.state.positions if self._covers(account, scope, symbol, "")
-        )
+        symbols = self._symbols(account, fact.scope, fact.scope_id)
         by_strategy = fact.scope_id if fact.scope == "strategy" else None
         flattens = fact.flatten and by_strategy is None
-        if not symbols and by_strategy is None:
+        works = any(x.check.strategy == by_strategy for x in account.state.orders.values())
+        if not (symbols if by_strategy is None else works):
             return
         action = ResponseAction.FLATTEN if flattens else ResponseAction.CANCEL
         plan = Plan(
@@ -224,89 +230,9 @@ class ResponseDesk:
             symbols=None if by_strategy is not None else symbols,
             strategy=by_strategy,
         )
-        self._start(plan, stamp, facts)
-
-    def _covers(self, account: Account, scope: tuple[str, str], symbol: str, strategy: str) -> bool:
-        plan = account.plan(symbol, strategy, "")
-        return plan is not None and scope in plan.breaker_keys and account.id != SUSPENSE
-
-    def _start(self, plan: Plan, stamp: Stamp, facts: Facts) -> bool:
-        """Begin a plan, unless one that does as much runs; return whether it was begun.
-
-        What another measure called for is not lost by that: it waits until the account is free.
-        """
-        book, account = self._boards.responses, self._accounts[plan.account]
-        running = book.running.get(plan.account)
-        if running is not None and plan.action is not ResponseAction.SHRINK_RISK:
-            stays = STRENGTH[running.action] >= STRENGTH[plan.action]
-            if plan.event in ASKED_FOR and running.event not in ASKED_FOR:
-                stays = STRENGTH[running.action] > STRENGTH[plan.action]  # Only its exits may pass.
-            if running.measure != plan.measure:
-                book.postpone(plan if stays else _anew(running))
-            if stays:
-                return False  # A trigger while it runs does not double it.
-            self._steps.withdraw(running, stamp, facts)
-            self._steps.end(running, ResponseStage.STOPPED, stamp, facts)
-        book.number += 1
-        plan.response_id = f"response-{book.number}"
-        asked_for = plan.event in ASKED_FOR
-        if account.state.spec.response_mode is ResponseMode.ADVISE and not asked_for:
-            plan.targets = self._steps.targets(account, plan)
-            plan.exits = [
-                self._steps.exit_of(missing, missing.lots, f"{plan.response_id}-{number}")
-                for number, missing in enumerate(missing_of(account, plan.targets)[:EXITS_MAX])
-            ]
-            book.ended[plan.response_id] = plan
-            plan.stage = ResponseStage.ADVISED
-            self._steps.tell(plan, stamp, facts)
-            return True
-        if plan.action is ResponseAction.SHRINK_RISK:
-            facts.append(Told(account.id, RiskShrunk(plan.percent, plan.measure)))
-            self._steps.end(plan, ResponseStage.DONE, stamp, facts)
-            return True
-        book.running[account.id] = plan
-        facts.append(Told(account.id, CancelAsked(plan.response_id, plan.symbols, plan.strategy)))
-        self._steps.wait(plan, ResponseStage.CANCELING, stamp)
-        self._steps.tell(plan, stamp, facts)
-        return True
-
-
-def _key_of(fact: Stood) -> str:
-    return tripped_key(fact.scope, fact.account, fact.measure)
+        self._plans.start(plan, stamp, facts)
 
 
 def _done(request_id: str | None, stamp: Stamp, response_id: str) -> Result:
     shown = {"seq": stamp.seq, "response_id": response_id}
     return Result(ok=True, data=shown, request_id=request_id)
-
-
-def _planned(
-    account: str, event: ResponseEvent, policy: ResponsePolicy, measure: str, reason: str
-) -> Plan:
-    """Return the plan of a policy."""
-    return Plan(
-        account=account,
-        event=event,
-        severity=policy.severity,
-        action=policy.action,
-        policy=policy.id,
-        percent=policy.percent,
-        priority=policy.priority,
-        reason=reason,
-        measure=measure,
-    )
-
-
-def _anew(plan: Plan) -> Plan:
-    """Return a plan as it was before it was begun."""
-    return Plan(
-        account=plan.account,
-        event=plan.event,
-        severity=plan.severity,
-        action=plan.action,
-        policy=plan.policy,
-        percent=plan.percent,
-        priority=plan.priority,
-        reason=plan.reason,
-        measure=plan.measure,
-    )

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from engine.account import Account
 from engine.boards import Boards
+from engine.crossings import RESPONSE_EVENTS
 from engine.exits import Missing, missing_of, targets_of
 from engine.facts import MS_NS, ExitsVoided, Facts, Instructed, Posted, Raised, Stamp, Told
 from engine.pretrade import decide_order
@@ -169,7 +170,7 @@ class ResponseSteps:
         if missing_of(account, plan.targets):
             self._fail(plan, ResponseStage.WAITING, stamp, facts)  # Orders work still.
             return
-        bad = is_bad(account, plan.measure)
+        bad = is_bad(self._boards, account, plan)
         if not bad or not missing_of(account, self.targets(account, plan)):
             self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovers, or asks for no more.
             return
@@ -183,7 +184,8 @@ class ResponseSteps:
             self.wait(plan, stage, stamp, times=2 ** (plan.failures - 1))
             self.tell(plan, stamp, facts)
             return
-        if plan.measure and not is_bad(self._accounts[plan.account], plan.measure):
+        account = self._accounts[plan.account]
+        if plan.measure in RESPONSE_EVENTS and not is_bad(self._boards, account, plan):
             self.end(plan, ResponseStage.DONE, stamp, facts)  # It recovered all the same.
             return
         self.end(plan, ResponseStage.ESCALATED, stamp, facts)
@@ -259,7 +261,13 @@ class ResponseSteps:
         facts.append(Posted(f"response.{plan.account}", update_of(plan)))
 
 
-def is_bad(account: Account, measure: str) -> bool:
-    """Return whether a measure stands at a threshold, and has not begun to recover."""
-    standing = account.water.state.standings.get(measure)
+def is_bad(boards: Boards, account: Account, plan: Plan) -> bool:
+    """Return whether a plan's measure stands at a threshold, and has not begun to recover."""
+    match plan.scope:
+        case "account":
+            standing = account.water.state.standings.get(plan.measure)
+        case "group" | "firm":
+            standing = boards.group_row(plan.scope_id).water.state.standings.get(plan.measure)
+        case _:
+            standing = None  # Of a symbol: what is done about its orders does not mend it.
     return standing is not None and standing.until_ns is None

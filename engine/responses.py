@@ -1,19 +1,21 @@
 """Responses: plans that run until a measure has recovered, kept so that a restart resumes them.
 
 An account has at most one plan at a time: an event that comes while one runs does not double it,
-but may make it a stronger one. A plan cancels what races it, waits until that is answered or late,
-and asks its gateway for exits that bring every position to its target; each exit is an order under
-an id of its own and passes the gate as any other. What is missing after an attempt is asked for
-again, after a pause that doubles; three attempts later the next severity's response takes over.
+but may make it a stronger one. What crosses a line for a group or the firm calls for a plan of each
+of its accounts. A plan cancels what races it, waits until that is answered or late, and asks its
+gateway for exits that bring every position to its target; each exit is an order under an id of its
+own and passes the gate as any other. What is missing after an attempt is asked for again, after a
+pause that doubles; three attempts later the next severity's response takes over.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct
 
-from engine.facts import Tripped
+from engine.facts import Halted, Stood, Tripped
 from engine.targets import Target
 from riskd.messages import (
+    BreakerScope,
     Exit,
     ResponseAction,
     ResponseEvent,
@@ -55,6 +57,8 @@ class Plan(Struct, kw_only=True):
     priority: ResponsePriority = ResponsePriority.LARGEST_LOSS
     reason: str
     measure: str = ""  # The guard that called for it: it is done when that has recovered.
+    scope: BreakerScope = "account"  # Whose measure that is: its own, or its group's, say,
+    scope_id: str = ""  # by name; its own has none here.
     symbols: tuple[str, ...] | None = None  # What it is about; None: everything.
     strategy: str | None = None  # Cancels only: the orders of one strategy.
     stage: ResponseStage = ResponseStage.CANCELING
@@ -69,6 +73,19 @@ class Plan(Struct, kw_only=True):
     targets: list[Target] = []
     exits: list[Exit] = []  # Of this attempt, that are not over.
 
+    @property
+    def cause(self) -> str:
+        """What called for it, apart from the same measure of anybody else."""
+        return cause_of(self.scope, self.scope_id, self.measure)
+
+
+class Rollout(Struct):
+    """What concerns every account of a scope, and whose turn it is."""
+
+    fact: Stood | None  # A measure of the scope crossed a line, or has recovered.
+    halted: Halted | None  # The scope was stopped.
+    cursor: int = 0  # Accounts that were told, in the order in which they were opened.
+
 
 class ResponseBook(Struct):
     """Every plan, those that run by their account."""
@@ -78,7 +95,10 @@ class ResponseBook(Struct):
     ended: dict[str, Plan] = {}
     tripped: dict[str, Tripped] = {}  # By scope and measure, until it has recovered.
     exits: dict[str, str] = {}  # Orders that running plans asked for, with the response.
-    postponed: dict[str, Plan] = {}  # By account and measure: what waits until another plan ends.
+    postponed: dict[str, Plan] = {}  # By account and cause: what waits until another plan ends.
+    rollouts: dict[str, Rollout] = {}  # On their way to their accounts, by scope and measure.
+    rolling_seq: int = 0  # Of the input that has turns left for them,
+    turns: int = 0  # and how many.
 
     def due_steady_ns(self) -> int | None:
         """Return when the next stage is late or the next pause over, None if nothing runs."""
@@ -94,7 +114,7 @@ class ResponseBook(Struct):
     def postpone(self, plan: Plan) -> None:
         """Keep what a measure calls for until the plan of another measure is over."""
         if plan.measure:
-            self.postponed[f"{plan.account} {plan.measure}"] = plan
+            self.postponed[f"{plan.account} {plan.cause}"] = plan
 
     def end(self, plan: Plan, stage: ResponseStage) -> None:
         """Put a plan that is over away."""
@@ -108,6 +128,11 @@ class ResponseBook(Struct):
         self.ended[plan.response_id] = plan
         if len(self.ended) > ENDED_MAX:
             del self.ended[next(iter(self.ended))]
+
+
+def cause_of(scope: str, scope_id: str, measure: str) -> str:
+    """Return what an account knows a measure by: its own by its name, others with their scope."""
+    return measure if scope == "account" else f"{measure} of {scope} {scope_id}"
 
 
 def tripped_key(scope: str, scope_id: str, measure: str) -> str:

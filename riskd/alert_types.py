@@ -161,7 +161,8 @@ ALERT_TYPES: dict[str, AlertText] = {
         "extreme",
         "A response did not bring its account back after all its attempts.",
         ONCE,
-        "Act by hand: riskd responses says what was tried, riskd reduce tries again.",
+        "Act by hand: riskd responses says what was tried, riskd reduce tries again. "
+        "Unless a person had asked for it, the row any extreme stops the account meanwhile.",
     ),
     # Breakers.
     "breaker_stopped": AlertText(

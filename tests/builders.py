@@ -115,7 +115,7 @@ class StampedCore:
     def catch_up(self) -> int:
         """Let who waits have their turns, as riskd does between orders; return how many inputs."""
         passes = 0
-        while self.core.boards.backlog.is_behind():
+        while self.core.boards.is_behind():
             self.send(Elapse())
             passes += 1
             assert passes <= WAKES_MAX, "each pass must take some on"

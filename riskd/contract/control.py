@@ -120,13 +120,17 @@ class Metrics(ControlRequest, frozen=True, kw_only=True, tag="metrics"):
 
 
 class Kill(ControlRequest, frozen=True, kw_only=True, tag="kill"):
-    """Refuse every order of a scope from the next one on."""
+    """Refuse every order of a scope from the next one on.
+
+    It may be asked to cancel and to flatten at once, later, and again. What names nothing that is
+    declared is killed too, and the answer has a `warning`.
+    """
 
     scope: BreakerScope
     scope_id: Name = ""
     reason: Text = ""
-    cancel: bool = False
-    flatten: bool = False
+    cancel: bool = False  # Working orders.
+    flatten: bool = False  # Positions too; those of a strategy are nobody's alone and stay.
 
 
 class Unkill(ControlRequest, frozen=True, kw_only=True, tag="unkill"):

@@ -81,7 +81,11 @@ class ResponseStage(StrEnum):
 
 
 class ResponsePolicy(Part, frozen=True, kw_only=True):
-    """One row of the policy table: what is done about an event of a severity."""
+    """One row of the policy table: what is done about an event of a severity.
+
+    Of an event of a group or the firm in each of its accounts, of one of a symbol in what they hold
+    and work in it.
+    """
 
     id: UniqueId
     event: ResponseEvent  # What happened.
@@ -89,7 +93,7 @@ class ResponsePolicy(Part, frozen=True, kw_only=True):
     action: ResponseAction
     percent: Part100 | None = None  # Of reduce, share, cut_correlated, shrink_risk.
     priority: ResponsePriority = ResponsePriority.LARGEST_LOSS  # What goes first.
-    breaker: BreakerAction | None = None  # Also opens a breaker of the account, that does this.
+    breaker: BreakerAction | None = None  # Also opens a breaker of whatever it is about.
     cooling_ms: Annotated[int, Meta(ge=0, le=86_400_000)] = 60_000  # Open so long once recovered.
 
 

@@ -54,7 +54,11 @@ class Resynced(Message, frozen=True, kw_only=True, tag="resynced"):
 
 
 class InstructionReport(Message, frozen=True, kw_only=True, tag="instruction_report"):
-    """What became of an instruction; answered by one `ack` whose `ref` is its id."""
+    """What became of an instruction; answered by one `ack` whose `ref` is its id.
+
+    Only the session that it was given to is believed, of one that was published only whoever is
+    responsible for its account: any other's report changes nothing (flag `not_instructed`).
+    """
 
     instruction_id: UniqueId
     status: Literal["accepted", "done", "failed"]

@@ -201,6 +201,12 @@ FIRM = (
         "ResponseBook.ended ResponseBook.running ResponseBook.tripped ResponseBook.postponed",
     ),
     row(
+        "what crossed a line for many accounts, on its way to them",
+        "one per measure of a group or the firm, and per stop of a scope",
+        "the newest counts; passes go on between orders",
+        "ResponseBook.rollouts",
+    ),
+    row(
         "exits of one attempt of a response",
         "engine.responses.EXITS_MAX",
         "what is left goes with the next attempt",

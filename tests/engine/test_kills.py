@@ -120,15 +120,26 @@ def test_kill_of_nobody_is_refused_so_that_nobody_believes_in_it(kind, scope):
         ("strategy", "never seen", True),  # Nobody declares strategies.
     ],
 )
-def test_kill_of_what_is_not_declared_is_done_and_its_answer_warns(
-    kind, scope, scope_id, is_known
-):
+def test_kill_of_what_is_not_declared_is_done_and_its_answer_warns(kind, scope, scope_id, is_known):
     house = a_house_of_desks()
     answer = house.send(kind(scope=scope, scope_id=scope_id, reason="drill"))
     assert answer.ok
     told = f"riskd knows no {scope} {scope_id}; this stops nothing that trades now"
     assert answer.data.get("warning") == (None if is_known else told)
     assert len(house.core.boards.breakers.book.open) == 1  # Who is declared later is stopped.
+
+
+@pytest.mark.parametrize(
+    ("asked", "warned"),
+    [
+        (Kill(scope="strategy", scope_id="s", flatten=True), True),
+        (Trip(scope="strategy", scope_id="s", action="halt_flatten"), True),
+        (Kill(scope="strategy", scope_id="s", cancel=True), False),
+        (Kill(scope="account", scope_id="A1", flatten=True), False),
+    ],
+)
+def test_strategy_has_no_positions_that_a_kill_could_close_and_its_answer_says_so(asked, warned):
+    assert ("warning" in a_core().send(asked).data) is warned
 
 
 def test_verdict_and_alert_name_what_is_killed_once():
