@@ -126,8 +126,6 @@ GLOSSARY: dict[str, str] = {
     "Limits.scope": "Such as `account:A1`; absent: all.",
     "Alerts.limit": "At most this many.",
     "severity": "How bad it is; in a question, only alerts of it.",
-    "cancel": "Cancel what works in the scope, by a plan of its own.",
-    "flatten": "Close what is held in the scope, by a plan of its own.",
     "AccountAdd.account": "The account, declared as in the configuration.",
     "instrument": "The instrument, declared as in the configuration.",
     "drain": "Answer everything received first.",
