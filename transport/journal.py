@@ -15,7 +15,6 @@ from typing import NoReturn, Self
 from zlib import crc32
 
 from transport.data_directory import DataDirectory, make_directory
-from transport.journal_extent import note_extent
 from transport.journal_format import (
     ALIGN_BYTES,
     CRC,
@@ -290,9 +289,7 @@ class Journal:
             self._fail(error)
 
     def _make_segment(self, number: int) -> Segment:
-        segment = make_segment(self.directory, self._identity._replace(number=number))
-        note_extent(self.directory, number)
-        return segment
+        return make_segment(self.directory, self._identity._replace(number=number))
 
     def _wait_for_work(self) -> bool:
         """Wait for a signal or the interval; return False to make a spare first, or to end."""

@@ -39,11 +39,20 @@ class JournalError(Exception):
 
 
 class JournalFull(JournalError):
-    """There is no room for the next segment. Nothing changed; a later append may succeed."""
+    """There is no next segment now. Nothing changed; a later append may succeed.
+
+    `state` says in a word what is wrong: disk_full, disk_read_only or disk_slow.
+    """
+
+    def __init__(self, text: str, state: str) -> None:
+        super().__init__(text)
+        self.state = state
 
 
 class JournalFailed(JournalError):
     """Writing or syncing failed: nothing more can be acknowledged, for good."""
+
+    state = "journal_failed"
 
 
 class JournalMismatch(JournalError):

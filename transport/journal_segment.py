@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from transport.data_directory import FILE_MODE, sync_directory
+from transport.journal_extent import note_extent
 from transport.journal_format import (
     HEADER_BYTES,
     OPENING_AT,
@@ -22,6 +24,8 @@ from transport.journal_recovery import segment_path
 ZEROS_BYTES = 1 << 20
 MAKING_SUFFIX = ".making"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FULL, READ_ONLY = "disk_full", "disk_read_only"  # States.
+_READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class Segment:
@@ -61,30 +65,42 @@ _sync_descriptor = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync.
 
 
 def make_segment(directory: Path, identity: Identity) -> Segment:
-    """Return a new segment, allocated and synced, its name as well.
+    """Return a new segment, allocated and synced, its name and the note of it as well.
 
-    Raises JournalFull when there is no room, having left nothing behind; else OSError.
+    Raises JournalFull when there is no room, or nothing can be made in the directory; else OSError.
+    Then nothing that counts is left behind: what is unfinished a start removes.
     """
     path = segment_path(directory, identity.number)
-    making = path.with_suffix(MAKING_SUFFIX)
-    descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    making, byte_count = path.with_suffix(MAKING_SUFFIX), identity.segment_bytes
     try:
-        os.fchmod(descriptor, FILE_MODE)
-        _allocate(descriptor, identity.segment_bytes)
-        os.pwrite(descriptor, encode_identity(identity), 0)
-        os.fsync(descriptor)
-        os.rename(making, path)
-        sync_directory(directory)
-        return Segment(path, descriptor, identity.segment_bytes)
+        descriptor = os.open(making, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+        try:
+            os.fchmod(descriptor, FILE_MODE)
+            _allocate(descriptor, byte_count)
+            os.pwrite(descriptor, encode_identity(identity), 0)
+            os.fsync(descriptor)
+            os.rename(making, path)
+            sync_directory(directory)
+            note_extent(directory, identity.number)
+            return Segment(path, descriptor, byte_count)
+        except OSError:
+            os.close(descriptor)
+            with suppress(OSError):
+                making.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        os.close(descriptor)
-        making.unlink(missing_ok=True)
-        if error.errno in _NO_ROOM:
-            raise JournalFull(
-                f"no room for the next journal segment of {identity.segment_bytes} bytes in "
-                f"{directory} ({error.strerror}): free some, and riskd goes on by itself"
-            ) from error
-        raise
+        raise _told(error, directory, byte_count) from error
+
+
+def _told(error: OSError, directory: Path, byte_count: int) -> Exception:
+    """Return what a failure to make a segment means: a state that may pass, or the error itself."""
+    what = f"the next journal segment of {byte_count} bytes in {directory} ({error.strerror})"
+    if error.errno in _NO_ROOM:
+        return JournalFull(f"no room for {what}: free some, and riskd goes on by itself", FULL)
+    if error.errno in _READ_ONLY:
+        remedy = "make it writable, and riskd goes on by itself"
+        return JournalFull(f"no way to make {what}: {remedy}", READ_ONLY)
+    return error
 
 
 def _allocate(descriptor: int, byte_count: int) -> None:

@@ -70,7 +70,9 @@ class Spares:
 
     def refusal(self) -> JournalFull:
         """Return why there is no segment."""
-        return JournalFull(str(self._full or "the disk is too slow for a new segment"))
+        if self._full is not None:
+            return JournalFull(str(self._full), self._full.state)
+        return JournalFull("the disk is too slow for a new segment", "disk_slow")
 
     def give_up(self) -> None:
         """Make no more, and let nobody wait."""

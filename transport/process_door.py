@@ -71,14 +71,14 @@ class Taken(NamedTuple):
 class Door:
     """Admits inputs of every port through the one sequencer.
 
-    When the journal cannot take a record, `refusal` says why. While the disk is full, its reserve
-    takes what must not be lost (facts, commands), and the rest is refused; when it cannot be
-    written at all, everything is.
+    When the journal cannot take a record, `refusal` says why and `hindrance` is the state that this
+    is. While there is no next segment, its reserve takes what must not be lost (facts, commands),
+    and the rest is refused; when it cannot be written at all, everything is.
     """
 
     def __init__(self, system: System, journal: Journal, clock: Clock, replay: Replay) -> None:
         self.refusal = ""
-        self.is_full = False
+        self.hindrance = ""  # disk_full, disk_read_only, disk_slow, journal_failed.
         self.state = "starting"  # starting, active, draining, stopped.
         self.refused = 0
         self.on_behind: Callable[[], None] = lambda: None  # Accounts wait: see `catch_up`.
@@ -223,17 +223,17 @@ class Door:
         try:
             seq = self._sequencer.admit(message, raw, source, reply, session=session, by=by)
         except JournalFull as error:
-            self.refusal, self.is_full = str(error), True
+            self._hinder(error)
             seq = 0
             if not isinstance(message, DISPENSABLE):
                 seq = self._reserve(Taken(message, raw, source, session, by), reply)
             self.refused += not seq
         except JournalFailed as error:
-            self.refusal, self.is_full = str(error), False
+            self._hinder(error)
             self.refused += 1
             return 0
         else:
-            self.refusal, self.is_full = "", False
+            self.refusal = self.hindrance = ""
         if self._noted is not None:
             self._note(Taken(message, raw, source, session, by))
         if self._failures:
@@ -265,16 +265,19 @@ class Door:
             self._noted.append(taken)
 
     def _reserve(self, taken: Taken, reply: Reply | None) -> int:
-        """Take what must not be lost while the disk is full; return 0 if the reserve is used up."""
+        """Take what must not be lost all the same; return 0 if the reserve is used up."""
         self.journal.uses_reserve = True
         try:
             message, raw, source, session, by = taken
             return self._sequencer.admit(message, raw, source, reply, session=session, by=by)
         except (JournalFull, JournalFailed) as error:
-            self.refusal = str(error)
+            self._hinder(error)
             return 0
         finally:
             self.journal.uses_reserve = False
+
+    def _hinder(self, error: JournalFull | JournalFailed) -> None:
+        self.refusal, self.hindrance = str(error), error.state
 
     def _journal_failures(self) -> None:
         failures = self._failures

@@ -274,12 +274,12 @@ class House:
     def state(self) -> str:
         """Return the state in a word: starting, active, killed, disk_full, draining and more.
 
-        With `disk_full` facts and commands are taken as long as the journal's reserve lasts, with
-        `journal_failed` nothing is.
+        With `disk_full`, `disk_read_only` and `disk_slow` facts and commands are taken as long as
+        the journal's reserve lasts, with `journal_failed` nothing is.
         """
         if self.door.state == "active":
             if self.door.refusal:
-                return "disk_full" if self.door.is_full else "journal_failed"
+                return self.door.hindrance
             if self.system.boards.breakers.is_firm_killed():
                 return "killed"
             if self.audit is not None and self.audit.is_behind:

@@ -82,7 +82,7 @@ PROCESS = (
     row(
         "segments that are open",
         "the present one, two made ahead, those whose sync is under way",
-        "an append waits, then fails: `disk_full` or `journal_failed`",
+        "an append waits, then fails: states `disk_full`, `disk_read_only`, `disk_slow`",
         "Journal._rolled Journal._signals Spares._ready",
     ),
     row(

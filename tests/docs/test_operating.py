@@ -108,7 +108,7 @@ def test_operating_page_names_the_settings_as_they_are():
         f"`{settings.journal.sync.value}` (default)",
     ):
         assert words in PAGE, words
-    for state in ("disk_full", "journal_failed", "clock_stepped", "checkpoint_failed"):
+    for state in ("disk_full", "disk_read_only", "disk_slow", "clock_stepped", "checkpoint_failed"):
         source = "".join(path.read_text() for path in (ROOT / "transport").glob("*.py"))
         assert f'"{state}"' in source
 

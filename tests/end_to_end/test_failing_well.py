@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import zmq
@@ -87,8 +88,8 @@ class Gateway:
             answer: dict[str, Any] = gateway.ask(message)
         return answer
 
-    def flood_until_refused(self) -> None:
-        """Check until the journal takes no more, many in flight."""
+    def flood_until_refused(self, why: str) -> None:
+        """Check until the journal takes no more, and says why; many in flight."""
         with self._riskd.peer("orders") as gateway:
             for first in range(0, CHECKS_MAX, 200):
                 orders = [self.order(f"f-{first + at}") for at in range(200)]
@@ -100,7 +101,7 @@ class Gateway:
                         self.approved[order["client_order_id"]] = verdict["seq"]
                     else:
                         assert verdict["rejects"][0]["code"] == "INTERNAL_FAULT", verdict
-                        assert "no room" in verdict["rejects"][0]["text"]
+                        assert why in verdict["rejects"][0]["text"]
                         assert verdict["seq"] == 0
                 if not verdict["approved"]:
                     return
@@ -127,6 +128,18 @@ def mount(options: str, folder: Path) -> None:
         pytest.skip("a file system of its own cannot be mounted here")
 
 
+def cover(folder: Path) -> None:
+    """Let every name in a folder be one of a read-only file system."""
+    for options in (["--bind", str(folder), str(folder)], ["-o", "remount,bind,ro", str(folder)]):
+        if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+            uncover(folder)
+            pytest.skip("a read-only view of a folder cannot be mounted here")
+
+
+def uncover(folder: Path) -> None:
+    subprocess.run(["umount", "-l", str(folder)], capture_output=True, check=False)
+
+
 @pytest.fixture
 def tmpfs(tmp_path: Path) -> Iterator[Path]:
     """A small file system for the books of one riskd."""
@@ -135,22 +148,31 @@ def tmpfs(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(tmp_path / "riskd" / "books")], check=True)
 
 
-def play_full_disk(riskd: RiskdProcess, fill: Callable[[], None], free: Callable[[], None]) -> None:
-    """What has to be true while the disk is full, and after."""
+class Hindrance(NamedTuple):
+    """What keeps the journal from a next segment: how it begins and passes, and what is said."""
+
+    begin: Callable[[], object]
+    end: Callable[[], object]
+    state: str = "disk_full"
+    why: str = "no room"
+
+
+def play_hindrance(riskd: RiskdProcess, hindrance: Hindrance) -> None:
+    """What has to be true while there is no next segment, and after."""
     gateway = Gateway(riskd)
     quote(riskd)
     assert gateway.check()["approved"]
-    fill()
-    gateway.flood_until_refused()
-    assert riskd.control("status")["state"] == "disk_full"
+    hindrance.begin()
+    gateway.flood_until_refused(hindrance.why)
+    assert riskd.control("status")["state"] == hindrance.state
     assert gateway.fill("o-1")["type"] == "ack"
     assert not gateway.check()["approved"]
     riskd.control("kill", scope="firm", reason="drill")  # Commands are taken, and held.
     riskd.control("unkill", scope="firm", reason="drill")
     with riskd.peer("control", zmq.REQ) as operator:
         assert operator.ask({"type": "snapshot"})["type"] == "error"
-    assert riskd.control("status")["state"] == "disk_full"
-    free()
+    assert riskd.control("status")["state"] == hindrance.state
+    hindrance.end()
     riskd.wait_until(lambda: gateway.check()["approved"])
     assert riskd.control("status")["state"] == "active"
     assert riskd.control("snapshot")["seq"] > 0
@@ -171,7 +193,7 @@ def test_disk_full_by_a_limit_of_file_size_takes_facts_and_passes(tmp_path):
         def limit(byte_count: int) -> None:
             resource.prlimit(riskd.pid, resource.RLIMIT_FSIZE, (byte_count, hard))
 
-        play_full_disk(riskd, lambda: limit(FILE_BYTES_MAX), lambda: limit(soft))
+        play_hindrance(riskd, Hindrance(lambda: limit(FILE_BYTES_MAX), lambda: limit(soft)))
 
 
 def test_disk_full_of_a_small_file_system_takes_facts_and_passes(tmpfs):
@@ -186,7 +208,21 @@ def test_disk_full_of_a_small_file_system_takes_facts_and_passes(tmpfs):
                 except OSError:
                     return
 
-        play_full_disk(riskd, fill, filler.unlink)
+        play_hindrance(riskd, Hindrance(fill, filler.unlink))
+
+
+def test_directory_that_turns_read_only_takes_facts_and_passes(tmp_path):
+    """For root it is a mount over it: what is open stays, and nothing can be made any more."""
+    with configured(tmp_path) as riskd:
+        journal = riskd.books / "journal"
+        if os.geteuid():
+            begin, end = partial(journal.chmod, 0o500), partial(journal.chmod, 0o700)
+        else:
+            begin, end = partial(cover, journal), partial(uncover, journal)
+        try:
+            play_hindrance(riskd, Hindrance(begin, end, "disk_read_only", "no way to make"))
+        finally:
+            end()
 
 
 def test_start_on_a_read_only_disk_is_refused_and_changes_nothing(tmpfs):

@@ -13,14 +13,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from transport import journal_spares
 from transport.data_directory import DataDirectory
 from transport.journal import (
     Journal,
     JournalFailed,
+    JournalFull,
     JournalRecord,
     JournalSettings,
     SyncMode,
 )
+from transport.journal_spares import Spares
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = b"schema-of-the-test"
@@ -317,3 +320,10 @@ def test_full_disk_keeps_a_reserve_for_facts_and_goes_on_when_there_is_room(tmp_
     assert child.stderr == ""
     # 22 records of 352 bytes fit in a segment of 8192 behind its header; the third is the reserve.
     assert child.stdout.split("\n")[:4] == ["44", "22", "True", "full at start []"]
+
+
+def test_segment_that_does_not_come_in_time_is_said_to_be_a_slow_disk(monkeypatch):
+    monkeypatch.setattr(journal_spares, "SPARE_WAIT_S_MAX", 0.01)
+    with pytest.raises(JournalFull, match="too slow") as late:
+        Spares(lambda _: pytest.fail("nobody makes one"), 2).take(with_reserve=True)
+    assert late.value.state == "disk_slow"
