@@ -74,10 +74,13 @@ def apply_replaced(account: Account, order: Order, report: OrderReport, lots: in
     elif index is not None:
         taken = order.amends[index]
         del order.amends[: index + 1]
-        order.check, order.lots = taken.check, taken.lots
+        order.change(taken.check, taken.lots)
         order.value_milliticks = taken.value_milliticks
     if report.status is OrderStatus.REPLACED and lots is not None:
-        order.lots = order.filled_lots + lots  # What is filled beyond this is too much.
+        lots += order.filled_lots  # What is filled beyond this is too much.
+        if lots != order.lots:
+            quantity = account.boards.instruments[order.check.symbol].quantity(lots)
+            order.change(replace(order.check, quantity=quantity), lots)
     account.set_leaves(order, order.reachable_lots())
     order.state = OrderState.ACCEPTED
     if not order.leaves_lots:
@@ -85,12 +88,23 @@ def apply_replaced(account: Account, order: Order, report: OrderReport, lots: in
         account.end(order.check.client_order_id, ended)
 
 
+def is_answered(order: Order, report: OrderReport) -> bool:
+    """Return whether a report is about a change that is not in flight any more, and no news."""
+    is_named = report.client_order_id != order.check.client_order_id
+    return is_named and report.leaves_quantity is None and _answered(order, report) is None
+
+
 def _answered(order: Order, report: OrderReport) -> int | None:
-    """Return which change in flight a report answers: by its new id, else the oldest."""
-    for index, pending in enumerate(order.amends):
-        if pending.amend.new_client_order_id == report.client_order_id:
-            return index
-    return 0 if order.amends else None
+    """Return which change in flight a report answers: by its new id, else the oldest.
+
+    Under the id of a change that was answered before, only one without an id of its own.
+    """
+    ids = [pending.amend.new_client_order_id for pending in order.amends]
+    if report.client_order_id in ids:
+        return ids.index(report.client_order_id)
+    if report.client_order_id == order.check.client_order_id:
+        return 0 if ids else None
+    return ids.index(None) if None in ids else None
 
 
 def _merged(order: Order, amend: Amend) -> Check:

@@ -126,17 +126,18 @@ def _charge_rates(account: Account, case: Case, rates: tuple[RateLimit, ...]) ->
 def charge_slow(account: Account, case: Case) -> None:
     """Charge the spacing of every breaker that slows the order; the longest to wait is told.
 
-    What reduces is not slowed, and costs nothing.
+    What reduces is not slowed, and costs nothing; but more of it might be.
     """
-    if case.breakers.quiet or case.reducing:
+    if case.breakers.quiet:
         return
     windows, now_ns = account.state.windows, case.now_steady_ns
+    is_free = case.order.dry_run or case.reducing
     for state in case.breakers.slowing(case.plan.breaker_keys, now_ns):
         name = f"{SLOW}{state.breaker_id}"
         window = windows.get(name) or Window()
-        charge = window.wait_ns if case.order.dry_run else window.charge
+        charge = window.wait_ns if is_free else window.charge
         after_ns = charge(1, state.spacing_ms * MS_NS, now_ns)
-        if not case.order.dry_run:
+        if not is_free:
             _forget_slow(account, case)
             windows[name] = window
         if after_ns and (case.slowed is None or after_ns > case.slowed.retry_after_ns):

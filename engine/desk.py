@@ -227,7 +227,7 @@ def answer_fault(account: Account, message: AccountMessage, stamp: Stamp, facts:
         record = Order(check=message, verdict=verdict, state=OrderState.DENIED)
         account.remember(order_id, record)
         return verdict
-    if first_difference(known.check, message) is not None:
+    if first_difference(known.body(), message) is not None:
         return verdict
     # It was judged before: what is reserved is not forgotten, and the first verdict stands.
     return replace(known.verdict, duplicate=known.verdict.seq != stamp.seq)

@@ -138,17 +138,20 @@ def _reference(case: Case, settings: RiskSettings) -> Reference | None:
 
 
 def _market_value(case: Case, slippage_bps: float) -> int | None:
-    """Return what an order without a limit price is valued at: stop or touch with slippage.
+    """Return what an order without a limit price is valued at: touch, or stop, with slippage.
 
-    Slippage counts where it makes the order larger: against a buyer up, and for an inverse
-    contract, which is larger the lower the price, against a seller down.
+    The worse of both for a stop: one that the market is past already trades at the touch. Slippage
+    counts where it makes the order larger: against a buyer up, but against a seller down where the
+    price is below zero, and for an inverse contract, which is larger the lower the price.
     """
-    base = case.stop_milliticks
-    if base is None:
-        base = case.reference_milliticks
-    if base is None:
+    prices = (case.stop_milliticks, case.reference_milliticks)
+    known = [price for price in prices if price is not None]
+    if not known:
         return None
+    base = max(known) if case.buying else min(known)
     slip = round(abs(base) * slippage_bps / 10_000)
     if case.plan.instrument.inverse:
         return base if case.buying else max(1, base - slip)
+    if base < 0:
+        return base if case.buying else base - slip
     return base + slip if case.buying else base

@@ -58,6 +58,16 @@ class Order(Struct, gc=False):
     report_ids: list[str] = []
     amends: list[PendingAmend] = []  # In flight, oldest first.
     session: int = 0  # Of the gateway that sent it; 0: of none.
+    asked: Check | None = None  # As it was asked, once a change of it was taken: repeats are of it.
+
+    def body(self) -> Check:
+        """Return the order as it was asked: what a repeat of its id has to say."""
+        return self.check if self.asked is None else self.asked
+
+    def change(self, check: Check, lots: int) -> None:
+        """Take what the venue has it changed to."""
+        self.asked = self.body()
+        self.check, self.lots = check, lots
 
     def is_brief(self) -> bool:
         """Return whether its end must follow at once: no other news of it is enough."""

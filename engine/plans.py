@@ -137,8 +137,8 @@ def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow,
 
 def _most_orders(owner: Owner) -> ResolvedLimit:
     """Return what binds an account whose working orders nobody limits."""
-    money = ORDERS_MAX * MONEY_SCALE
-    return ResolvedLimit("open_orders", ORDERS_MAX, money, Scope.ACCOUNT, owner.account, hard=True)
+    most, money = float(ORDERS_MAX), ORDERS_MAX * MONEY_SCALE  # As a verdict is read back.
+    return ResolvedLimit("open_orders", most, money, Scope.ACCOUNT, owner.account, hard=True)
 
 
 def _kind_of(plan: Plan) -> Kind | None:

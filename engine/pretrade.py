@@ -247,12 +247,11 @@ def _id_spent(account: Account, order: Check) -> Reject | None:
 
 
 def _repeated(account: Account, known: Order, order: Check, stamp: Stamp) -> Verdict:
-    name = first_difference(known.check, order)
+    first = known.body()
+    name = first_difference(first, order)
     if name is None:
         return replace(known.verdict, duplicate=True, request_id=order.request_id)
-    text = (
-        f"id used before with {name} {getattr(known.check, name)!s}, now {getattr(order, name)!s}"
-    )
+    text = f"id used before with {name} {getattr(first, name)!s}, now {getattr(order, name)!s}"
     found = reject(RejectCode.ID_REUSED, text, Scope.ACCOUNT, order.account)
     return denied(order, stamp, (found,), account.boards.limits_version)
 

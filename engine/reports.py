@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from engine.account import Account
-from engine.amend import apply_replaced
+from engine.amend import apply_replaced, is_answered
 from engine.conduct import note_cancel
 from engine.facts import Facts, Raised, Stamp, WakeAt
 from engine.instruments import quantity_invalid
@@ -24,7 +24,8 @@ def report_invalid(account: Account, report: OrderReport) -> str | None:
     leaves = report.leaves_quantity
     order = account.state.orders.get(account.root_id(report.client_order_id))
     if leaves is None:
-        if report.status is OrderStatus.REPLACED and order is not None and not order.amends:
+        named = report.client_order_id in account.state.orders
+        if report.status is OrderStatus.REPLACED and named and order and not order.amends:
             return "leaves_quantity: needed when an order is replaced"
         return None
     if order is None:
@@ -54,6 +55,8 @@ def apply_report(account: Account, report: OrderReport, stamp: Stamp, facts: Fac
     if ending is not None:
         account.end(root, ending)
     elif report.status in (OrderStatus.REPLACED, OrderStatus.REPLACE_REJECTED):
+        if is_answered(order, report):
+            return ("already_answered",)
         apply_replaced(account, order, report, _leaves_lots(account, order, report))
     elif report.status is OrderStatus.CANCEL_PENDING:
         order.state = OrderState.CANCEL_PENDING

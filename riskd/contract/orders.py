@@ -99,7 +99,8 @@ class OrderReport(Message, frozen=True, kw_only=True, tag="order_report"):
     """What the venue said of an order; answered by one `ack`. A repeat changes nothing.
 
     Source: order gateway, orders port. `rejected`, `canceled` and `expired` release exactly the
-    leaves. `replaced` sets the leaves to `leaves_quantity`.
+    leaves. `replaced` and `replace_rejected` name the change by its id, where it has one of its
+    own; `replaced` sets the leaves to `leaves_quantity`.
     """
 
     account: AccountId
@@ -303,8 +304,9 @@ class BasketVerdict(Answer, tag="basket_verdict", frozen=True, kw_only=True):
 class Ack(Answer, frozen=True, kw_only=True, tag="ack"):
     """The one answer to a report, a fill, a bust, a correction, a transfer or a `resynced`.
 
-    Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
-    off_tick, conflict, mismatch, already_terminal, unknown_instruction, not_instructed.
+        Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
+        off_tick, conflict, mismatch, already_terminal, already_answered, unknown_instruction,
+    not_instructed.
     """
 
     seq: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -109,6 +110,41 @@ def test_e30_two_changes_in_flight_reserve_the_worst_of_what_they_can_reach():
     house.send(an_amend("o-2", "o-4", quantity=3.0))
     house.send(a_report("o-4", "replaced", "r-3"))
     assert reserved(house) == (3, 0)
+
+
+@pytest.mark.parametrize("status", ["replaced", "replace_rejected"])
+def test_e30_answer_that_comes_again_is_not_that_of_the_next_change(status):
+    """The venue has said nothing of o-3 yet: eight are reserved until it does."""
+    house = a_core()
+    house.send(an_order("o-1", quantity=10))
+    house.send(an_amend("o-1", "o-2", quantity=8.0))
+    assert house.send(a_report("o-2", "replaced", "r-1")).flags == ()
+    house.send(an_amend("o-2", "o-3", quantity=2.0))
+    assert house.send(a_report("o-2", status, "r-2")).flags == ("already_answered",)
+    assert reserved(house) == (8, 0)
+    house.send(a_report("o-3", "replaced", "r-3"))
+    assert reserved(house) == (2, 0)
+    assert house.send(a_report("o-3", status, "r-4")).flags == ("already_answered",)
+
+
+def test_e30_change_without_an_id_of_its_own_is_answered_under_the_newest_id():
+    house = a_core()
+    house.send(an_order("o-1", quantity=10))
+    house.send(an_amend("o-1", "o-2", quantity=8.0))
+    house.send(a_report("o-2", "replaced", "r-1"))
+    house.send(an_amend("o-2", quantity=2.0))
+    assert house.send(a_report("o-2", "replaced", "r-2")).flags == ()
+    assert reserved(house) == (2, 0)
+
+
+def test_e26_price_alone_keeps_the_quantity_that_the_venue_left():
+    """Of three one is filled and the venue takes one off: two in all stay two."""
+    house = a_core(LimitsSpec(order_notional=300.0))
+    house.send(an_order("o-1", quantity=3))
+    house.send(a_fill("e-1", client_order_id="o-1"))
+    house.send(a_report("o-1", "replaced", leaves_quantity=1.0))
+    assert house.send(an_amend(new_id="n-1", price=150.0)).approved  # Two at 150, not three.
+    assert reserved(house) == (1, 0)
 
 
 @given(

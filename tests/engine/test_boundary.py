@@ -309,6 +309,17 @@ def test_e13_limits_count_the_size_of_a_negative_price():
     assert over.rejects[0].value == 31
 
 
+def test_e13_slippage_of_a_negative_price_counts_where_it_makes_the_order_larger():
+    """A hundred at -3: ten basis points lower is 3.003 each to a seller; to a buyer it is 3."""
+    house = a_core(LimitsSpec(order_notional=300))
+    house.send(Tick(symbol="S", bid=-3.0, ask=-3.0))
+    market = {"symbol": "S", "order_type": OrderType.MARKET, "price": None}
+    assert codes_of(house.send(an_order("buy", "buy", 100, **market))) == []
+    over = house.send(an_order("sell", "sell", 100, **market))
+    assert codes_of(over) == ["ORDER_NOTIONAL"]
+    assert over.rejects[0].value == pytest.approx(300.3)
+
+
 @pytest.mark.parametrize("spec", [PERPETUAL, EURUSD])
 def test_e13_only_linear_instruments_may_go_negative(spec):
     assert spec.kind is not InstrumentKind.LINEAR

@@ -26,6 +26,7 @@ from riskd.messages import (
     PositionMode,
     Tick,
     Transfer,
+    Trip,
     Universe,
     Verdict,
 )
@@ -338,6 +339,21 @@ def an_amend(order_id: str, new_id: str, lots: int, kind: Kind) -> Amend:
         new_client_order_id=new_id,
         quantity=quantity_of(lots, kind),
     )
+
+
+def test_max_quantity_of_an_exit_while_others_are_slowed_is_all_that_closes():
+    """Five of X are held; an order was sent just now, so what opens has to wait."""
+    house = a_core()
+    house.send(a_fill(quantity=5))
+    house.send(Trip(scope="firm", scope_id="", action="slow", spacing_ms=1000))
+    assert house.send(an_order("first")).approved
+    exit_order = an_order("exit", "sell", explain=True)
+    verdict = house.send(exit_order)
+    assert (verdict.approved, verdict.max_quantity, verdict.binding_limit) == (True, 5.0, "slowed")
+    assert codes_of(house.send(replace(exit_order, quantity=6.0, client_order_id="more"))) == [
+        "SLOWED"
+    ]
+    assert len(house.account().windows["slow 1"].charges) == 1  # The exit was charged nothing.
 
 
 POUND = InstrumentSpec(

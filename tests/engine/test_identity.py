@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from riskd.messages import Kill, LimitsSpec, OrderType, Side, Tick, TimeInForce, Unkill
+from riskd.messages import Amend, Kill, LimitsSpec, OrderType, Side, Tick, TimeInForce, Unkill
 from tests.builders import SECOND, WALL_NS, a_core, a_fill, a_report, an_order, codes_of
 
 
@@ -44,6 +44,21 @@ def test_e01_retry_after_the_end_returns_the_first_verdict_and_reserves_nothing(
     assert house.send(an_order(quantity=3)) == replace(first, duplicate=True)
     assert house.books() == books
     assert house.position().open_buy_lots == 0
+
+
+@pytest.mark.parametrize("taken", [{}, {"leaves_quantity": 2.0}])
+def test_e01_retry_after_the_venue_changed_the_order_returns_the_first_verdict(taken):
+    """What the order is by now is no matter: its id was judged with the words of then."""
+    house = a_core()
+    first = house.send(an_order(quantity=7))
+    change = Amend(
+        account="A1", client_order_id="o-1", new_client_order_id="n-1", quantity=3.0, price=99.0
+    )
+    assert house.send(change).approved
+    house.send(a_report("n-1", "replaced", **taken))
+    assert house.send(an_order(quantity=7)) == replace(first, duplicate=True)
+    assert codes_of(house.send(an_order(quantity=3, price=99.0))) == ["ID_REUSED"]
+    assert house.position().open_buy_lots == taken.get("leaves_quantity", 3.0)
 
 
 @pytest.mark.parametrize("field", ["request_id", "deadline_ns", "explain"])

@@ -46,6 +46,14 @@ def test_e41_stop_order_is_valued_at_its_stop_plus_slippage():
     assert valued(house, an_order("b", "buy", 10, **stop)) == pytest.approx(1101.1)
 
 
+def test_e41_stop_order_that_the_market_is_past_is_valued_at_the_touch_it_trades_at():
+    """A buy stopped at 1 while 101 is asked costs 101.101; a sale stopped at 110 gets the bid."""
+    house = a_core(NOTIONAL, quotes={"X": (99.0, 101.0)})
+    low, high = ({"order_type": OrderType.STOP, "price": None, "stop_price": x} for x in (1, 110))
+    assert valued(house, an_order("b", "buy", 10, **low)) == pytest.approx(1011.01)
+    assert valued(house, an_order("s", "sell", 10, **high)) == 990
+
+
 def test_e41_slippage_is_the_configured_one():
     settings = RiskSettings(slippage_bps=100.0)
     house = a_core(NOTIONAL, quotes={"X": (99.0, 101.0)}, settings=settings)

@@ -53,6 +53,14 @@ def from_journal(house: StampedCore) -> StampedCore:
 RESTARTS = pytest.mark.parametrize("restart", [from_snapshot, from_journal])
 
 
+def test_e07_state_that_comes_back_from_a_snapshot_is_the_state_to_the_byte():
+    """Of verdicts that were explained too: numbers of nobody's limit are numbers of the wire."""
+    house = a_core()
+    house.send(an_order("o-1", explain=True))
+    house.send(an_order("o-2", quantity=1.5, explain=True))
+    assert from_snapshot(house).digest() == house.digest()
+
+
 @RESTARTS
 @pytest.mark.parametrize("ending", [None, "canceled", "rejected", "expired"])
 def test_e04_retry_after_a_restart_returns_the_first_verdict_and_reserves_nothing(restart, ending):

@@ -285,7 +285,7 @@ class Gate(Sides):
 
     @rule(pick=PICKS, taken=st.sampled_from((True, True, False)), leaves=st.integers(0, 9))
     def answer_to_a_change(self, pick: int, taken: bool, leaves: int) -> None:
-        """The venue takes or refuses a change in flight, or replaces an order of its own accord."""
+        """The venue answers a change, maybe again, or replaces an order of its own accord."""
         flying = [
             (key, change)
             for key, order in self.world.orders.items()
@@ -293,12 +293,15 @@ class Gate(Sides):
             if order.is_working
         ]
         found = self.picked(pick)
+        told: dict[str, Any] = {}
         if flying and pick % 5:
             key, change = flying[pick % len(flying)]
             order_id = change.amend.new_client_order_id or key[1]
-            told: dict[str, Any] = {"leaves_quantity": float(leaves)} if leaves > 6 else {}
+            told = {"leaves_quantity": float(leaves)} if leaves > 6 else {}
         elif found is not None and found[1].is_working:
-            key, order_id, told = found[0], found[0][1], {"leaves_quantity": float(leaves)}
+            key, order_id = found[0], self.an_id(found[0], pick)
+            if order_id == key[1] or leaves > 4:  # Else it is of a change, maybe of an old one.
+                told = {"leaves_quantity": float(leaves)}
         else:
             return
         status = "replaced" if taken else "replace_rejected"

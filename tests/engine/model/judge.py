@@ -107,11 +107,10 @@ class Case:
         if check.price is not None:
             price = exact(check.price)
             return price if self.market.is_on_tick(check.symbol, price) else None
-        base = self.reference
-        if check.stop_price is not None:
-            stop = exact(check.stop_price)
-            base = stop if self.market.is_on_tick(check.symbol, stop) else base
-        return self.market.market_value(check.side, base)
+        stop = None if check.stop_price is None else exact(check.stop_price)
+        if stop is not None and not self.market.is_on_tick(check.symbol, stop):
+            stop = None
+        return self.market.market_value(check.side, self.reference, stop)
 
     def worth(self, quantity: Fraction, price: Fraction) -> Fraction:
         """In account currency."""

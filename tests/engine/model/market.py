@@ -127,7 +127,13 @@ class Market:
     def lot(self, symbol: str) -> Fraction:
         return exact(self.instruments[symbol].lot_size)
 
-    def market_value(self, side: str, base: Fraction) -> Fraction:
-        """An order without a price of its own: slippage counts against a buyer."""
+    def market_value(self, side: str, touch: Fraction, stop: Fraction | None) -> Fraction:
+        """An order without a price of its own: slippage counts against a buyer.
+
+        Once its stop is passed it trades at the touch, which may be past the stop already.
+        """
+        base = touch
+        if stop is not None:
+            base = max(stop, touch) if side == "buy" else min(stop, touch)
         slip = base * exact(self.settings.slippage_bps) / 10_000
         return base + slip if side == "buy" else base

@@ -34,6 +34,10 @@ class Asked:
     suspect_ns: int | None = None  # Without news by then it is suspect.
     changes: list[Change] = field(default_factory=list)
     reports: set[str] = field(default_factory=set)
+    first: Check = field(init=False)  # What a repeat of its id has to say.
+
+    def __post_init__(self) -> None:
+        self.first = self.check
 
     @property
     def is_working(self) -> bool:

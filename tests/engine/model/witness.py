@@ -94,7 +94,7 @@ class Witness:
     def _repeated(self, known: Asked, order: Check, verdict: Verdict) -> None:
         """The first verdict again, or the first field that differs by name."""
         same = {"request_id": None, "deadline_ns": None, "dry_run": False, "explain": False}
-        if replace(known.check, **same) == replace(order, **same):
+        if replace(known.first, **same) == replace(order, **same):
             first = replace(known.verdict, duplicate=True, request_id=order.request_id)
             assert verdict == first
         else:
@@ -124,11 +124,12 @@ class Witness:
         return Charged(told[True], told[False], repeated)
 
     def _slow(self, case: Case) -> None:
-        """Breakers that slow space out what does not reduce."""
+        """Breakers that slow space out what does not reduce; of that more might have to wait."""
         world, account = self.world, case.check.account
-        ask = world.throttle.wait if case.check.dry_run else world.throttle.charge
+        is_free = case.check.dry_run or case.reducing
+        ask = world.throttle.wait if is_free else world.throttle.charge
         for number, stop in case.stops().items():
-            if stop.action == "slow" and not stop.is_kill and not case.reducing:
+            if stop.action == "slow" and not stop.is_kill:
                 span_ns = stop.spacing_ms * MS
                 after_ns = ask(("slow", account, number), 1, span_ns, world.now_ns)
                 case.slowed_ns = max(case.slowed_ns, after_ns)
@@ -255,8 +256,10 @@ class Witness:
         if report.report_id in order.reports:
             return acked(ack, (), duplicate=True)
         order.reports.add(report.report_id)
-        acked(ack, ())
         order.suspect_ns = None
+        if self._is_old_news(order, report, root[1]):
+            return acked(ack, ("already_answered",))
+        acked(ack, ())
         if report.status in ENDINGS:
             order.end(report.status)
         elif report.status == "cancel_pending":
@@ -264,21 +267,35 @@ class Witness:
         elif report.status == "accepted":
             order.hear()
         else:
-            self._replaced(order, report)
+            self._replaced(order, report, root[1])
         return None
 
-    def _replaced(self, order: Asked, report: OrderReport) -> None:
+    def _is_old_news(self, order: Asked, report: OrderReport, root: str) -> bool:
+        """Whether it is about a change that was answered before."""
+        answers = report.status in ("replaced", "replace_rejected")
+        is_bare = report.leaves_quantity is None and report.client_order_id != root
+        return answers and is_bare and not self._may_be_of(order, report, root)
+
+    def _may_be_of(self, order: Asked, report: OrderReport, root: str) -> list[Change]:
+        """The changes in flight that a report may be about: the oldest of them is."""
+        named = report.client_order_id
+        own = [change for change in order.changes if change.amend.new_client_order_id == named]
+        bare = [change for change in order.changes if change.amend.new_client_order_id is None]
+        return own or (order.changes if named == root else bare)
+
+    def _replaced(self, order: Asked, report: OrderReport, root: str) -> None:
         """What was taken is the order, with those before it void; what was refused never was."""
-        ids = [change.amend.new_client_order_id for change in order.changes]
-        index = ids.index(report.client_order_id) if report.client_order_id in ids else 0
+        answered = self._may_be_of(order, report, root)
+        index = order.changes.index(answered[0]) if answered else 0
         if report.status == "replace_rejected":
-            del order.changes[index : index + 1]
-        elif order.changes:
-            taken = order.changes[index]
+            del order.changes[index : index + len(answered[:1])]
+        elif answered:
+            taken = answered[0]
             order.check, order.quantity, order.value = taken.check, taken.quantity, taken.value
             del order.changes[: index + 1]
         if report.status == "replaced" and report.leaves_quantity is not None:
             order.quantity = order.filled + exact(report.leaves_quantity)
+            order.check = replace(order.check, quantity=float(order.quantity))
         order.state = "accepted"
         order.end_if_done()
 
