@@ -21,6 +21,11 @@ from tests.end_to_end.test_rebuild import BUG
 PAGE = (ROOT / "docs" / "operating.md").read_text()
 BLOCKS = re.findall(r"^```sh (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
+NAMED = (
+    *("disk_full", "disk_read_only", "disk_slow", "journal_failed", "audit_failed", "killed"),
+    *("clock_stepped", "checkpoint_failed"),
+)
+
 
 def commands(kind: str) -> list[list[str]]:
     return [shlex.split(line) for of, text in BLOCKS if of == kind for line in text.splitlines()]
@@ -86,6 +91,19 @@ def test_operating_commands_for_a_stopped_riskd_work_and_it_starts_again(riskd):
     assert riskd.status()["books_hash"] == before["books_hash"]
 
 
+def test_operating_page_names_every_file_of_a_data_directory(riskd):
+    riskd.control("snapshot")
+    riskd.kill()
+    (table,) = re.findall(r"^\| file \| what \|\n(.*?)\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`([^`]+)`", "\n".join(line.split("|")[1] for line in table.splitlines()))
+    patterns = {re.sub(r"NNNNNNNNNN|SEQ", "*", name) for name in named}
+    patterns |= {f"audit.db{name}" for name in patterns if name.startswith("-")}
+    found = [path for path in riskd.books.rglob("*") if path.is_file()]
+    assert len(found) > 6
+    for path in found:
+        assert any(path.match(pattern) for pattern in patterns), path
+
+
 def test_operating_commands_for_a_frozen_account_work(riskd):
     for breaker in riskd.control("breakers"):
         riskd.control("reset", breaker_id=breaker["breaker_id"], reason="drill")
@@ -106,11 +124,14 @@ def test_operating_page_names_the_settings_as_they_are():
         f"newest `snapshot.keep` ({settings.snapshot.keep})",
         f"`journal.retain_bytes` ({settings.journal.retain_bytes >> 30} GiB)",
         f"`{settings.journal.sync.value}` (default)",
+        f"`journal.sync_interval_ms` ({settings.journal.sync_interval_ms})",
+        f"`audit.retention_days` ({settings.audit.retention_days:.0f})",
     ):
         assert words in PAGE, words
-    for state in ("disk_full", "disk_read_only", "disk_slow", "clock_stepped", "checkpoint_failed"):
+    for state in NAMED:
         source = "".join(path.read_text() for path in (ROOT / "transport").glob("*.py"))
         assert f'"{state}"' in source
+        assert f"`{state}`" in PAGE
 
 
 def test_operating_commands_for_keys_make_keys_that_let_in(tmp_path):

@@ -56,6 +56,22 @@ def stepped():
 
 time.time_ns = stepped
 """
+# Once there is a file of that name, the disk does not take what is to be synced.
+BROKEN = """
+import errno
+import os
+
+import transport.journal_segment as journal_segment
+
+sync = journal_segment._sync_descriptor
+
+def synced(descriptor):
+    if os.path.exists(os.environ["BROKEN_FILE"]):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    sync(descriptor)
+
+journal_segment._sync_descriptor = synced
+"""
 HOUR_NS = 3_600_000_000_000
 
 
@@ -240,6 +256,40 @@ def test_start_on_a_read_only_disk_is_refused_and_changes_nothing(tmpfs):
         subprocess.run(["mount", "-o", "remount,rw", str(riskd.books)], check=True)
         riskd.start()
         assert riskd.status()["books_hash"] == before["books_hash"]
+
+
+def test_disk_that_fails_a_sync_ends_all_acknowledgements_until_riskd_is_started_again(tmp_path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(BROKEN)
+    broken = tmp_path / "broken"
+    settings = {"PYTHONPATH": f"{tmp_path / 'site'}:{ROOT}", "BROKEN_FILE": str(broken)}
+    with configured(tmp_path, settings) as riskd:
+        gateway = Gateway(riskd)
+        quote(riskd)
+        assert gateway.check()["approved"]
+        broken.touch()
+        riskd.wait_until(lambda: not gateway.check()["approved"])
+        refused = gateway.check()
+        assert (refused["rejects"][0]["code"], refused["seq"]) == ("INTERNAL_FAULT", 0)
+        assert gateway.fill("o-1")["type"] == "error"
+        with riskd.peer("control", zmq.REQ) as operator:
+            assert operator.ask({"type": "kill", "scope": "firm", "reason": "r"})["type"] == "error"
+        broken.unlink()
+        assert not gateway.check()["approved"]  # What was lost meanwhile nobody can know.
+        status = riskd.control("status")
+        assert status["state"] == "journal_failed"
+        assert "Input/output error" in status["journal"]["failure"]
+        assert [x["alert_type"] for x in riskd.control("alerts", severity="extreme")] == [
+            "journal_failed"
+        ]
+        riskd.kill()
+        riskd.start()
+        quote(riskd)
+        for order_id, seq in gateway.approved.items():
+            known = riskd.control("verdict", account="A1", client_order_id=order_id)["verdict"]
+            assert (known["approved"], known["seq"]) == (True, seq)
+        assert gateway.fill("o-1")["type"] == "ack"
+        assert gateway.check()["approved"]
 
 
 def test_record_that_crashes_riskd_twice_starts_it_in_safe_mode(tmp_path):
