@@ -179,6 +179,7 @@ class LoopSettings(Section, kw_only=True, frozen=True):
     """How the event loop waits."""
 
     spin_us: Annotated[int, Meta(ge=0, le=1_000_000)] = 0  # Polls this long before it sleeps.
+    core: Annotated[int, Meta(ge=-1, le=4095)] = -1  # That no other thread has; -1: any.
 
 
 class SecuritySettings(Section, kw_only=True, frozen=True):

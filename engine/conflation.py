@@ -12,6 +12,7 @@ side alone, stays: what it makes depends on the tick before it.
 
 from __future__ import annotations
 
+from itertools import islice
 from math import inf
 
 from msgspec.structs import replace
@@ -58,12 +59,17 @@ class Conflation:
         self._seqs[key] = max(seq, known)
         return seq > known
 
+    def settle(self, symbols_max: int) -> bool:
+        """Find out what stays of so many more symbols; return whether that is known of all."""
+        stretches = self._stretches
+        for symbol in list(islice(stretches, symbols_max)):
+            self._stay += stretches.pop(symbol).kept()
+        return not stretches
+
     def take(self) -> list[Tick]:
         """Return the ticks that stay, and begin anew. O(those that stay)."""
+        self.settle(len(self._stretches))
         stay, self._stay = self._stay, []
-        for stretch in self._stretches.values():
-            stay += stretch.kept()
-        self._stretches.clear()
         self._seqs.clear()
         self.count = 0
         stay.sort(key=lambda placed: placed[0])

@@ -13,7 +13,7 @@ from engine.high_water import Standing
 from engine.pace_rules import Found, find, is_asked, note
 from riskd.messages import AlertSettings, ResponseEvent
 
-SLICE_MAX = 50  # Accounts looked at before others get their turn.
+SLICE_MAX = 10  # Accounts looked at before others get their turn.
 EVENTS = {
     "burn_rate": ResponseEvent.BURN_RATE,
     "pnl_move": ResponseEvent.PNL_MOVE,

@@ -17,7 +17,7 @@ from engine.timers import earliest
 from engine.watch import Watch
 from riskd.messages import Result, Severity, Sweep
 
-SLICE_MAX = 100  # Accounts looked at before others get their turn.
+SLICE_MAX = 16  # Accounts looked at before others get their turn.
 BOUND_PARTS = 10**9  # Of equity or worst-case exposure, the larger: drift beyond one is an alert.
 BOUND_MIN_MONEY = 1000  # Units: for an account of almost nothing.
 

@@ -17,6 +17,8 @@ import warnings
 from collections.abc import Callable
 from typing import NoReturn
 
+from transport.cores import leave_core
+
 CHILD_S_MAX = 300.0  # A child that takes longer is ended and has failed.
 NICENESS = 5  # Where cores are few, verdicts come first.
 DESCRIPTOR_MAX = 1 << 20
@@ -153,6 +155,7 @@ def _be_child(work: Work, writing: int, mask: set[signal.Signals | int]) -> NoRe
         # The lock of the data directory and the ports are the parent's: it may die before us.
         os.closerange(3, writing)
         os.closerange(writing + 1, DESCRIPTOR_MAX)
+        leave_core()
         os.nice(NICENESS)
         try:
             told = _DONE + work()

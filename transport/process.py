@@ -25,6 +25,7 @@ from riskd import __version__
 from riskd.errors import KeysError
 from transport.audit_schema import AuditError
 from transport.binding import PRIVATE_UMASK, BindError
+from transport.cores import core_problem, keep_core
 from transport.data_directory import DataDirectory, DataDirectoryBusyError
 from transport.journal import Journal
 from transport.journal_format import JournalError
@@ -66,6 +67,9 @@ def serve(config: Path | None = None) -> int:
         keyring = _keyring(configuration)
     except KeysError as error:
         return _complain(f"security.keys: {error}", MISCONFIGURED)
+    core = configuration.settings.loop.core
+    if problem := core_problem(core):
+        return _complain(f"loop.core = {core}: {problem}", MISCONFIGURED)
     try:
         with DataDirectory(Path(configuration.settings.data_dir)) as directory:
             return uvloop.run(_run(configuration, directory, keyring, read))
@@ -134,6 +138,7 @@ async def _serve(
     gc.freeze()
     gc.disable()  # `House` collects when no verdict waits.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    keep_core(configuration.settings.loop.core)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, house.stop)

@@ -25,7 +25,8 @@ from riskd.messages import MarketState, Tick, Ticks, TicksMessage
 from transport.peers import Peer, Peers
 from transport.sockets import NOBLOCK, TICKS_BYTES_MAX, Reader
 
-READ_MAX = 16  # Messages read into a bundle before orders are looked at again.
+READ_MAX = 16  # Ticks read into a bundle before orders are looked at again,
+SETTLED_MAX = 16  # and symbols of which is found out what stays.
 BUNDLE_MAX = 20_000  # Ticks of a bundle.
 BUSY_PER_S = 5000  # Ticks a second below which they are taken one by one again.
 MS = 1_000_000
@@ -49,6 +50,7 @@ class Phase(Enum):
     TAKING = auto()  # As they come.
     RESTING = auto()
     READING = auto()  # All that waits, into a bundle.
+    SETTLING = auto()  # What stays of the bundle, a few symbols at a time.
     ADMITTING = auto()  # What stayed of the bundle, a few at a time.
 
 
@@ -100,6 +102,9 @@ class TicksPort(Reader):
             case Phase.READING:
                 self._read()
                 return budget
+            case Phase.SETTLING:
+                self._settle()
+                return budget
             case Phase.ADMITTING:
                 return self._admit_some(budget)
 
@@ -126,10 +131,14 @@ class TicksPort(Reader):
         return now_ns - self._behind_ns >= self._pace.after_ms * MS
 
     def _read(self) -> None:
-        """Read some of what waits; when that was all, or enough, find out what stays of it."""
+        """Read some of what waits; when that was all, or enough, go on to what stays of it."""
         done = super().drain(READ_MAX)
+        if done < READ_MAX or self._after is not None or self._pace.bundle.count >= BUNDLE_MAX:
+            self._phase = Phase.SETTLING
+
+    def _settle(self) -> None:
         bundle = self._pace.bundle
-        if done >= READ_MAX and self._after is None and bundle.count < BUNDLE_MAX:
+        if not bundle.settle(SETTLED_MAX):
             return
         self._is_busy = bundle.count * 1000 > BUSY_PER_S * self._pace.span_ms
         self.counts["conflated"] += bundle.count
@@ -197,7 +206,9 @@ class TicksPort(Reader):
         elif isinstance(message, MarketState):
             self._after, self._work = (message, payload), READ_MAX  # Nothing behind it is read.
         else:
-            for tick in message.ticks if isinstance(message, Ticks) else (message,):
+            ticks = message.ticks if isinstance(message, Ticks) else (message,)
+            self._work = max(1, len(ticks))
+            for tick in ticks:
                 self._pace.bundle.add(tick)
 
     def _refuse(self, sender: Peer, code: str, text: str) -> None:

@@ -10,7 +10,11 @@
 #include <sys/select.h>
 #include <time.h>
 #ifdef __linux__
+#include <dirent.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 typedef union {
@@ -33,8 +37,10 @@ int zmq_errno(void);
 const char *zmq_strerror(int);
 
 enum { REQ = 3, DEALER = 5, ROUTER = 6, PUSH = 8 };
-enum { FD = 14, RCVTIMEO = 27, NOBLOCK = 1, SNDMORE = 2 };
+enum { FD = 14, EVENTS = 15, POLLIN = 1, RCVTIMEO = 27, NOBLOCK = 1, SNDMORE = 2 };
+#define NEVER UINT64_MAX
 enum { ANSWER_BYTES_MAX = 65536, HANG_MS = 20000, BEFORE_MS = 100 };
+enum { TICKS_GAP_NS = 100000, TURN_NS = 100000 };
 
 typedef struct {
     char *bytes;
@@ -166,11 +172,15 @@ static void pipeline(void *context, char **arguments) {
     write_answers(arguments[2], &answers, now_ns() - start_ns, 0);
 }
 
+/* Return when a message waits, or at an instant. EVENTS is read first: it takes the edge of the
+ * descriptor back, without which no sleep would last, and libzmq's own thread, on the same core,
+ * would bring each answer a tick of the scheduler too late. */
 static void sleep_until(void *socket, uint64_t due_ns) {
-    int descriptor;
+    int descriptor, events;
     size_t size = sizeof descriptor;
+    zmq_getsockopt(socket, EVENTS, &events, &size);
     uint64_t now = now_ns();
-    if (due_ns <= now) return;
+    if (events & POLLIN || due_ns <= now) return;
     struct timeval span = {0, (due_ns - now) / 1000 > 1000 ? 1000 : (long)(due_ns - now) / 1000};
     fd_set ready;
     zmq_getsockopt(socket, FD, &descriptor, &size);
@@ -179,22 +189,43 @@ static void sleep_until(void *socket, uint64_t due_ns) {
     select(descriptor + 1, &ready, NULL, NULL, &span);
 }
 
+/* Ask Linux for short turns of every thread that there is: who wakes up then goes before who is at
+ * work, instead of waiting for the scheduler's next tick, which comes every 4 ms. What is measured
+ * is how long riskd takes, not how long this process makes itself wait. */
+static void take_short_turns(void) {
+#ifdef SYS_sched_setattr
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } told = {48, 0, 0, getpriority(PRIO_PROCESS, 0), 0, TURN_NS, 0, 0};
+    DIR *threads = opendir("/proc/self/task");
+    struct dirent *thread;
+    while (threads && (thread = readdir(threads)))
+        if (atoi(thread->d_name)) syscall(SYS_sched_setattr, atoi(thread->d_name), &told, 0);
+    if (threads) closedir(threads);
+#endif
+}
+
 static void paced(void *context, char **arguments) {
     static char answer[ANSWER_BYTES_MAX];
     void *dealer = socket_of(context, DEALER, arguments[0], 0);
     frames_t requests = read_frames(arguments[1]);
     double gap_ns = 1e9 / strtod(arguments[3], NULL);
-    void *push = socket_of(context, PUSH, arguments[4], 0);
+    void *push = socket_of(zmq_ctx_new(), PUSH, arguments[4], 0); /* By a thread of its own. */
+    take_short_turns();
     frames_t ticks = read_frames(arguments[5]);
     double ticks_per_s = strtod(arguments[6], NULL);
-    double tick_gap_ns = ticks_per_s > 0 ? 1e9 / ticks_per_s : 1e18;
+    double tick_gap_ns = ticks_per_s > 0 ? 1e9 / ticks_per_s : 0;
     answers_t answers = {malloc(requests.count * 512), 0, requests.count * 512};
     uint64_t sent = 0, taken = 0, due = 0, delivered = 0;
     uint64_t start_ns = now_ns() + BEFORE_MS * 1000000u;
     while (taken < requests.count) {
         int idle = 1;
         uint64_t order_ns = start_ns + (uint64_t)((double)sent * gap_ns);
-        uint64_t tick_ns = start_ns + (uint64_t)((double)due * tick_gap_ns);
+        uint64_t tick_ns = ticks_per_s > 0 ? start_ns + (uint64_t)((double)due * tick_gap_ns) : NEVER;
         int length = taken < sent ? zmq_recv(dealer, answer, sizeof answer, NOBLOCK) : -1;
         uint64_t now = now_ns();
         if (length >= 0) {
@@ -207,9 +238,12 @@ static void paced(void *context, char **arguments) {
             sent++;
             idle = 0;
         }
-        if (ticks_per_s > 0 && now >= tick_ns) {
-            uint64_t at = due++ % ticks.count;
-            delivered += zmq_send(push, ticks.frames[at], ticks.lengths[at], NOBLOCK) >= 0;
+        if (now >= tick_ns) {
+            uint64_t upto = (uint64_t)((double)(now + TICKS_GAP_NS - start_ns) / tick_gap_ns);
+            for (; due < upto; due++) {
+                uint64_t at = due % ticks.count;
+                delivered += zmq_send(push, ticks.frames[at], ticks.lengths[at], NOBLOCK) >= 0;
+            }
             idle = 0;
         }
         if (now > start_ns && now - start_ns > (uint64_t)((double)requests.count * gap_ns) +
@@ -218,7 +252,8 @@ static void paced(void *context, char **arguments) {
                     (unsigned long long)requests.count);
             exit(1);
         }
-        uint64_t next_ns = sent < requests.count && order_ns < tick_ns ? order_ns : tick_ns;
+        if (sent == requests.count) order_ns = NEVER;
+        uint64_t next_ns = order_ns < tick_ns ? order_ns : tick_ns;
         if (idle) sleep_until(dealer, next_ns);
     }
     write_answers(arguments[2], &answers, now_ns() - start_ns, delivered);

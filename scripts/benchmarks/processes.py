@@ -83,6 +83,7 @@ class Stage:
         self._stack = ExitStack()
         self.all_cores = usable = cores()
         self.server_cores, self.other_cores = usable[:1], usable[1:2]
+        self.loop_core: int | None = None  # That riskd's loop is to have for itself.
 
     def __enter__(self) -> Self:
         return self
@@ -111,6 +112,8 @@ class Stage:
             for port, address in addresses.items()
         }
         environment["RISKD_DATA_DIR"] = str(self.folder / "var")
+        if self.loop_core is not None:
+            environment["RISKD_LOOP__CORE"] = str(self.loop_core)
         command = (sys.executable, "-m", "riskd", "serve", "--config", str(config))
         self._start(command, environment)
         self.servers["riskd"] = addresses["orders"]

@@ -107,3 +107,18 @@ def test_conflation_leaves_out_no_tick_of_one_side_alone():
     for bid in (98.0, 99.0, 97.0, 98.5):
         conflation.add(Tick(symbol="X", bid=bid))
     assert [tick.bid for tick in conflation.take()] == [98.0, 99.0, 97.0, 98.5]
+
+
+@given(ticks())
+def test_conflation_that_is_settled_in_parts_leaves_the_same_ticks(told):
+    boards = [a_market("mid").core.boards.quotes for _ in range(2)]
+    whole, parts = Conflation(boards[0]), Conflation(boards[1])
+    for tick in told:
+        whole.add(tick)
+        parts.add(tick)
+    steps = 1
+    while not parts.settle(1):
+        steps += 1
+    assert steps == max(1, len({tick.symbol for tick in told}))
+    assert parts.take() == whole.take()
+    assert parts.count == 0

@@ -292,7 +292,7 @@ def test_sweep_comes_round_to_every_account_a_slice_at_a_time():
         house.core.boards.book.equity.one[house.core.accounts[name].water.row] += MONEY
     house.elapse(2 * SECOND)
     state = house.core.boards.sweep
-    assert (state.drifted, state.rounds) == (99, 0)  # One of the slice is the suspense account.
+    assert (state.drifted, state.rounds) == (15, 0)  # One of the slice is the suspense account.
     house.elapse(60 * SECOND)
     assert (state.drifted, state.rounds) == (250, 1)
 

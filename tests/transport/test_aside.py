@@ -125,3 +125,18 @@ def test_aside_that_is_closed_ends_its_child_and_tells_nobody():
     begun_s = time.monotonic()
     asyncio.run(close())
     assert time.monotonic() - begun_s < HANG_S
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2,
+    reason="nothing can be told apart on one core",
+)
+def test_aside_child_leaves_the_core_that_the_loop_has_for_itself():
+    allowed = os.sched_getaffinity(0)
+    own = max(allowed)
+    os.sched_setaffinity(0, {own})
+    try:
+        found = told(lambda: repr(sorted(os.sched_getaffinity(0))).encode())
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert found == repr(sorted(allowed - {own})).encode()
