@@ -13,7 +13,7 @@ from engine.facts import Facts
 from riskd.messages import Error
 
 Restart = Callable[[Account], None]
-Failed = Callable[[str, str], None]
+Failed = Callable[[str, str, BaseException], None]  # Account, reason, and the bug behind it.
 
 
 class Supervisor(LoopActor):
@@ -55,7 +55,7 @@ class Supervisor(LoopActor):
         self._mail.post(facts, stamp)
         if reply is not None:
             reply(answered)
-        self._failed(account.id, f"fault at seq {stamp.seq}")
+        self._failed(account.id, f"fault at seq {stamp.seq}", message.exception)
 
     def _answer_lost(self, message: object) -> None:
         if isinstance(message, Input) and message.reply is not None:

@@ -67,13 +67,13 @@ class System:
         *,
         publish: Publish,
         say: Say,
-        failed: Callable[[str, str], None],
+        failed: Callable[[str, str, BaseException], None],
         fatal: Callable[[ActorFault], None],
         core: Core | None = None,
     ) -> None:
         """Start every actor over what `core` holds, or over nothing. Call on the loop's thread.
 
-        `say` writes to a gateway, `failed` takes the account and reason of a freeze that must be
+        `say` writes to a gateway, `failed` takes account, reason and bug of a freeze that must be
         journalled, `fatal` a fault that the process cannot survive. The core is not to be used any
         more.
         """

@@ -105,6 +105,7 @@ class Core:
         self.published: list[Topical] = []
         self.said: list[Said] = []  # To gateways.
         self.faults: list[ActorFailed] = []  # Of this input: the freezes that it caused.
+        self.raised: list[Exception] = []  # Of this input: the bugs behind them.
         self._fault_facts: Facts = []  # Of this input's faults: said last, as the supervisor does.
         self.universe = UniverseDesk(self.boards, self.accounts, lambda _: None)
         self.universe.open(AccountSpec(id=SUSPENSE))
@@ -118,7 +119,7 @@ class Core:
         self.published, self.said = [], []
         facts: Facts = []
         self._fault_facts = []
-        self.faults = []
+        self.faults, self.raised = [], []
         reply = self._route(message, stamp, by, facts)
         self._settle(facts, stamp)
         self._settle(self._fault_facts, stamp)
@@ -258,7 +259,8 @@ class Core:
     ) -> Answer:
         try:
             return answer(account, message, stamp, facts)
-        except Exception:  # noqa: BLE001 - a bug of ours, of any kind, freezes this account alone.
+        except Exception as error:  # noqa: BLE001 - any bug of ours freezes this account alone.
+            self.raised.append(error)
             reason = f"fault at seq {stamp.seq}"
             self.faults.append(ActorFailed(account=account.id, reason=reason))
             return answer_fault(account, message, stamp, self._fault_facts)

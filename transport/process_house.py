@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from traceback import format_exception
 from typing import Any
 
 import structlog
@@ -302,8 +303,9 @@ class House:
     def _now(self) -> Stamp:
         return Stamp(self.door.last_seq, self.door.now_ns(), self.clock.steady_ns())
 
-    def _on_account_failed(self, account: str, reason: str) -> None:
-        log.error("account_frozen", account=account, reason=reason)
+    def _on_account_failed(self, account: str, reason: str, error: BaseException) -> None:
+        bug = "".join(format_exception(error))
+        log.error("account_frozen", account=account, reason=reason, bug=bug)
         self.door.account_failed(account, reason)
 
     def _on_fatal(self, fault: ActorFault) -> None:

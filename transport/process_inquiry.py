@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
+from traceback import format_exception
 from typing import Any
 
 import msgspec
@@ -90,6 +91,7 @@ def why(
 ) -> list[dict[str, Any]]:
     """Return the answers to one record or order, derived again, each with every check's numbers.
 
+    Where a bug struck, it strikes again, and `bugs` says what it was and where.
     Orders of a basket are answered one by one; with `seq` and an id only that one of the record.
     """
     reader = JournalReader(data_dir, SCHEMA)
@@ -116,6 +118,7 @@ def why(
                 "request": msgspec.to_builtins(_asked_in(message)[place]),
                 "answer": msgspec.to_builtins(answers[place]),
                 "checks": checks[place] if checks else None,
+                "bugs": ["".join(format_exception(error)) for error in replay.core.raised],
             }
             for place in places
         ]

@@ -218,6 +218,8 @@ def _print_answer(found: dict[str, Any]) -> None:
                 print(f"  {label:<6} {msgspec.json.encode(part).decode()[:SHOWN_MAX]}")
     for reject in verdict.get("rejects", ()):
         print(f"  {reject['code']:<18} {reject['text']}")
+    for bug in found["bugs"]:
+        print(bug, end="")
     if found["checks"]:
         names = ("code", "limit_type", "passed", "value", "limit", "utilization")
         _show([{name: row.get(name) for name in names} for row in found["checks"]])

@@ -131,8 +131,8 @@ OTHERS = (
         "what one input leads to",
         "emptied before the next one; a basket has `BASKET_ORDERS_MAX` orders",
         "crowds are worked off in passes",
-        "Core.published Core.said Core.faults Core._fault_facts Door._failures RollCall._skipped"
-        " _Cap.orders",
+        "Core.published Core.said Core.faults Core.raised Core._fault_facts Door._failures"
+        " RollCall._skipped _Cap.orders",
     ),
     row(
         "what one start finds",

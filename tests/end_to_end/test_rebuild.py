@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import zmq
 
@@ -48,6 +52,7 @@ def test_rebuilt_account_is_what_it_was_without_the_record_that_it_failed_on(tmp
         assert gateway.ask(bad)["type"] == "error"
         frozen = riskd.control("account", account="A1")
         assert frozen["frozen"].startswith("fault at seq")
+        assert "RuntimeError: a bug" in riskd.output
         assert frozen["equity"] != sound["equity"]
         if snapshot:
             riskd.control("snapshot")  # With the account half changed: no base for a rebuild.
@@ -72,6 +77,19 @@ def test_rebuilt_account_is_what_it_was_without_the_record_that_it_failed_on(tmp
         assert riskd.status()["books_hash"] == before["books_hash"]
         assert riskd.control("account", account="A1")["equity"] == sound["equity"] + 250
         riskd.kill()
+        for environment, strikes in ((settings, True), ({"PYTHONPATH": str(ROOT)}, False)):
+            told = replayed(riskd, frozen["frozen"].rpartition(" ")[2], environment)
+            assert ("RuntimeError: a bug" in told) is strikes, told
+            assert told.startswith("FILL at seq"), told
+
+
+def replayed(riskd: RiskdProcess, seq: str, environment: dict[str, str]) -> str:
+    """Return what `riskd replay` says of one record."""
+    command = [sys.executable, "-m", "riskd", "replay", str(riskd.books), "--seq", seq]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 def test_rebuild_of_an_account_that_is_sound_or_unknown_is_refused(tmp_path):

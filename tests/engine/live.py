@@ -30,7 +30,7 @@ class Live:
             self._queue,
             publish=lambda topic, message: self.published.append((topic, message)),
             say=lambda session, message: self.said.append((session, message)),
-            failed=lambda account, reason: self.failed.append((account, reason)),
+            failed=lambda account, reason, _: self.failed.append((account, reason)),
             fatal=self.fatal.append,
             core=core,
         )
