@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from actors.inputs import Input, Ref, WakeAccounts
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import WakeAt
+from engine.facts import Removed, WakeAt
 from engine.timers import Timers
 from riskd.messages import Elapse
 
@@ -21,10 +21,13 @@ class ClockActor(LoopActor):
         self._timers = timers
         self._accounts = accounts
 
-    def on_receive(self, message: WakeAt | WakeAccounts) -> None:
+    def on_receive(self, message: WakeAt | Removed | WakeAccounts) -> None:
         """Note a wish, or wake whoever is due."""
         if isinstance(message, WakeAt):
             self._timers.ask(message.account, message.steady_ns)
+            return
+        if isinstance(message, Removed):
+            self._timers.drop(message.account)
             return
         for account in self._timers.take_due(message.stamp.steady_ns):
             self._accounts[account].tell(Input(ELAPSE, message.stamp))

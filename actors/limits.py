@@ -7,7 +7,7 @@ from collections.abc import Callable
 from actors.inputs import Input, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import Facts, Moved, Stamp
+from engine.facts import Facts, Moved, Removed, Stamp
 from engine.universe_desk import UniverseDesk
 from riskd.messages import Error, Result, SessionRoll
 
@@ -36,7 +36,7 @@ class LimitsActor(LoopActor):
         if message.reply is not None:
             message.reply(answered)
 
-    def _post(self, moved: Moved | None, facts: Facts, stamp: Stamp) -> None:
+    def _post(self, moved: Moved | Removed | None, facts: Facts, stamp: Stamp) -> None:
         if moved is None:
             self._mail.post(facts, stamp)
             return

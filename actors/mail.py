@@ -17,6 +17,7 @@ from engine.facts import (
     Progressed,
     Raised,
     Recovered,
+    Removed,
     Resolved,
     Said,
     Stamp,
@@ -61,6 +62,10 @@ class Mail:
                     self.market.tell(fact)
                 case Moved():
                     self.market.tell(FactAt(fact, stamp))
+                case Removed():
+                    self.clock.tell(fact)
+                    self.market.tell(FactAt(fact, stamp))
+                    self.responses.tell(FactAt(fact, stamp))
                 case Instructed() | Certified():
                     self.sessions.tell(FactAt(fact, stamp))
                 case Stood() | Halted() | Progressed() | Closed():

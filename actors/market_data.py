@@ -5,7 +5,7 @@ from __future__ import annotations
 from actors.inputs import FactAt, Input, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import Facts, Watched
+from engine.facts import Facts, Removed, Watched
 from engine.market import apply_ages, apply_market, apply_waiting
 from engine.quotes import QuoteBoard
 from engine.sweep import Sweeper
@@ -45,6 +45,8 @@ class MarketDataActor(LoopActor):
         stamp = message.stamp
         facts: Facts = []
         match message:
+            case FactAt(fact=Removed() as removed):
+                self._sweeper.remove(removed, stamp, facts)
             case FactAt():
                 if message.fact.account is None:
                     self._sweeper.configure(stamp)

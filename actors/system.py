@@ -143,7 +143,12 @@ class System:
         """Start the writer of what is declared; return which input goes to whom."""
         mail = self._mail
         self._limits = limits = LimitsActor.start(
-            UniverseDesk(self.boards, self.accounts, self._start_account),
+            UniverseDesk(
+                self.boards,
+                self.accounts,
+                opened=self._start_account,
+                closed=self._stop_account,
+            ),
             recount=self._recount_groups,
             mail=self._mail,
             run_queue=self.run_queue,
@@ -242,3 +247,8 @@ class System:
         assert isinstance(ref, LoopRef)  # As of every actor of the loop.
         self._refs[account.id] = ref
         self._owners[ref.actor_urn] = account
+
+    def _stop_account(self, account: Account) -> None:
+        ref = self._refs.pop(account.id)
+        del self._owners[ref.actor_urn]
+        ref.stop(block=False)

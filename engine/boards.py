@@ -110,6 +110,7 @@ class Boards:
         "permissions",
         "policies",
         "quotes",
+        "removed",
         "responses",
         "sessions",
         "settings",
@@ -136,6 +137,7 @@ class Boards:
         self.permissions = Permissions()
         self.policies: tuple[ResponsePolicy, ...] = ()
         self.responses = ResponseBook()
+        self.removed: dict[str, int] = {}  # Accounts that are closed for good, and at which seq.
         self.group_states: dict[str, GroupState] = {}
         self._group_rows: dict[str, GroupRow] = {}  # Written by the market-data actor.
         self._groups_by_row: dict[int, str] = {}

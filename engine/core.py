@@ -34,6 +34,7 @@ from engine.facts import (
     Raised,
     Recount,
     Recovered,
+    Removed,
     Resolved,
     Said,
     Stamp,
@@ -107,7 +108,7 @@ class Core:
         self.faults: list[ActorFailed] = []  # Of this input: the freezes that it caused.
         self.raised: list[Exception] = []  # Of this input: the bugs behind them.
         self._fault_facts: Facts = []  # Of this input's faults: said last, as the supervisor does.
-        self.universe = UniverseDesk(self.boards, self.accounts, lambda _: None)
+        self.universe = UniverseDesk(self.boards, self.accounts)
         self.universe.open(AccountSpec(id=SUSPENSE))
 
     def apply(self, message: Input, stamp: Stamp, by: str = BY_LOCAL) -> Answer:
@@ -265,7 +266,7 @@ class Core:
             self.faults.append(ActorFailed(account=account.id, reason=reason))
             return answer_fault(account, message, stamp, self._fault_facts)
 
-    def _recount(self, stamp: Stamp, facts: Facts, moved: Moved | None = None) -> None:
+    def _recount(self, stamp: Stamp, facts: Facts, moved: Moved | Removed | None = None) -> None:
         """Make the totals of groups anew, where any has limits."""
         if moved is not None:  # Before the recount books what waited.
             self._settle([*facts, moved], stamp)
@@ -305,6 +306,10 @@ class Core:
                     if fact.account is None:
                         self.sweeper.configure(stamp)
                     self.watch.take(fact, stamp, facts)
+                case Removed():
+                    self.timers.drop(fact.account)
+                    self.sweeper.remove(fact, stamp, facts)
+                    self.responses.take(fact, stamp, facts)
                 case Told():
                     self._at_desk(self.accounts[fact.account], fact.message, stamp, facts)
                 case Instructed() | Certified():

@@ -58,6 +58,7 @@ class CoreState(Struct):
     outbox: Outbox = field(default_factory=Outbox)
     policies: tuple[ResponsePolicy, ...] = ()
     responses: ResponseBook = field(default_factory=ResponseBook)
+    removed: dict[str, int] = {}  # Accounts that are closed for good, and at which seq.
 
 
 def state_of(
@@ -93,6 +94,7 @@ def state_of(
         outbox=boards.outbox,
         policies=boards.policies,
         responses=boards.responses,
+        removed=boards.removed,
     )
 
 
@@ -119,3 +121,4 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.overrides = state.overrides
     boards.sessions, boards.outbox = state.sessions, state.outbox
     boards.policies, boards.responses = state.policies, state.responses
+    boards.removed = state.removed

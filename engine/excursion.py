@@ -106,12 +106,16 @@ class Ladder(Struct):
         if self.short is not None and self.short.take(at, mark_short) > rungs_max:
             self.short.thin(sorted(self.starts))
 
+    def leave(self, before: int) -> None:
+        """Watch one position less since a version."""
+        self.starts[before] -= 1
+        if not self.starts[before]:
+            del self.starts[before]
+
     def move(self, before: int | None, after: int) -> None:
         """Watch a position since a version, and no longer since the one before."""
         if before is not None:
-            self.starts[before] -= 1
-            if not self.starts[before]:
-                del self.starts[before]
+            self.leave(before)
         self.starts[after] = self.starts.get(after, 0) + 1
         self.long.stand(after)
         if self.short is not None:

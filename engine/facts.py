@@ -130,12 +130,19 @@ class Moved(Struct, frozen=True):
     began: str = ""  # A day, or a week and so a day.
 
 
+class Removed(Struct, frozen=True):
+    """An account is closed for good: nothing is to be woken, moved or measured of it any more."""
+
+    account: str
+    index: int  # Its place among the accounts, in the order in which they were opened.
+
+
 class Watched(Struct, frozen=True):
     """A position must know the extremes of its marks since another version of its quote."""
 
     symbol: str
     before: int | None  # None: it was never filled.
-    after: int
+    after: int | None  # None: it is no more.
 
 
 ToldMessage = SessionEnded | Distrusted | CancelAsked | RiskShrunk | ExitsVoided
@@ -245,7 +252,7 @@ class Closed(Struct, frozen=True):
 ResponseFact = Stood | Halted | Progressed | Closed
 BreakerFact = Tripped | Recovered
 SessionFact = Instructed | Certified | Said | Posted | Told
-AccountFact = WakeAt | GroupMoved | Moved | Watched
+AccountFact = WakeAt | GroupMoved | Moved | Removed | Watched
 AlertFact = Raised | Resolved
 Fact = AlertFact | AccountFact | SessionFact | ResponseFact | BreakerFact
 Facts = list[Fact]

@@ -65,6 +65,20 @@ class Holdings:
         self._move(account, groups, self._tell(account), dict(transfers))
         return released
 
+    def remove(self, name: str) -> int:
+        """Let an account that is closed count nowhere; return its row, which nothing moves more."""
+        water = self._waters.pop(name)
+        row = water.row
+        self._leave(water, list(self._above[row].groups))
+        for symbol, held in self._told.pop(row).items():
+            self._boards.book.hold_lines(row, symbol, held.holding, ())
+        for currency in water.state.pockets:
+            water.set_pocket(currency, 0, size_money=0)
+        water.lose()
+        del self._above[row]
+        self._counted.pop(row, None)
+        return row
+
     def take_up(self, account: Account) -> None:
         """Tell what an account of a restored state holds: the rows know what it is worth."""
         self._waters[account.id] = account.water

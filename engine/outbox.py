@@ -39,6 +39,10 @@ class Outbox(Struct):
     outstanding: dict[str, Outstanding] = {}
     ended: dict[str, str] = {}  # How, of the last ones.
 
+    def is_asked_of(self, account: str) -> bool:
+        """Return whether an instruction about an account is outstanding."""
+        return any(one.instruction.account == account for one in self.outstanding.values())
+
     def due_steady_ns(self) -> int | None:
         """Return when the next instruction is late, None if none is outstanding."""
         for entry in self.outstanding.values():

@@ -173,6 +173,10 @@ class QuoteBoard(ExchangeRates):
         """Keep the extremes of a symbol's marks since a version that a position asks for."""
         quote = self.quotes[watched.symbol]
         ladder = quote.ladder
+        if watched.after is None:
+            if ladder is not None and watched.before is not None:
+                ladder.leave(watched.before)
+            return
         if ladder is None:
             ladder = quote.ladder = Ladder()
             self._climb(quote)

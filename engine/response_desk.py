@@ -19,6 +19,7 @@ from engine.facts import (
     Halted,
     Progressed,
     Recovered,
+    Removed,
     ResponseFact,
     RiskShrunk,
     Stamp,
@@ -53,7 +54,7 @@ class ResponseDesk:
         self._accounts = accounts
         self._plans = PlanDesk(boards, accounts)
 
-    def take(self, fact: ResponseFact, stamp: Stamp, facts: Facts) -> None:
+    def take(self, fact: ResponseFact | Removed, stamp: Stamp, facts: Facts) -> None:
         """Take what happened to an account or to a scope."""
         match fact:
             case Stood():
@@ -64,6 +65,8 @@ class ResponseDesk:
                 )
                 if again is not None:  # The measure is as bad as it was.
                     facts.append(again)
+            case Removed():
+                self._forget(fact, facts)
             case Halted():
                 if fact.scope == "account":
                     account = self._accounts.get(fact.scope_id)
@@ -211,6 +214,18 @@ class ResponseDesk:
         # Of a plan for it that failed here.
         if book.tripped.pop(tripped_key("account", account.id, cause), None):
             facts.append(Recovered("account", account.id, cause))
+
+    def _forget(self, removed: Removed, facts: Facts) -> None:
+        """Let nothing wait for an account that is closed; what its measures tripped may cool."""
+        book, name = self._boards.responses, removed.account
+        for rollout in book.rollouts.values():  # Who comes next is who would have.
+            rollout.cursor -= removed.index < rollout.cursor
+        for key in [key for key, plan in book.postponed.items() if plan.account == name]:
+            del book.postponed[key]
+        for key, tripped in list(book.tripped.items()):
+            if (tripped.scope, tripped.scope_id) == ("account", name):
+                del book.tripped[key]
+                facts.append(Recovered(tripped.scope, name, tripped.measure))
 
     def _halt(self, account: Account, fact: Halted, stamp: Stamp, facts: Facts) -> None:
         """Cancel, and close if asked, what a killed or halted scope covers of an account."""

@@ -217,7 +217,7 @@ class SessionDesk:
 
     def _covered(self, session: Session) -> Iterator[Account]:
         for name in session.accounts or self._accounts:
-            if name != SUSPENSE:
+            if name != SUSPENSE and name in self._accounts:  # Or it is closed since.
                 yield self._accounts[name]
 
     def _is_working(self, account: str, client_order_id: str) -> bool:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.facts import Facts, Moved, Raised, Stamp
+from engine.facts import Facts, Moved, Raised, Removed, Stamp
 from engine.money import number_from_money
 from engine.paces import Paces
 from engine.timers import earliest
@@ -72,6 +72,13 @@ class Sweeper:
             state.rounds += 1
         slices = -(-len(names) // SLICE_MAX) + len(groups)
         state.next_ns = stamp.steady_ns + self._every_ns() // slices
+
+    def remove(self, removed: Removed, stamp: Stamp, facts: Facts) -> None:
+        """Go on without an account: who comes next is who would have."""
+        state = self._boards.sweep
+        state.cursor -= removed.index < state.cursor
+        state.look_cursor -= removed.index < state.look_cursor
+        self._watch.remove(removed.account, stamp, facts)
 
     def sweep_all(self, asked: Sweep, stamp: Stamp, facts: Facts) -> Result:
         """Sweep every account now, for an operator."""

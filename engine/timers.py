@@ -21,6 +21,10 @@ class Timers:
             self._wanted[account] = steady_ns
             heappush(self._heap, (steady_ns, account))
 
+    def drop(self, account: str) -> None:
+        """Wake an account no more."""
+        self._wanted.pop(account, None)
+
     def next_ns(self) -> int | None:
         """Return when the next account is due, None if none asked."""
         return self._heap[0][0] if self._heap else None

@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.facts import Facts, Moved, Posted, Stamp
+from engine.closing import apply_removal, removal_refused
+from engine.facts import Facts, Moved, Posted, Removed, Stamp
 from engine.limit_desk import LimitDesk
 from engine.overrides import apply_override
 from engine.universe import account_conflict, apply_universe, instrument_conflict, limits_update
 from riskd.messages import (
     AccountAdd,
+    AccountRemove,
     AccountSpec,
     AccountUpdate,
     Configure,
@@ -24,23 +26,29 @@ from riskd.messages import (
 )
 
 Put = InstrumentAdd | InstrumentUpdate | AccountAdd | AccountUpdate
-Declaration = Configure | Put | Override | LimitsCommand
+Declaration = Configure | Put | AccountRemove | Override | LimitsCommand
+Opened = Callable[[Account], None]
 
 
 class UniverseDesk:
     """Puts declarations in force and opens accounts; the only writer of what is declared."""
 
     def __init__(
-        self, boards: Boards, accounts: dict[str, Account], opened: Callable[[Account], None]
+        self,
+        boards: Boards,
+        accounts: dict[str, Account],
+        *,
+        opened: Opened = lambda _: None,
+        closed: Opened = lambda _: None,
     ) -> None:
         self._boards = boards
         self._accounts = accounts
-        self._opened = opened
+        self._opened, self._closed = opened, closed
         self._limits = LimitDesk(boards, accounts)
 
     def answer(
         self, asked: Declaration, stamp: Stamp, by: str, facts: Facts
-    ) -> tuple[Result | Error | None, Moved | None]:
+    ) -> tuple[Result | Error | None, Moved | Removed | None]:
         """Carry out one declaration; return its answer, and whose books must be looked at anew."""
         match asked:
             case Configure():
@@ -50,6 +58,8 @@ class UniverseDesk:
                 return self._put_instrument(asked, stamp)
             case AccountAdd() | AccountUpdate():
                 return self._put_account(asked, stamp)
+            case AccountRemove():
+                return self._remove(asked, stamp, facts)
             case Override():
                 return apply_override(self._boards.overrides, asked, stamp, by, facts), None
             case _:
@@ -93,16 +103,35 @@ class UniverseDesk:
         held = None if standing is None else standing.state.spec
         wrong = account_conflict(held, spec, self._boards.group_totals)
         wrong = wrong or _misplaced(asked, spec.id, held, spec)
+        if wrong is None and spec.id in self._boards.removed:
+            wrong = f"account {spec.id} is closed for good: its order ids may still be asked again"
         if wrong is None:
             self.open(spec)
         return _answer(wrong, asked.request_id, stamp.seq), None if wrong else Moved(spec.id)
+
+    def _remove(
+        self, asked: AccountRemove, stamp: Stamp, facts: Facts
+    ) -> tuple[Result | Error, Removed | None]:
+        account = self._accounts.get(asked.account)
+        if account is None:
+            text = f"no account {asked.account}"
+            return Error(code="not_found", text=text, request_id=asked.request_id), None
+        wrong = removal_refused(account)
+        if wrong is not None:
+            return _answer(wrong, asked.request_id, stamp.seq), None
+        removed = Removed(account.id, list(self._accounts).index(account.id))
+        apply_removal(account, stamp, facts)
+        del self._accounts[account.id]
+        self._closed(account)
+        return _answer(None, asked.request_id, stamp.seq), removed
 
     def _configure(self, asked: Configure, stamp: Stamp, facts: Facts) -> None:
         version = self._boards.limits_version
         apply_universe(self._boards, asked.universe)
         self._follow(version, stamp, facts)
         for spec in asked.universe.accounts:
-            self.open(spec)
+            if spec.id not in self._boards.removed:
+                self.open(spec)
 
     def _follow(self, version: int, stamp: Stamp, facts: Facts) -> Moved | None:
         """Say which limits are in force, if others are than of this version."""

@@ -76,6 +76,17 @@ class Watch:
             self.backlog.looks.pop(moved.account, None)
             self.follow(self._accounts[moved.account], moved, stamp, facts)
 
+    def remove(self, name: str, stamp: Stamp, facts: Facts) -> None:
+        """Watch an account that is closed no more; its groups go on without it."""
+        self._wake(self._boards.book.exchange(stamp.recv_ns), stamp, facts)
+        self.backlog.looks.pop(name, None)
+        self.backlog.recoveries.pop(name, None)
+        self._timers.drop(name)
+        row = self._holdings.remove(name)
+        del self._owners[row]
+        self._rates.pop(row, None)
+        self.groups.follow(self._holdings.moved, stamp, facts)
+
     def price(self, symbol: str, stamp: Stamp, facts: Facts) -> None:
         """Take the newest price of a symbol into every row that it moves."""
         woken = self._boards.book.moved(symbol, stamp.recv_ns)

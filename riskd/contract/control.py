@@ -175,6 +175,19 @@ class AccountUpdate(ControlRequest, frozen=True, kw_only=True, tag="account_upda
     account: AccountSpec
 
 
+class AccountRemove(ControlRequest, frozen=True, kw_only=True, tag="account_remove"):
+    """Close an account for good, once it is flat: it holds nothing, nothing of it works or waits.
+
+    Its orders are refused as those of an unknown account, a fill that still comes is booked to
+    SUSPENSE. What it has leaves its groups as a transfer does, and what it earned today with it.
+    Its id is never given again, whatever a configuration declares: orders under its ids may still
+    be asked again.
+    """
+
+    account: AccountId
+    reason: Text = ""
+
+
 class InstrumentAdd(ControlRequest, frozen=True, kw_only=True, tag="instrument_add"):
     """Add an instrument; one that is there with other terms is refused."""
 
@@ -308,6 +321,7 @@ ControlCommand = (
     | Reset
     | AccountAdd
     | AccountUpdate
+    | AccountRemove
     | InstrumentAdd
     | InstrumentUpdate
     | OrderRelease

@@ -103,6 +103,7 @@ LEAST_ROLE: Mapping[type[Message], Role | None] = {  # None: whoever has a key.
     limits.LimitsReject: Role.RISK_MANAGER,
     control.AccountAdd: Role.ADMIN,
     control.AccountUpdate: Role.ADMIN,
+    control.AccountRemove: Role.ADMIN,
     control.InstrumentAdd: Role.ADMIN,
     control.InstrumentUpdate: Role.ADMIN,
     control.Reload: Role.ADMIN,

@@ -47,6 +47,7 @@ CONTROL = (
     m.Reset(breaker_id=3, reason="The split is done."),
     m.AccountAdd(account=_A1, request_id="c-2"),
     m.AccountUpdate(account=_A1),
+    m.AccountRemove(account="A4", reason="Its owner left."),
     m.InstrumentAdd(instrument=_AAPL),
     m.InstrumentUpdate(instrument=_AAPL),
     m.OrderRelease(account="A1", client_order_id="o-1", reason="The venue never had it."),

@@ -159,6 +159,12 @@ FIRM = (
         "BreakerBook.open BreakerBoard._by_scope",
     ),
     row(
+        "ids of accounts that were closed for good",
+        "engine.closing.REMOVED_MAX",
+        "one more account is not closed",
+        "Boards.removed CoreState.removed",
+    ),
+    row(
         "overrides",
         "engine.overrides.OVERRIDES_MAX",
         "one more is refused",

@@ -75,3 +75,30 @@ def test_verdict_is_told_by_id_without_the_account_and_by_seq_with_every_check(t
         rolled = riskd.control("session_roll", account="all")
         assert rolled["skipped"] == []
         assert len(riskd.control("check", account="all")) == len(riskd.control("check"))
+
+
+def test_account_that_is_flat_is_removed_over_a_socket_and_stays_so_after_a_kill(tmp_path):
+    config = tmp_path / "riskd.toml"
+    config.write_text(CONFIG)
+    fill = {"type": "fill", "account": "A1", "symbol": "X", "quantity": 2, "price": 100.0}
+    with RiskdProcess(tmp_path, config=config) as riskd:
+        assert check(riskd, "o-1", 2)["approved"]
+        asked = {"type": "account_remove", "account": "A1", "request_id": "r"}
+        with riskd.peer("orders") as gateway, riskd.peer("control") as operator:
+            works = operator.ask(asked)
+            gateway.ask({**fill, "exec_id": "e-1", "side": "buy", "client_order_id": "o-1"})
+            holds = operator.ask(asked)
+            gateway.ask({**fill, "exec_id": "e-2", "side": "sell"})
+            done = operator.ask(asked)
+        assert [(x["type"], x["request_id"]) for x in (works, holds)] == [("error", "r")] * 2
+        assert ("1 orders" in works["text"], "holds X" in holds["text"]) == (True, True)
+        assert done["ok"]
+        riskd.kill()
+        riskd.start()  # With the same configuration.
+        refused = check(riskd, "o-1", 2)
+        assert [each["code"] for each in refused["rejects"]] == ["UNKNOWN_ACCOUNT"]
+        assert "A1" not in [line["account"] for line in riskd.control("accounts")]
+        with riskd.peer("control") as operator:
+            added = operator.ask({"type": "account_add", "account": {"id": "A1"}})
+            gone = operator.ask(asked)
+        assert (added["code"], gone["code"]) == ("refused", "not_found")

@@ -20,6 +20,7 @@ from riskd.codec import (
 )
 from riskd.messages import (
     AccountAdd,
+    AccountRemove,
     AccountUnfreeze,
     ActorFailed,
     AlertAck,
@@ -410,6 +411,7 @@ class Inputs:
             DayBegan(calendar="UTC", day=a_day(self.number), week=a_day(self.number // 7 * 7)),
             InstrumentAdd(instrument=replace(STOCK, symbol="NEWSYM")),
             AccountAdd(account=an_account("NEW", 9000.0)),
+            AccountRemove(account=random.choice(["NEW", account])),
             Configure(universe=a_random_universe(random)),
             ActorFailed(account=account, reason="drill"),
             *[AccountUnfreeze(account=x) for x in ACCOUNTS],

@@ -60,6 +60,15 @@ def test_e07_snapshot_shares_nothing_with_the_engine_it_came_from():
     assert encode_state(core.state()) == payload
 
 
+def test_e07_explained_verdict_of_an_account_without_limits_is_the_same_bytes_after_a_restart():
+    house, restored = a_core(), StampedCore()
+    first = house.send(an_order("o-1", explain=True))
+    restored.core.restore(decode_state(encode_state(house.core.state())))
+    restored.stamp = house.stamp
+    again = [encode_msgpack(one.send(an_order("o-1", explain=True))) for one in (house, restored)]
+    assert again[0] == again[1] == encode_msgpack(replace(first, duplicate=True))
+
+
 def test_random_inputs_reach_what_they_should():
     """Approvals, most codes, and faults of none: otherwise the comparisons above say little."""
     seen: Counter[str] = Counter()
