@@ -36,8 +36,10 @@ def decide_amend(account: Account, amend: Amend, stamp: Stamp, facts: Facts) -> 
     if known is not None and not _is_over(known, order):
         return _repeated(account, known, amend, stamp)
     if order is None:
+        ended = account.state.finished.get(root)
         text = f"no working order {amend.client_order_id}"
-        return _refuse(account, amend, stamp, (_rejected(RejectCode.MALFORMED, text, amend),))
+        text += f": it is {ended.state}" if ended is not None else ""
+        return _refuse(account, amend, stamp, (_rejected(RejectCode.UNKNOWN_ORDER, text, amend),))
     check = _merged(order, amend)
     wrong = _conflict(account, order, amend)
     plan = account.plan(check.symbol, check.strategy, check.trader)

@@ -188,8 +188,12 @@ class SessionDesk:
         session = self._boards.sessions.live(stamp.session)
         if session is None:
             return _no_session(message.request_id)
+        text = ""
         if message.seq < session.number:
             text = f"seq {message.seq} is older than the session; send resync first"
+        elif message.seq >= stamp.seq:
+            text = f"seq {message.seq} was never told, the newest is {stamp.seq - 1}; send resync"
+        if text:
             return Error(code="refused", text=text, field="$.seq", request_id=message.request_id)
         duplicate = not session.must_resync
         session.must_resync = False

@@ -15,6 +15,7 @@ class RejectCode(StrEnum):
     ID_EXPIRED = "ID_EXPIRED"
     UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
     NOT_PERMITTED = "NOT_PERMITTED"
     KILLED = "KILLED"
     BREAKER_OPEN = "BREAKER_OPEN"
@@ -90,6 +91,11 @@ CODES: dict[RejectCode, CodeText] = {
     ),
     RejectCode.UNKNOWN_SYMBOL: CodeText(
         1, "No such instrument.", "Add it to the configuration, or with instrument_add."
+    ),
+    RejectCode.UNKNOWN_ORDER: CodeText(
+        5,
+        "A change names no order of its account that works.",
+        "Look at what works: riskd orders; what ended, or never was, is asked for as a new order.",
     ),
     RejectCode.NOT_PERMITTED: CodeText(
         99,

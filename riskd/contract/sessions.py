@@ -46,7 +46,8 @@ class Resync(Message, frozen=True, kw_only=True, tag="resync"):
 class Resynced(Message, frozen=True, kw_only=True, tag="resynced"):
     """Say that the gateway's orders are now those of `working_orders`; answered by one `ack`.
 
-    What the venue does not have must have been reported as ended before.
+    What the venue does not have must have been reported as ended before. A seq from before the
+    session, or that riskd has not told yet, is refused.
     """
 
     seq: Count  # That of the `working_orders` it went by.

@@ -417,6 +417,14 @@ CAUSES = (  # Codes without a limit: the same order with the cause and without i
         passes(an_order("known")) + refused(R.UNKNOWN_SYMBOL, an_order("unknown", symbol="NOPE")),
     ),
     Row(
+        "unknown-order",
+        R.UNKNOWN_ORDER,
+        passes(an_order("o"), Amend(account=ACCOUNT, client_order_id="o", quantity=2))
+        + refused(R.UNKNOWN_ORDER, Amend(account=ACCOUNT, client_order_id="p", quantity=2))
+        + told(canceled("o"))
+        + refused(R.UNKNOWN_ORDER, Amend(account=ACCOUNT, client_order_id="o", quantity=3)),
+    ),
+    Row(
         "not-permitted",
         R.NOT_PERMITTED,
         passes(an_order("x")) + refused(R.NOT_PERMITTED, an_order("y", symbol="Y", price=50.0)),

@@ -193,7 +193,7 @@ def test_amend_of_an_unknown_or_ended_order_is_refused():
     house.send(a_report("o-1", "canceled"))
     for order_id in ("o-1", "nope"):
         verdict = house.send(an_amend(order_id, quantity=7.0))
-        assert codes(verdict) == ["MALFORMED"]
+        assert codes(verdict) == ["UNKNOWN_ORDER"]
         assert "no working order" in verdict.rejects[0].text
     assert codes(house.send(Amend(account="NO", client_order_id="o-1"))) == ["UNKNOWN_ACCOUNT"]
 

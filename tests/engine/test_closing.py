@@ -245,12 +245,25 @@ def test_time_passes_for_a_closed_account_that_waited_for_something():
     assert house.core.timers.next_ns() is None
 
 
+def test_stop_of_the_firm_that_is_under_way_reaches_everybody_when_an_account_is_closed():
+    names = [f"B{number:02}" for number in range(30)]
+    house = a_core(accounts=(an_account("A1"), *map(an_account, names)))
+    for name in names:
+        house.send(an_order("o-1", account=name))
+    house.send(Kill(scope="firm", cancel=True))
+    assert len(house.core.boards.responses.running) < len(names)  # So many with one input.
+    assert house.send(REMOVE).ok
+    house.elapse(SECOND)
+    assert sorted(house.core.boards.responses.running) == names
+
+
 def test_session_of_a_closed_account_goes_on_for_its_others():
     house = a_core()
     first = house.send(Hello(gateway="G1", accounts=("A1", "A2"))).session
     house.send(an_order("o-1", account="A2"), session=first)
     assert house.send(REMOVE).ok
     working = house.core.sessions.working_orders(first, house.stamp.seq, None)
+    assert not isinstance(working, Error)
     assert [order.client_order_id for order in working.orders] == ["o-1"]
     assert house.send(Hello(gateway="G1", accounts=("A2",))).session != 0
 
@@ -275,9 +288,9 @@ def openings(seed: int, count: int) -> list[tuple[Input, Stamp]]:
             )
             group = random.choice(["desk", "firm"])
             added = AccountAdd(account=an_account(f"N{opened + 1}", 1000.0, group=group))
-            message = random.choice(
-                [added, trade, paid, SessionRoll(), *[AccountRemove(account=name)] * 3]
-            )
+            gone = AccountRemove(account=name)
+            choices: list[Input] = [added, trade, paid, SessionRoll(), gone, gone, gone]
+            message = random.choice(choices)
             opened += message is added
         found.append((message, stamp))
     return found

@@ -408,6 +408,8 @@ def test_e70_gateway_that_holds_less_is_refused_until_it_has_resynchronised():
     listed = house.core.sessions.working_orders(number, house.stamp.seq, None)
     assert not isinstance(listed, Error)
     assert [order.client_order_id for order in listed.orders] == ["o-1", "o-2", "o-5"]
+    ahead = house.send(Resynced(seq=house.stamp.seq + 1), session=number)
+    assert (ahead.code, "was never told" in ahead.text) == ("refused", True)
     stale = house.send(Resynced(seq=number - 1), session=number)
     assert isinstance(stale, Error)
     assert house.send(Resynced(seq=listed.seq), session=number).flags == ()

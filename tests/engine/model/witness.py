@@ -200,7 +200,7 @@ class Witness:
                 return None
             return codes_are(verdict, ["ID_REUSED"])
         if order is None:
-            return codes_are(verdict, ["MALFORMED"])
+            return codes_are(verdict, ["UNKNOWN_ORDER"])
         merged = self.merged(order, amend)
         early = self._wrong(amend) or self._early(merged)
         case = None
