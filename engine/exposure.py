@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from engine.account import Account
-from engine.held import Held
+from engine.held import Held, unrealized_of
+from engine.instruments import Instrument
+from engine.money import number_from_money
 
 
 class Exposure(NamedTuple):
@@ -27,6 +30,15 @@ class Exposure(NamedTuple):
     def net_money(self) -> int:
         """Return long less short."""
         return self.long_money - self.short_money
+
+
+class Stake(NamedTuple):
+    """A symbol as its currencies are counted by. Lots are signed, legs of a hedge added up."""
+
+    instrument: Instrument
+    lots: int
+    cost_money: int
+    profit_money: int | None  # Unrealised; None without a mark.
 
 
 def exposure_of(account: Account) -> Exposure:
@@ -60,6 +72,42 @@ def exposure_of(account: Account) -> Exposure:
         if gross > top_money:
             top_symbol, top_money = symbol, gross
     return Exposure(found, sizes, long_money, short_money, top_symbol, top_money)
+
+
+def net_by_currency(cash: dict[str, int], held: Iterable[Stake]) -> dict[str, float]:
+    """Return what there is of each currency, in itself: zero is left out, and what has no mark.
+
+    Of a pair both legs are counted, bought is had and paid is owed; of all else the profit.
+    """
+    found = dict(cash)
+    for stake in held:
+        instrument, money = stake.instrument, stake.profit_money
+        base, settlement = instrument.base, instrument.settlement
+        if instrument.is_pair and base is not None:
+            found[base] = found.get(base, 0) + instrument.base_money(stake.lots)
+            money = -stake.cost_money
+        if money is not None:
+            found[settlement] = found.get(settlement, 0) + money
+    return {key: number_from_money(money) for key, money in sorted(found.items()) if money}
+
+
+def stakes_of(account: Account) -> Iterator[Stake]:
+    """Yield what an account holds, as its currencies are counted by."""
+    boards = account.boards
+    for symbol, position in account.state.positions.items():
+        books, instrument = position.books, boards.instruments[symbol]
+        profit_money = unrealized_of(books, instrument, boards.quotes.quotes[symbol])
+        yield Stake(instrument, books.lots, books.cost_money, profit_money)
+
+
+def mark_ages_ns(account: Account, now_ns: int) -> dict[str, int]:
+    """Return the age of the price of everything that is held and has one."""
+    quotes, found = account.boards.quotes.quotes, {}
+    for symbol, position in account.state.positions.items():
+        quote = quotes[symbol]
+        if (position.books.lots or position.books.legs) and quote.mark_long is not None:
+            found[symbol] = max(0, now_ns - quote.recv_ns)
+    return found
 
 
 def margin_rate_max(account: Account) -> float:

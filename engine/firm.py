@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from engine.boards import Boards
-from engine.group_row import GroupHeld
+from engine.exposure import Stake, net_by_currency
+from engine.group_row import GroupHeld, GroupRow
 from engine.limits import FIRM
 from engine.measures import history_told, span_told, worst_status
 from engine.money import number_from_money
@@ -18,7 +20,8 @@ def firm_exposure(boards: Boards, group: str, now_ns: int) -> FirmExposure:
     own, complete = boards.settings.fx_pivot, True
     longs = shorts = 0
     by_symbol: dict[str, float] = {}
-    for symbol, held in boards.group_row(group).held.items():
+    row = boards.group_row(group)
+    for symbol, held in row.held.items():
         if not held.longs and not held.shorts:
             continue
         found = _worth(boards, symbol, held, own)
@@ -35,6 +38,7 @@ def firm_exposure(boards: Boards, group: str, now_ns: int) -> FirmExposure:
         gross=number_from_money(longs + shorts),
         net=number_from_money(longs - shorts),
         by_symbol=by_symbol,
+        by_currency=net_by_currency(row.cash, _stakes(boards, row)),
     )
 
 
@@ -84,6 +88,13 @@ def firm_drawdown(
         status=worst_status(water.state.standings, UpdateType.DRAWDOWN),
         history=history_told(water) if history else (),
     )
+
+
+def _stakes(boards: Boards, row: GroupRow) -> Iterator[Stake]:
+    for symbol, held in row.held.items():
+        profit_money = row.worth(symbol, held)
+        instrument = boards.instruments[symbol]
+        yield Stake(instrument, held.longs - held.shorts, held.cost_money, profit_money)
 
 
 def _scope(group: str) -> str:

@@ -73,7 +73,7 @@ class GroupRow:
             before = self.held.get(symbol, NOTHING)
             now = self.held[symbol] = before.plus(change)
             self.tell(symbol)
-            was, stands = self._worth(symbol, before), self._worth(symbol, now)
+            was, stands = self.worth(symbol, before), self.worth(symbol, now)
             if was is None or stands is None:
                 self._is_lost = True
             else:
@@ -198,12 +198,12 @@ class GroupRow:
         for symbol, held in self.held.items():
             if held == NOTHING:
                 continue
-            settlement, profit = self._instruments[symbol].settlement, self._worth(symbol, held)
+            settlement, profit = self._instruments[symbol].settlement, self.worth(symbol, held)
             before = found.get(settlement, 0)
             found[settlement] = None if before is None or profit is None else before + profit
         return found
 
-    def _worth(self, symbol: str, held: GroupHeld) -> int | None:
+    def worth(self, symbol: str, held: GroupHeld) -> int | None:
         """Return what lots have gained since they were bought, in settlement currency."""
         if held == NOTHING:
             return 0

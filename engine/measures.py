@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.account import Account
 from engine.drawdown import Span, drawdown_of
-from engine.exposure import exposure_of
+from engine.exposure import exposure_of, mark_ages_ns, net_by_currency, stakes_of
 from engine.guards import GUARD_TYPES, LEVELS, MARGIN
 from engine.high_water import HighWater, Standing
 from engine.history import Stretch
@@ -62,6 +62,7 @@ def exposure_update(account: Account, now_ns: int) -> ExposureUpdate:
         open_orders=len(account.state.orders),
         turnover=None if turnover is None else number_from_money(turnover),
         status=status_of(account, UpdateType.EXPOSURE),
+        by_currency=net_by_currency(account.state.cash, stakes_of(account)),
     )
 
 
@@ -176,16 +177,6 @@ def worst_status(standings: dict[str, Standing], update_type: UpdateType) -> Thr
     """Return how far along the worst of some standings is, of one kind."""
     levels = [one.level for key, one in standings.items() if GUARD_TYPES[key] == update_type]
     return STATUSES[max(levels, default=0)]
-
-
-def mark_ages_ns(account: Account, now_ns: int) -> dict[str, int]:
-    """Return the age of the price of everything that is held and has one."""
-    quotes, found = account.boards.quotes.quotes, {}
-    for symbol, position in account.state.positions.items():
-        quote = quotes[symbol]
-        if (position.books.lots or position.books.legs) and quote.mark_long is not None:
-            found[symbol] = max(0, now_ns - quote.recv_ns)
-    return found
 
 
 def _measured(account: Account, now_ns: int, *, complete: bool) -> dict[str, Any]:

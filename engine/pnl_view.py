@@ -6,6 +6,7 @@ from typing import Any
 
 from engine.account import Account
 from engine.boards import Boards
+from engine.exposure import mark_ages_ns
 from engine.money import divide_half_even, number_from_money
 from engine.pnl import PARTS, PERIODS, Breakdown, Line
 from engine.rates import ONE, Rate
@@ -14,7 +15,7 @@ from riskd.messages import Pnl, PnlBy
 Shown = dict[str, Any]
 
 
-def pnl_view(boards: Boards, accounts: list[Account], asked: Pnl) -> Shown:
+def pnl_view(boards: Boards, accounts: list[Account], asked: Pnl, now_ns: int) -> Shown:
     """Return the P&L of accounts with its rows, which sum to its total.
 
     One account is told in its own currency, all others in the firm's. What cannot be valued or
@@ -24,7 +25,9 @@ def pnl_view(boards: Boards, accounts: list[Account], asked: Pnl) -> Shown:
     currency = accounts[0].currency if own else boards.settings.fx_pivot
     rows: dict[str, Line] = {}
     complete = True
+    ages_ns: dict[str, int] = {}  # The same of a symbol in all accounts.
     for account in accounts:
+        ages_ns |= mark_ages_ns(account, now_ns)
         profits = account.profits()
         rate = boards.quotes.rate(account.currency, currency)
         is_old = boards.quotes.is_old(account.currency, currency)
@@ -42,6 +45,7 @@ def pnl_view(boards: Boards, accounts: list[Account], asked: Pnl) -> Shown:
         "by": asked.by,
         "currency": currency,
         "complete": complete,
+        "mark_ages_ns": ages_ns,
         "total": _shown(total),
         "rows": [{"key": key, **_shown(line)} for key, line in sorted(rows.items())],
     }

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.boards import Boards
 from engine.books import Books
+from engine.exposure import mark_ages_ns
 from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
@@ -88,6 +89,7 @@ def pnl_update(account: Account, now_ns: int) -> PnlUpdate:
         month=in_units(line.month),
         complete=profits.complete,
         ts_ns=now_ns,
+        mark_ages_ns=mark_ages_ns(account, now_ns),
     )
 
 

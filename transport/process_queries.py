@@ -130,7 +130,7 @@ class Queries:
                 return instruments_view(boards, now_ns)
             case Pnl():
                 scope = accounts_in(query.scope, accounts, boards)
-                return None if scope is None else pnl_view(boards, scope, query)
+                return None if scope is None else pnl_view(boards, scope, query, now_ns)
             case Limits():
                 return limits_view(boards, accounts, query.scope)
             case Breakers():

@@ -138,9 +138,9 @@ def _timeless(message: Published) -> Published:
     match message:
         case PositionUpdate():
             return replace(message, ts_ns=0, mark_age_ns=None)
-        case PnlUpdate() | RiskUpdate():
+        case RiskUpdate():
             return replace(message, ts_ns=0)
-        case ExposureUpdate() | MarginUpdate() | FirmExposure() | FirmPnl():
+        case PnlUpdate() | ExposureUpdate() | MarginUpdate() | FirmExposure() | FirmPnl():
             return replace(message, ts_ns=0, mark_ages_ns={})
         case DrawdownUpdate() | FirmDrawdown():
             spans = (_still(span) for span in (message.day, message.week, message.max))

@@ -98,6 +98,7 @@ class PnlUpdate(Answer, frozen=True, kw_only=True, tag="pnl_update"):
     funding: float = 0.0  # Received; paid is negative.
     week: float | None = None  # Since the week began, without transfers.
     month: float | None = None  # Since the month began, without transfers.
+    mark_ages_ns: dict[str, int] = {}  # By symbol that is held: the age of the price it is at.
     pub_seq: int = 0
 
 

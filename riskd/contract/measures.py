@@ -61,6 +61,7 @@ class ExposureUpdate(Measured, frozen=True, kw_only=True, tag="exposure_update")
     open_orders: int
     turnover: float | None  # Filled today and working.
     status: ThresholdStatus
+    by_currency: dict[str, float] = {}  # Each in itself: cash, profit, both legs of its pairs.
 
 
 class MarginUpdate(Measured, frozen=True, kw_only=True, tag="margin_update"):
@@ -127,6 +128,7 @@ class FirmExposure(Measured, frozen=True, kw_only=True, tag="firm_exposure"):
     gross: float  # Long plus short.
     net: float  # Long less short.
     by_symbol: dict[str, float]  # Long less short.
+    by_currency: dict[str, float] = {}  # Each in itself: cash, profit, both legs of its pairs.
 
 
 class FirmPnl(Measured, frozen=True, kw_only=True, tag="firm_pnl"):

@@ -62,6 +62,7 @@ PUBLISHED = (
         fees=-0.3,
         day=1.5,
         complete=True,
+        mark_ages_ns={"AAPL": 4_000_000},
         ts_ns=AT_NS,
         pub_seq=77,
     ),

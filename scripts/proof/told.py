@@ -10,10 +10,18 @@ from fractions import Fraction
 from math import ceil, isclose
 from typing import Any
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from riskd.messages import AccountSpec, InstrumentSpec, MarginModel, MarginTier, PositionMode
+from riskd.messages import (
+    AccountSpec,
+    InstrumentKind,
+    InstrumentSpec,
+    MarginModel,
+    MarginTier,
+    PositionMode,
+)
 from scripts.proof.truth import LEGS, MONEY, PaperTruth, SpanTruth, Truth
 
 Expected = dict[str, Any]
@@ -110,6 +118,9 @@ class Account:
             "worst_gross": sum(gross for _, _, gross in worst) / MONEY,
             "by_symbol": {key: (long - short) / MONEY for key, (long, short) in held.items()},
             "turnover": sum(traded) / MONEY,
+            "by_currency": currency_nets(
+                self._truth, np.arange(len(self._truth.all)) == self._index
+            ),
         }
 
     def _worst(self, paper: PaperTruth) -> tuple[Any, Any, Any]:
@@ -296,6 +307,23 @@ def _bracketed(size: float, tiers: tuple[MarginTier, ...], name: str) -> float:
     return found
 
 
+def currency_nets(truth: Truth, members: Any) -> dict[str, float]:
+    """Return what members have of each currency together, in itself; zero is left out."""
+
+    def total(figures: Any) -> Any:  # Of many accounts it may outgrow 64 bits.
+        return sum(figures[members].tolist())
+
+    found = {currency: total(cash) for currency, cash in truth.cash.items()}
+    for paper in truth.papers.values():
+        sums, base = paper.sums, paper.spec.base
+        if paper.spec.kind is InstrumentKind.FX and base is not None:
+            found[base] = found.get(base, 0) + total(sums["longs"] + sums["shorts"]) * MONEY
+            found[paper.settlement] -= total(sums["cost"])
+        else:
+            found[paper.settlement] += total(paper.profit)
+    return {currency: float(money) / MONEY for currency, money in found.items() if money}
+
+
 def firm_exposure(truth: Truth, members: Any) -> Expected:
     """Return what `firm.exposure`, or that of a group, tells: members added up, not netted."""
     longs = shorts = 0.0
@@ -315,4 +343,5 @@ def firm_exposure(truth: Truth, members: Any) -> Expected:
         "gross": float(longs + shorts) / MONEY,
         "net": float(longs - shorts) / MONEY,
         "by_symbol": by_symbol,
+        "by_currency": currency_nets(truth, members),
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from msgspec.structs import replace
 
 from engine.boards import Boards
 from engine.core import Core
@@ -20,6 +23,7 @@ from engine.portfolio import accounts_in
 from riskd.messages import (
     AccountAdd,
     AccountUpdate,
+    Configure,
     GroupSpec,
     InstrumentSpec,
     LimitsSpec,
@@ -33,6 +37,7 @@ from riskd.messages import (
     UpdateType,
 )
 from tests.builders import (
+    MONEY,
     SECOND,
     StampedCore,
     a_core,
@@ -63,6 +68,48 @@ def test_exposure_tells_sides_gross_net_and_the_worst_that_orders_could_make_of_
     assert (told.open_orders, told.turnover) == (1, 1700.0)
     assert set(told.mark_ages_ns) == {"X", "Y"}
     assert min(told.mark_ages_ns.values()) > SECOND
+
+
+def test_net_by_currency_counts_cash_profit_and_both_legs_of_pairs_each_in_itself():
+    accounts = (an_account("A1", 1000.0), an_account("A2", 1000.0, currency="EUR"))
+    house = a_core(accounts=accounts)
+    house.send(a_fill("e-1", "buy", 400, 1.2, symbol="EURUSD"))
+    house.send(a_fill("e-2", "buy", 3, 900.0, symbol="J"))  # Three hundred yen at 1,000.
+    house.send(a_fill("e-3", "sell", 10, 102.0, fee=1.0))
+    house.send(a_fill("e-4", "sell", 100, 1.2, symbol="EURUSD", account="A2"))
+    told = exposure_update(house.core.accounts["A1"], 0)
+    assert told.by_currency == {"EUR": 400.0, "JPY": 300.0, "USD": 1000.0 - 480.0 + 20.0 - 1.0}
+    firm = firm_exposure(house.core.boards, "firm", 0)
+    assert firm.by_currency == {"EUR": 1300.0, "JPY": 300.0, "USD": 539.0 + 120.0}
+    house.send(a_fill("e-5", "sell", 400, 1.2, symbol="EURUSD"))
+    assert set(exposure_update(house.core.accounts["A1"], 0).by_currency) == {"JPY", "USD"}
+
+
+def of_the_middle(message: Any) -> Any:
+    """Value pairs at the middle, as rates do: at the side that closes them they are worth less."""
+    if not isinstance(message, Configure):
+        return message
+    settings = replace(message.universe.settings, mark="mid")
+    return Configure(universe=replace(message.universe, settings=settings))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_net_by_currency_comes_to_equity_at_the_rates_of_now(seed: int):
+    house, compared = StampedCore(), 0
+    for message, stamp in Inputs(seed).draw(600):
+        house.send_at(of_the_middle(message), stamp)
+    quotes = house.core.boards.quotes
+    for account in house.core.accounts.values():
+        if account.valuation.refresh() is not None:
+            continue
+        nets, worth = exposure_update(account, 0).by_currency, 0.0
+        for currency, net in nets.items():
+            rate = quotes.rate(currency, account.currency)
+            assert rate is not None
+            worth += net * rate.numerator / rate.denominator
+        assert worth == pytest.approx(account.valuation.equity_money / MONEY, rel=1e-9)
+        compared += len(nets) > 1
+    assert compared
 
 
 def test_exposure_of_a_hedge_counts_both_legs_in_gross_and_offsets_them_in_net():

@@ -63,7 +63,7 @@ def view(house: StampedCore, scope: str, by: str) -> dict[str, Any]:
     boards, accounts = house.core.boards, house.core.accounts
     found = accounts_in(scope, accounts, boards)
     assert found is not None
-    return pnl_view(boards, found, Pnl(scope=scope, by=PnlBy(by)))
+    return pnl_view(boards, found, Pnl(scope=scope, by=PnlBy(by)), 0)
 
 
 def test_e82_each_strategy_has_what_its_own_fills_made():
