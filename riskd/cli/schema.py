@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from riskd.cli.failure import DONE, USAGE, CommandError
 from riskd.cli.names import did_you_mean
+from riskd.reference.asyncapi import render_asyncapi
 from riskd.reference.page import render_page
 from riskd.reference.schema import render_schema
 
@@ -18,15 +19,17 @@ def schema(
     /,
     *,
     format: Annotated[  # noqa: A002  It is the name of the option.
-        Literal["jsonschema", "markdown"], Parameter(help="JSON Schema, or the reference page.")
+        Literal["jsonschema", "asyncapi", "markdown"],
+        Parameter(help="JSON Schema; AsyncAPI, which adds ports and topics; the reference page."),
     ] = "jsonschema",
 ) -> int:
     """Print the JSON Schema of every message, or of NAME such as Check or order_report.
 
     Example: riskd schema Check
     """
-    if format == "markdown":
-        print(render_page(), end="")
+    whole = {"asyncapi": render_asyncapi, "markdown": render_page}.get(format)
+    if whole is not None:
+        print(whole(), end="")
         return DONE
     if name is None:
         print(render_schema(), end="")

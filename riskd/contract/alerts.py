@@ -158,7 +158,10 @@ class LimitsUpdate(Answer, frozen=True, kw_only=True, tag="limits_update"):
 
 
 class Heartbeat(Answer, frozen=True, kw_only=True, tag="heartbeat"):
-    """Every second. A gateway that hears none for the agreed time behaves as halted."""
+    """Every second. Topic `heartbeat`.
+
+    A gateway that hears none for the agreed time behaves as halted.
+    """
 
     seq: int
     state: str

@@ -16,12 +16,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def render_schema() -> str:
     """Return the schema document: one definition a type, one `oneOf` a section. Deterministic."""
-    _, definitions = msgspec.json.schema_components(message_types(), ref_template="#/$defs/{name}")
-    for struct in (*message_types(), *part_types()):
-        _describe_fields(definitions[struct.__name__], field_meanings(struct))
-    for definition in definitions.values():
-        if "description" in definition:  # Python 3.13 takes the indent from docstrings itself.
-            definition["description"] = inspect.cleandoc(definition["description"])
+    definitions = definitions_of_all("#/$defs/{name}")
     sections = {
         section.title: {
             "description": section.introduction,
@@ -37,6 +32,17 @@ def render_schema() -> str:
         "$defs": dict(sorted((definitions | sections).items())),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def definitions_of_all(ref_template: str) -> dict[str, Any]:
+    """Return the schema of every message and part by its name; they refer to one another so."""
+    _, definitions = msgspec.json.schema_components(message_types(), ref_template=ref_template)
+    for struct in (*message_types(), *part_types()):
+        _describe_fields(definitions[struct.__name__], field_meanings(struct))
+    for definition in definitions.values():
+        if "description" in definition:  # Python 3.13 takes the indent from docstrings itself.
+            definition["description"] = inspect.cleandoc(definition["description"])
+    return definitions
 
 
 def _describe_fields(definition: dict[str, Any], comments: dict[str, str]) -> None:

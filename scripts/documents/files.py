@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
+from riskd.reference.asyncapi import render_asyncapi
 from riskd.reference.page import render_page
 from riskd.reference.schema import render_schema
 from scripts.documents.alerts import render_alerts
@@ -15,6 +16,7 @@ from scripts.documents.checks import render_checks
 DOCUMENTS: dict[str, Callable[[], str]] = {
     "protocol.md": render_page,
     "schema.json": render_schema,
+    "asyncapi.json": render_asyncapi,
     "checks.md": render_checks,
     "alerts.md": render_alerts,
     "bounds.md": render_bounds,
