@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from scripts.proof.damage import places
-from tests.end_to_end.process import RiskdProcess
+from tests.end_to_end.process import START_S_MAX, RiskdProcess
 from tests.end_to_end.test_failing_well import FAILED, Gateway, configured, quote
 
 pytestmark = pytest.mark.end_to_end
@@ -140,3 +141,19 @@ def test_start_with_a_wrong_configuration_or_one_that_does_not_fit_is_refused(bo
     config.write_text(config.read_text().replace('id = "A1"\ncurrency = "USD"', 'id = "A1"'))
     config.write_text(config.read_text().replace('id = "A1"', 'id = "A1"\ncurrency = "EUR"'))
     refused(other, MISCONFIGURED, "does not fit the books", "A1")
+
+
+def test_supervisor_is_told_that_riskd_serves_lives_and_stops(tmp_path):
+    name = f"riskd-{os.getpid()}"
+    told = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "20000"}
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(f"\0{name}")
+        supervisor.settimeout(START_S_MAX)
+        with configured(tmp_path, told) as riskd:
+            assert supervisor.recv(200).startswith(b"READY=1\nSTATUS=serving since seq ")
+            assert supervisor.recv(200) == b"WATCHDOG=1"
+            assert riskd.stop() == 0
+        last = b"WATCHDOG=1"
+        while last == b"WATCHDOG=1":
+            last = supervisor.recv(200)
+        assert last == b"STOPPING=1"

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from actors.sequencer import Source
 from engine.core import Core
 from engine.facts import Stamp
 from riskd.cli.app import run
@@ -26,9 +27,11 @@ from riskd.messages import (
     Verdict,
 )
 from tests.builders import STEADY_NS, STOCK, WALL_NS
-from tests.transport.kept import COUNT, Kept
+from tests.transport.kept import COUNT, SMALL, Kept
 from transport.data_directory import DataDirectory
-from transport.journal_format import JournalDamaged
+from transport.journal import Journal
+from transport.journal_format import JournalDamaged, JournalRecord
+from transport.journal_reading import JournalReader
 from transport.process_inquiry import compare, under_limits, verify, why
 from transport.process_replay import recover_books
 
@@ -77,6 +80,30 @@ def test_replay_names_the_first_place_that_differs(tmp_path, what):
     first = found["first_divergence"]
     assert (first["seq"], first["what"], first["recorded"]) == (at_seq, what, "00" * 16)
     assert run(["replay", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize("edit", [{"client_order_id": "forged"}, {"quantity": 1.0}])
+def test_record_that_was_edited_is_found_though_every_crc_was_made_anew(kept, tmp_path, edit):
+    """The checkpoint after the record has another hash of all answers until then."""
+    records = list(JournalReader(data_dir(kept), SMALL.schema).replay())
+    edited = next(record for record in records if is_approved(kept, record))
+    raw = msgspec.msgpack.encode(msgspec.msgpack.decode(edited.raw) | edit)
+    with DataDirectory(tmp_path) as directory, Journal.open(directory, SMALL) as forged:
+        for record in records:
+            forged.append(*record[:4], raw if record is edited else record.raw)
+    assert verify(tmp_path)["records"] == len(records)
+    first = compare(tmp_path)["first_divergence"]
+    later = [x.seq for x in records if x.seq > edited.seq and b"checkpoint" in x.raw]
+    assert (first["seq"], first["what"]) == (min(later), "answers")
+
+
+def is_approved(kept: Kept, record: JournalRecord) -> bool:
+    """Return whether a record is an order, of no session, for several lots, that may go."""
+    if record.source != Source.ORDERS or b"check" not in record.raw:
+        return False
+    answer = kept.answers.get(record.seq)
+    quantity = msgspec.msgpack.decode(record.raw).get("quantity", 0)
+    return isinstance(answer, Verdict) and answer.approved and quantity > 1
 
 
 def test_start_on_what_differs_tells_it(tmp_path):
