@@ -11,7 +11,8 @@ NOTES_MAX = 10_000  # Facts counted in one window; a limit above is never passed
 CONTENTS_MAX = 10_000  # Different contents remembered per account.
 FORGOTTEN_AT_ONCE = 8  # Contents that nothing reaches any more; divides the most there may be.
 CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
-_SPENT_MAX = 64  # Charges beyond those that count, kept so that cutting them off is rare.
+_SPENT_MAX = 64  # So many charges are kept anyway; of more at most half are spent, so that
+# cutting those off is rare, and a limit that is never reached keeps no more than a low one.
 
 
 class Window(Struct, gc=False):
@@ -31,7 +32,7 @@ class Window(Struct, gc=False):
         if count >= count_max and (not count_max or charges[-count_max] > horizon_ns):
             return charges[-count_max] - horizon_ns if count_max else window_ns
         charges.append(now_ns)
-        if count > count_max + _SPENT_MAX:
+        if count > _SPENT_MAX and charges[count >> 1] <= horizon_ns:
             del charges[: bisect_right(charges, horizon_ns)]
         return 0
 

@@ -115,7 +115,7 @@ ACCOUNTS = (
     row(
         "facts counted in a window, such as fills",
         "engine.throttle.NOTES_MAX",
-        "the oldest is forgotten; orders are charged up to their limit",
+        "the oldest is forgotten; of orders at most twice their limit is kept",
         "Window.charges",
     ),
     row(
