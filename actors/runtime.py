@@ -6,6 +6,7 @@ import itertools
 import logging
 import sys
 import uuid
+import weakref
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -95,15 +96,43 @@ A = TypeVar("A", bound="LoopActor")
 
 
 class LoopRef(ActorRef[A]):
-    """pykka's reference, with a `tell` that goes straight to the run queue."""
+    """pykka's reference, with a `tell` that goes straight to the run queue.
+
+    What pykka keeps of the actor beside it is asked of the actor: there may be 100,000.
+    """
 
     actor_stopped: Life
 
     def __init__(self, actor: A) -> None:
-        super().__init__(actor)
+        # The base class is not called, for what it would keep.
         self._actor = actor
         self._queue = actor._queue
-        self._put = actor._queue.put
+        self.actor_stopped = actor.actor_stopped
+
+    @property
+    def actor(self) -> A:
+        """Return the actor itself, for whoever takes its place when it is dead."""
+        return self._actor
+
+    @property
+    def actor_class(self) -> type[A]:  # type: ignore[override]
+        """Return the class of the actor."""
+        return self._actor.__class__
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]
+        """Return the name of the actor that no other has."""
+        return self._actor.actor_urn
+
+    @property
+    def actor_inbox(self) -> LoopInbox:  # type: ignore[override]
+        """Return the face of the run queue for the actor."""
+        return self._actor.actor_inbox
+
+    @property
+    def _actor_weakref(self) -> weakref.ref[A]:  # type: ignore[override]
+        """Return what pykka's proxies ask for."""
+        return weakref.ref(self._actor)
 
     def tell(self, message: Any) -> None:
         """Send `message` without waiting, from any thread.
@@ -112,7 +141,7 @@ class LoopRef(ActorRef[A]):
         """
         if self.actor_stopped.stopped:
             raise ActorDeadError(f"{self} not found")
-        self._put(self._actor, message)
+        self._queue.put(self._actor, message)
 
     def run(self, message: Any) -> None:
         """Tell `message` and drain the run queue; on the loop's thread alone. Errors as `tell`."""
@@ -157,10 +186,19 @@ class LoopActor(pykka.Actor):
         assert queue is not None, "no run queue: start on the loop's thread, or give `run_queue`"
         # The base class is not called: it would draw a uuid and make a condition for each actor.
         self._queue = queue
-        self.actor_urn = f"{_urn_prefix}{next(_urn_numbers):012x}"
-        self.actor_inbox = LoopInbox(self, queue)
+        self._number = next(_urn_numbers)
         self.actor_stopped = Life()
         self._actor_ref = LoopRef(self)
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]
+        """Return the name of the actor that no other has."""
+        return f"{_urn_prefix}{self._number:012x}"
+
+    @property
+    def actor_inbox(self) -> LoopInbox:  # type: ignore[override]
+        """Return the face of the run queue for the actor."""
+        return LoopInbox(self, self._queue)
 
     @staticmethod
     def _create_actor_inbox() -> NoReturn:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from actors.account import AccountActor
 from actors.inputs import Input
 from actors.mail import Mail
-from actors.runtime import ActorFault, LoopActor, RunQueue
+from actors.runtime import ActorFault, LoopActor, LoopRef, RunQueue
 from engine.account import Account
 from engine.desk import answer_fault
 from engine.facts import Facts
@@ -25,7 +26,6 @@ class Supervisor(LoopActor):
 
     def __init__(
         self,
-        owners: dict[str, Account],
         *,
         mail: Mail,
         restart: Restart,
@@ -35,19 +35,19 @@ class Supervisor(LoopActor):
     ) -> None:
         super().__init__(run_queue=run_queue)
         self._mail = mail
-        self._owners = owners
         self._restart = restart
         self._failed = failed
         self._fatal = fatal
 
     def on_receive(self, message: ActorFault) -> None:
         """Handle one fault."""
-        account = self._owners.pop(message.actor_ref.actor_urn, None)
-        if account is None or not isinstance(message.message, Input):
-            self._answer_lost(message.message)
+        ref, failed = message.actor_ref, message.message
+        actor = ref.actor if isinstance(ref, LoopRef) else None
+        if not isinstance(actor, AccountActor) or not isinstance(failed, Input):
+            self._answer_lost(failed)
             self._fatal(message)
             return
-        failed = message.message
+        account = actor.account
         asked, stamp, reply = failed.message, failed.stamp, failed.reply
         facts: Facts = []
         answered = answer_fault(account, asked, stamp, facts)

@@ -84,14 +84,12 @@ class System:
         self.tick_counts, self.last = core.tick_counts, core.stamp
         self.sweeper: Sweeper = core.sweeper
         self._refs: dict[str, LoopRef[AccountActor]] = {}
-        self._owners: dict[str, Account] = {}
         self._groups: dict[str, Ref] = {}
         self._mail = mail = Mail(self._refs, self._groups, say)
         mail.alerts = AlertActor.start(
             self.alert_book, self.boards, publish=publish, run_queue=run_queue
         )
         run_queue.supervisor = Supervisor.start(
-            self._owners,
             mail=mail,
             restart=self._start_account,
             failed=failed,
@@ -246,9 +244,7 @@ class System:
         ref = AccountActor.start(account, mail=self._mail, run_queue=self.run_queue)
         assert isinstance(ref, LoopRef)  # As of every actor of the loop.
         self._refs[account.id] = ref
-        self._owners[ref.actor_urn] = account
 
     def _stop_account(self, account: Account) -> None:
         ref = self._refs.pop(account.id)
-        del self._owners[ref.actor_urn]
         ref.stop(block=False)

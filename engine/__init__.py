@@ -2,6 +2,7 @@
 
 Modules import only from modules above them in this reading order:
 
+nothing,
 money,
 facts,
 misfits,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 from msgspec.structs import replace
 
-from engine.account_state import AccountState, close_day, opened_state
+from engine.account_state import AccountState, close_day, keep_ended, opened_state
 from engine.boards import Boards
 from engine.books import BookRules
 from engine.bounds import NO_CREDIT
 from engine.case import Case, Plan
-from engine.facts import Facts, Missing, Moved
+from engine.facts import Fact, Facts, Missing, Moved
 from engine.hedging import HedgedCase, HedgedValuation
 from engine.held import unrealized_of
 from engine.high_water import HighWater
@@ -17,6 +20,7 @@ from engine.instruments import Instrument
 from engine.kinds import Name
 from engine.ledger import Position
 from engine.membership import Membership
+from engine.nothing import NOTHING, forget, own
 from engine.orders import Order, OrderState
 from engine.plans import build_plan
 from engine.pnl import Profits
@@ -25,9 +29,6 @@ from engine.seats import Seat
 from engine.valuation import Valuation
 from riskd.messages import AccountSpec, PositionMode, Side
 
-FINISHED_MAX = 5_000  # Ended orders remembered per account with their verdicts.
-EXPIRED_MAX = 50_000  # Ids remembered beyond those, only to be refused; the oldest is forgotten.
-IDS_MAX = 100_000  # Execution and transfer ids remembered per account; the oldest is forgotten.
 PLANS_MAX = 10_000  # Prepared combinations of symbol, strategy and trader per account.
 
 
@@ -63,19 +64,24 @@ class Account:
         self.state = state or opened_state(spec)
         self.currency = self.state.spec.currency  # It never changes; the mode does not either.
         self.hedging = self.state.spec.position_mode is PositionMode.HEDGING
-        self.case = HedgedCase() if self.hedging else Case()
-        self.crossed: Facts = []  # By legs of the basket under judgement: said once it stands.
+        case = boards.cases.get(self.hedging)
+        if case is None:
+            case = boards.cases[self.hedging] = HedgedCase() if self.hedging else Case()
+        self.case: Case = case
+        self.crossed: tuple[
+            Fact, ...
+        ] = ()  # By legs of the basket under judgement: said once it stands.
         self.valuation = self._value()
         self.membership = Membership()
         self.water = HighWater(boards.book, self.currency, self.state.water)
         self._moved = False  # Since the book was told: money, positions, transfers, the day.
-        self._transferred: list[tuple[str, int]] = []
+        self._transferred: tuple[tuple[str, int], ...] = ()
         self._began = ""
-        self.parts: list[str] = []  # Of a state that is being put in place.
-        self._blank: dict[str, Position] = {}  # Flat positions that plans already point to.
-        self._plans: dict[tuple[str, str, str], Plan] = {}
+        self.parts: tuple[str, ...] = ()  # Of a state that is being put in place.
+        self._blank: Mapping[str, Position] = NOTHING  # Flat positions that plans already point to.
+        self._plans: dict[Name, Plan] = cast("Any", NOTHING)  # Made by the first order,
+        self._seats: dict[Name, Seat] = cast("Any", NOTHING)  # as seats are.
         self._plans_version = -1
-        self._seats: dict[Name, Seat] = {}
         self.credit = self.lasting_credit = NO_CREDIT
 
     @property
@@ -92,8 +98,7 @@ class Account:
     def plan(self, symbol: str, strategy: str, trader: str) -> Plan | None:
         """Return the prepared checks of an order's kind, None for an unknown symbol."""
         if self._plans_version != self.boards.version or len(self._plans) >= PLANS_MAX:
-            self._plans.clear()
-            self._seats.clear()
+            self._plans, self._seats = {}, {}
             self._plans_version = self.boards.version
         key = (symbol, strategy, trader)
         plan = self._plans.get(key)
@@ -123,18 +128,18 @@ class Account:
         """Return the position of a known symbol to read; a flat one is no state until used."""
         position = self.state.positions.get(symbol) or self._blank.get(symbol)
         if position is None:
-            position = self._blank[symbol] = Position(symbol=symbol, hedging=self.hedging)
+            position = own(self, "_blank")[symbol] = self._flat(symbol)
         return position
 
     def position_to_change(self, symbol: str) -> Position:
         """Return the position of a known symbol, from now on part of the state, to change it."""
         position = self.state.positions.get(symbol)
         if position is None:
-            position = self.state.positions[symbol] = self.position(symbol)
-            self._blank.pop(symbol, None)
+            position = forget(self._blank, symbol) or self._flat(symbol)
+            self.state.positions[position.symbol] = position
             self.valuation.hold(position)
         self.valuation.position_changed(symbol)
-        self.membership.touch(symbol)
+        self._touch(symbol)
         return position
 
     def day_pnl_money(self) -> int:
@@ -167,9 +172,8 @@ class Account:
     def tell_book(self, facts: Facts) -> None:
         """Append what the valuation book must know of what changed, if anything did."""
         if self._moved:
-            facts.append(Moved(self.id, tuple(self._transferred), self._began))
-            self._transferred.clear()
-            self._moved, self._began = False, ""
+            facts.append(Moved(self.id, self._transferred, self._began))
+            self._moved, self._transferred, self._began = False, (), ""
             self.forget_credit()
 
     def forget_credit(self) -> None:
@@ -208,25 +212,7 @@ class Account:
 
     def remember(self, client_order_id: str, order: Order) -> None:
         """Keep an ended order, and forget the oldest beyond the horizon."""
-        self.state.pending.pop(client_order_id, None)
-        self.state.expiring.pop(client_order_id, None)
-        self.state.certified.pop(client_order_id, None)
-        finished = self.state.finished
-        finished[client_order_id] = order
-        if len(finished) > FINISHED_MAX:
-            oldest = next(iter(finished))
-            del finished[oldest]
-            self.state.expired[oldest] = None
-            if len(self.state.expired) > EXPIRED_MAX:
-                del self.state.expired[next(iter(self.state.expired))]
-        if len(self.state.amended) > IDS_MAX:
-            del self.state.amended[next(iter(self.state.amended))]
-        aliases = self.state.aliases
-        if len(aliases) > IDS_MAX:
-            alias = next(iter(aliases))
-            root = aliases.pop(alias)
-            if root in self.state.orders:
-                aliases[alias] = root  # Still needed: a younger one goes before it.
+        keep_ended(self.state, client_order_id, order)
 
     def reserve(self, order: Order) -> None:
         """Reserve all of a new order, whose money is known."""
@@ -242,7 +228,7 @@ class Account:
         else:
             position.open_sell_lots += lots
         order.leaves_lots = lots
-        self.membership.touch(symbol)
+        self._touch(symbol)
         self.valuation.reserved(symbol, lots, buying=buying)
 
     def set_leaves(self, order: Order, leaves_lots: int) -> None:
@@ -252,7 +238,7 @@ class Account:
         freed = order.leaves_lots - leaves_lots
         self.state.positions[symbol].release(freed, buying=buying, closing=order.closes)
         order.leaves_lots = leaves_lots
-        self.membership.touch(symbol)
+        self._touch(symbol)
         self.valuation.reserved(symbol, -freed, buying=buying)
 
     def turnover_money(self) -> int | None:
@@ -279,7 +265,7 @@ class Account:
         """Put money in or take it out: cash that is no profit."""
         self.add_cash(currency, money)
         self.state.transfers[currency] = self.state.transfers.get(currency, 0) + money
-        self._transferred.append((currency, money))
+        self._transferred = (*self._transferred, (currency, money))
 
     def profits(self) -> Profits:
         """Return a reader of the P&L at the marks and rates of now."""
@@ -290,7 +276,7 @@ class Account:
         periods = self.state.periods
         opened = names or tuple(key for key in periods if periods[key].life_money is None)
         opening = self.profits().opening()
-        periods.update(dict.fromkeys(opened, opening))
+        self.state.periods = {**periods, **dict.fromkeys(opened, opening)}
 
     def roll_day(self, began: str = "day", periods: tuple[str, ...] = ("day",)) -> Missing | None:
         """Begin a day, or a week and so a day, at the equity of now; return what is missing for it.
@@ -305,14 +291,14 @@ class Account:
             close_day(state, self.valuation.equity_money, earned)
         state.day_open_money = self.valuation.equity_money if missing is None else None
         state.day_transfers_money = 0
-        state.day_unrated.clear()
+        state.day_unrated = NOTHING
         state.day_turnover.clear()
         state.rolls += 1
         self.open_periods(*periods)
         state.conduct.messages = state.conduct.cancels = state.conduct.fills = 0
         self._moved, self._began = True, began
         for symbol in state.positions:
-            self.membership.touch(symbol)
+            self._touch(symbol)
         return missing
 
     def open_day(self) -> None:
@@ -333,6 +319,15 @@ class Account:
     def unrealized_money(self, position: Position, quote: Quote) -> int | None:
         """Return a position's unrealised P&L in settlement currency; None without a mark."""
         return unrealized_of(position.books, self.boards.instruments[position.symbol], quote)
+
+    def _flat(self, symbol: str) -> Position:
+        """Return a new position; it names its symbol as its instrument does, to hold it once."""
+        return Position(self.boards.instruments[symbol].symbol, hedging=self.hedging)
+
+    def _touch(self, symbol: str) -> None:
+        """Note that groups with limits, if there are any, must be told of a symbol."""
+        if self.boards.group_limits:
+            self.membership.touch(symbol)
 
     def _count_working(self, order: Order, leaves_lots: int) -> None:
         instrument = self.boards.instruments[order.check.symbol]

@@ -18,6 +18,7 @@ from engine.charges import charge_slow
 from engine.facts import Facts, Stamp
 from engine.findings import reject
 from engine.lookup import is_finite, place_order, prepare
+from engine.nothing import own
 from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
 from engine.pretrade import denied, explained, judge, wrong_in_itself
 from engine.thresholds import judge_thresholds
@@ -207,10 +208,10 @@ def _accept(
     quantity = case.plan.instrument.quantity(certified) if certified else None
     verdict = replace(_approved(account, amend, stamp, warnings), certified_quantity=quantity)
     pending = PendingAmend(amend, case.order, verdict, lots, case.value_milliticks)
-    state.amended[_identity(amend)] = pending
+    own(state, "amended")[_identity(amend)] = pending
     root = order.check.client_order_id
     if amend.new_client_order_id is not None:
-        state.aliases[amend.new_client_order_id] = root
+        own(state, "aliases")[amend.new_client_order_id] = root
     state.approved_seq = stamp.seq
     order.amends.append(pending)
     leaves_lots = order.reachable_lots()
@@ -250,7 +251,7 @@ def _refuse(
     if check is not None:
         verdict = replace(verdict, durability=account.boards.settings.durability)
         pending = PendingAmend(amend, check, verdict, 0, None)
-        account.state.amended[_identity(amend)] = pending
+        own(account.state, "amended")[_identity(amend)] = pending
     return verdict
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.backlog import Backlog
 from engine.book import Book
 from engine.breakers import BreakerBoard
@@ -94,6 +96,7 @@ class Boards:
         "backlog",
         "book",
         "breakers",
+        "cases",
         "epoch",
         "group_limits",
         "group_states",
@@ -146,6 +149,7 @@ class Boards:
         self._move_windows_ms: tuple[int, dict[str, int]] = (0, {})  # Of all symbols, and by each.
         self.version = 0
         self.kinds = Kinds()
+        self.cases: dict[bool, Any] = {}  # What an order is judged in, by whether legs are apart.
         self.epoch = 0  # Changes with every input that may change what several accounts have.
         self.group_limits: dict[str, dict[str, ResolvedLimit]] = {}  # Of groups that have any.
         self.group_totals: dict[str, GroupTotal] = {FIRM: GroupTotal()}

@@ -144,10 +144,10 @@ def _answer_funding(account: Account, funding: Funding, stamp: Stamp) -> Ack | E
 
 
 def _keep_unbooked(account: Account, fill: Fill, facts: Facts) -> Flags:
-    waiting = account.state.unbooked
-    if fill in waiting:
+    state = account.state
+    if fill in state.unbooked:
         return (DUPLICATE, "unknown_symbol")
-    waiting.append(fill)
+    state.unbooked = (*state.unbooked, fill)
     text = f"fill {fill.exec_id} of unknown symbol {fill.symbol} waits for its instrument"
     facts.append(
         Raised(
@@ -176,7 +176,8 @@ def book_waiting(account: Account, stamp: Stamp, facts: Facts) -> None:
             _unusable(account, fill.exec_id, wrong, facts)
         else:
             apply_fill(account, fill, stamp, facts)
-        account.state.unbooked.remove(fill)  # After it is booked: a fault must not lose it.
+        waiting = account.state.unbooked  # Until it is booked: a fault must not lose it.
+        account.state.unbooked = tuple(one for one in waiting if one is not fill)
         facts.append(Resolved(f"unknown_symbol:{account.id}:{fill.symbol}"))
 
 

@@ -10,7 +10,7 @@ fill goes to is said by `apply_execution`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from msgspec import Struct, field
 from engine.excursion import Moment
 from engine.instruments import Instrument
 from engine.money import divide_half_even
+from engine.nothing import NOTHING, forget, own
 from engine.trades import (
     Trades,
     copy_of_trades,
@@ -44,20 +45,20 @@ class Lot(Struct, gc=False):
     value_money: int
 
 
-class Books(Struct, gc=False):
+class Books(Struct, omit_defaults=True, gc=False):
     """What fills have made of a position."""
 
     lots: int = 0  # Signed: positive is long.
     cost_money: int = 0
     realized_money: int = 0
     fees_money: int = 0  # In settlement currency; paid is negative, so that everything adds up.
-    foreign_fees: dict[str, int] = {}  # Fees in other currencies, same sign.
-    open_lots: list[Lot] = []  # First-in first-out accounts only.
+    foreign_fees: Mapping[str, int] = NOTHING  # Fees in other currencies, same sign.
+    open_lots: list[Lot] | None = None  # First-in first-out accounts only.
     trades: Trades = field(default_factory=Trades)
-    legs: dict[str, Books] = {}  # Hedging accounts only: what is open, oldest first, by its name.
+    legs: Mapping[str, Books] = NOTHING  # Hedging accounts only: open ones by name, oldest first.
 
 
-class Execution(Struct, gc=False):
+class Execution(Struct, omit_defaults=True, gc=False):
     """One fill as booked."""
 
     fill: Fill
@@ -138,10 +139,10 @@ def copy_of(books: Books) -> Books:
         cost_money=books.cost_money,
         realized_money=books.realized_money,
         fees_money=books.fees_money,
-        foreign_fees=dict(books.foreign_fees),
-        open_lots=[Lot(lots=lot.lots, value_money=lot.value_money) for lot in books.open_lots],
+        foreign_fees=dict(books.foreign_fees) or NOTHING,
+        open_lots=_copy_of_lots(books.open_lots),
         trades=copy_of_trades(books.trades),
-        legs={name: copy_of(leg) for name, leg in books.legs.items()},
+        legs={name: copy_of(leg) for name, leg in books.legs.items()} or NOTHING,
     )
 
 
@@ -193,14 +194,14 @@ def _into_leg(books: Books, part: _Part, book: Callable[[Books], object]) -> Non
     """Book into one leg, and what that changes into the sum; a leg that is closed is gone."""
     leg = books.legs.get(part.leg)
     if leg is None:
-        leg = books.legs[part.leg] = Books()
+        leg = own(books, "legs")[part.leg] = Books()
     cost, realized = leg.cost_money, leg.realized_money
     book(leg)
     books.lots += part.lots
     books.cost_money += leg.cost_money - cost
     books.realized_money += leg.realized_money - realized
     if not leg.lots:
-        del books.legs[part.leg]
+        forget(books.legs, part.leg)
         for closed in leg.trades.closed:
             keep(books.trades, closed)
 
@@ -249,14 +250,22 @@ def take(books: Books, lots: int, value: int, method: CostMethod) -> tuple[int, 
         lots -= signed
         value -= value_closed
     if lots:
-        books.lots += lots
-        books.cost_money += value
+        # What is all there is stays one number in one place, the trade's as well.
+        books.lots = books.lots + lots if books.lots else lots
+        books.cost_money = books.cost_money + value if books.cost_money else value
         if method is CostMethod.FIFO:
-            _open(books.open_lots, Lot(lots=lots, value_money=value))
+            _open(books, Lot(lots=lots, value_money=value))
     return lots, value
 
 
-def _open(open_lots: list[Lot], lot: Lot) -> None:
+def _copy_of_lots(open_lots: list[Lot] | None) -> list[Lot] | None:
+    if open_lots is None:
+        return None
+    return [Lot(lots=lot.lots, value_money=lot.value_money) for lot in open_lots]
+
+
+def _open(books: Books, lot: Lot) -> None:
+    open_lots = books.open_lots = books.open_lots or []
     open_lots.append(lot)
     if len(open_lots) > OPEN_LOTS_MAX:
         oldest = open_lots.pop(0)
@@ -292,7 +301,7 @@ def _count_fee(books: Books, execution: Execution, settlement: str) -> None:
     if currency == settlement:
         books.fees_money += fee
     else:
-        books.foreign_fees[currency] = books.foreign_fees.get(currency, 0) + fee
+        own(books, "foreign_fees")[currency] = books.foreign_fees.get(currency, 0) + fee
 
 
 def _release(books: Books, closing: int, method: CostMethod) -> int:
@@ -304,13 +313,14 @@ def _release(books: Books, closing: int, method: CostMethod) -> int:
             released = divide_half_even(books.cost_money * closing, abs(books.lots))
         books.cost_money -= released
         return released
-    released = 0
+    released, open_lots = 0, books.open_lots
+    assert open_lots is not None, "there are as many open lots as lots"
     while closing:
-        first = books.open_lots[0]
+        first = open_lots[0]
         taken = min(closing, abs(first.lots))
         if taken == abs(first.lots):
             part = first.value_money
-            books.open_lots.pop(0)
+            open_lots.pop(0)
         else:
             part = divide_half_even(first.value_money * taken, abs(first.lots))
             first.value_money -= part

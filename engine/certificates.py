@@ -13,6 +13,7 @@ from engine.books import side_lots
 from engine.case import Case
 from engine.facts import Certified, Facts, Stamp
 from engine.ledger import Position
+from engine.nothing import forget, own
 from engine.orders import Order
 from riskd.messages import Certificate, Side
 
@@ -30,9 +31,9 @@ def certified_lots(case: Case) -> int:
 def certify(account: Account, client_order_id: str, lots: int) -> None:
     """Keep the certificate of a working order, in place of one it may have had."""
     if lots > 0:
-        account.state.certified[client_order_id] = lots
+        own(account.state, "certified")[client_order_id] = lots
     else:
-        account.state.certified.pop(client_order_id, None)
+        forget(account.state.certified, client_order_id)
 
 
 def recertify(account: Account, stamp: Stamp, facts: Facts) -> None:
@@ -45,7 +46,7 @@ def recertify(account: Account, stamp: Stamp, facts: Facts) -> None:
     for order_id, lots in state.certified.items():
         order = state.orders[order_id]
         if order.leaves_lots < lots:  # Its own fills: whoever reported them knows.
-            state.certified[order_id] = order.leaves_lots
+            own(state, "certified")[order_id] = order.leaves_lots
         fits = fits and _fits(account.position(order.check.symbol), order)
     if fits:
         return

@@ -6,6 +6,7 @@ from engine.account import Account
 from engine.charges import charge_rates
 from engine.facts import MS_NS, SECOND_NS, Facts, Raised, Stamp, Stood
 from engine.limits import ResolvedLimit
+from engine.nothing import NOTHING, forget, own
 from engine.orders import Order
 from engine.throttle import Window
 from riskd.messages import AlertSettings, Fill, Rearm, ResponseEvent, Severity, Verdict
@@ -76,16 +77,16 @@ def note_verdict(
 
 def apply_rearm(account: Account, rearm: Rearm) -> int:
     """Let strategies execute again, one or all; return how many executions were forgotten."""
-    executions = account.state.conduct.executions
+    conduct = account.state.conduct
     if rearm.strategy is not None:
-        return executions.pop(rearm.strategy, 0)
-    forgotten = sum(executions.values())
-    executions.clear()
+        return forget(conduct.executions, rearm.strategy) or 0
+    forgotten = sum(conduct.executions.values())
+    conduct.executions = NOTHING
     return forgotten
 
 
 def _note_execution(account: Account, strategy: str, limit: ResolvedLimit, facts: Facts) -> None:
-    executions = account.state.conduct.executions
+    executions = own(account.state.conduct, "executions")
     if strategy not in executions and len(executions) >= STRATEGIES_MAX:
         return
     count = executions[strategy] = executions.get(strategy, 0) + 1

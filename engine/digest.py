@@ -45,7 +45,7 @@ def books_digest(state: CoreState) -> str:
             ],
             "orders": [
                 (order_id, order.state, order.leaves_lots, order.filled_lots)
-                for order_id, order in sorted((account.orders | account.finished).items())
+                for order_id, order in sorted(({**account.orders, **account.finished}).items())
             ],
             "frozen": account.frozen,
         }
@@ -57,6 +57,6 @@ def books_digest(state: CoreState) -> str:
 
 def _booked(books: Books) -> tuple[object, ...]:
     """Return books without their trades, which know instants."""
-    fees = (books.fees_money, books.foreign_fees)
+    fees = (books.fees_money, dict(books.foreign_fees))
     legs = [(name, _booked(leg)) for name, leg in books.legs.items()]
-    return books.lots, books.cost_money, books.realized_money, fees, books.open_lots, legs
+    return books.lots, books.cost_money, books.realized_money, fees, books.open_lots or [], legs

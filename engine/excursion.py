@@ -25,7 +25,7 @@ class Seen(Struct, frozen=True, gc=False):
     low_short: int
 
 
-class Moment(Struct, frozen=True, kw_only=True, gc=False):
+class Moment(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What was known when an execution was booked, so that a bust can tell its position anew."""
 
     at_ns: int = 0

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.account import IDS_MAX, Account
+from engine.account import Account
+from engine.account_state import IDS_MAX
 from engine.books import Execution
 from engine.excursion import Moment
 from engine.facts import Facts, Raised, Stamp, Watched
 from engine.instruments import Instrument, is_a_millitick, quantity_invalid
-from engine.ledger import Position, book, rebuild, remember
+from engine.ledger import Position, book, find_execution, kept, rebuild, remember
 from engine.money import is_amount, is_in_range, money_from_number, units_from_number
+from engine.nothing import own
 from engine.orders import DUPLICATE, Flags, Order, OrderState
 from riskd.messages import Fill, FillBust, FillCorrect, Funding, Severity, Side, Transfer
 
@@ -63,7 +65,7 @@ def apply_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Flag
     _watch(account, position, facts)
     if folded is not None:
         state.execution_symbols.pop(folded.fill.exec_id, None)
-    state.execution_symbols[fill.exec_id] = fill.symbol
+    state.execution_symbols[fill.exec_id] = position.symbol
     _count_traded(account, execution, settlement, 1)
     account.add_cash(settlement, position.books.realized_money - realized_before)
     if execution.fee_money:
@@ -76,11 +78,11 @@ def apply_bust(account: Account, bust: FillBust, facts: Facts) -> Flags:
     found = _find(account, bust.exec_id)
     if found is None:
         return _unknown_execution(account, bust.exec_id, facts)
-    position, index = found
-    execution = position.executions[index]
+    position, index, execution = found
     if execution.busted:
         return (DUPLICATE,)
     execution.busted = True
+    position.executions[index] = kept(execution)
     instrument = account.boards.instruments[position.symbol]
     _count_traded(account, execution, instrument.settlement, -1)
     _rebook(account, position)
@@ -92,7 +94,7 @@ def corrected_fill(account: Account, correct: FillCorrect) -> Fill | None:
     found = _find(account, correct.exec_id)
     if found is None:
         return None
-    fill = found[0].executions[found[1]].fill
+    fill = found[2].fill
     quantity = fill.quantity if correct.quantity is None else correct.quantity
     price = fill.price if correct.price is None else correct.price
     return replace(fill, quantity=quantity, price=price)
@@ -104,15 +106,15 @@ def apply_correct(account: Account, correct: FillCorrect, facts: Facts) -> Flags
     fill = corrected_fill(account, correct)
     if found is None or fill is None:
         return _unknown_execution(account, correct.exec_id, facts)
-    position, index = found
-    old = position.executions[index]
+    position, index, old = found
     if old.fill == fill and not old.busted:
         return (DUPLICATE,)
     instrument = account.boards.instruments[position.symbol]
-    corrected = position.executions[index] = _execution(fill, instrument)
+    corrected = _execution(fill, instrument)
     corrected.first_fill = old.first_fill or old.fill
     corrected.moment = old.moment
     corrected.roll, corrected.leg, corrected.closes = old.roll, old.leg, old.closes
+    position.executions[index] = kept(corrected)
     if not old.busted:
         _count_traded(account, old, instrument.settlement, -1)
     _count_traded(account, corrected, instrument.settlement, 1)
@@ -128,9 +130,7 @@ def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
     known = state.transfer_ids.get(transfer.transfer_id)
     if known is not None:
         return (DUPLICATE,) if known == content else (DUPLICATE, "conflict")
-    state.transfer_ids[transfer.transfer_id] = content
-    if len(state.transfer_ids) > IDS_MAX:
-        del state.transfer_ids[next(iter(state.transfer_ids))]
+    _remember_id(own(state, "transfer_ids"), transfer.transfer_id, content)
     money = money_from_number(transfer.amount)
     account.transfer(currency, money)
     converted = account.convert(money, currency)
@@ -138,7 +138,7 @@ def apply_transfer(account: Account, transfer: Transfer, facts: Facts) -> Flags:
         state.day_transfers_money += converted
         state.invested_money += converted
     else:  # Counted at the rate of the moment once there is one: a deposit is never profit.
-        for unrated in (state.day_unrated, state.unrated):
+        for unrated in (own(state, "day_unrated"), own(state, "unrated")):
             unrated[currency] = unrated.get(currency, 0) + money
     return ()
 
@@ -151,9 +151,7 @@ def apply_funding(account: Account, funding: Funding) -> Flags:
     known = state.funding_ids.get(funding.funding_id)
     if known is not None:
         return (DUPLICATE,) if known == content else (DUPLICATE, "conflict")
-    state.funding_ids[funding.funding_id] = content
-    if len(state.funding_ids) > IDS_MAX:
-        del state.funding_ids[next(iter(state.funding_ids))]
+    _remember_id(own(state, "funding_ids"), funding.funding_id, content)
     money = money_from_number(funding.amount)
     position = account.position_to_change(funding.symbol)
     received = position.funding or {}
@@ -162,11 +160,16 @@ def apply_funding(account: Account, funding: Funding) -> Flags:
     return ()
 
 
+def _remember_id(ids: dict[str, str], told_id: str, content: str) -> None:
+    ids[told_id] = content
+    if len(ids) > IDS_MAX:
+        del ids[next(iter(ids))]
+
+
 def _repeated_fill(account: Account, symbol: str, fill: Fill, facts: Facts) -> Flags:
-    position = account.state.positions[symbol]
-    for execution in position.executions:
-        if fill in (execution.fill, execution.first_fill):
-            return (DUPLICATE,)
+    found = find_execution(account.state.positions[symbol], fill.exec_id)
+    if found is not None and fill in (found[1].fill, found[1].first_fill):
+        return (DUPLICATE,)
     text = f"execution {fill.exec_id} came again with other content; the first stands"
     cause = f"conflict:{account.id}:{fill.exec_id}"
     facts.append(Raised(Severity.HIGH, "execution_conflict", cause, text, account.id, fill.symbol))
@@ -252,15 +255,13 @@ def _execution(fill: Fill, instrument: Instrument) -> Execution:
     )
 
 
-def _find(account: Account, exec_id: str) -> tuple[Position, int] | None:
+def _find(account: Account, exec_id: str) -> tuple[Position, int, Execution] | None:
     symbol = account.state.execution_symbols.get(exec_id)
     if symbol is None:
         return None
     position = account.state.positions[symbol]
-    for index, execution in enumerate(position.executions):
-        if execution.fill.exec_id == exec_id:
-            return position, index
-    return None
+    found = find_execution(position, exec_id)
+    return None if found is None else (position, *found)
 
 
 def _moment(
@@ -300,7 +301,7 @@ def _rebook(account: Account, position: Position) -> None:
     after = position.books
     earned = after.realized_money - before.realized_money + after.fees_money - before.fees_money
     account.add_cash(settlement, earned)
-    for currency in before.foreign_fees | after.foreign_fees:
+    for currency in {**before.foreign_fees, **after.foreign_fees}:
         change = after.foreign_fees.get(currency, 0) - before.foreign_fees.get(currency, 0)
         account.add_cash(currency, change)
 

@@ -15,6 +15,7 @@ from engine.book import Book
 from engine.high_water import HighWater, HighWaterState
 from engine.instruments import Instrument
 from engine.lines import Holding, Tally, holding_of
+from engine.nothing import forget, own
 from engine.quotes import QuoteBoard
 from engine.rates import converted
 
@@ -46,6 +47,30 @@ class GroupHeld(NamedTuple):
 
 NOTHING = GroupHeld()
 Change = tuple[str, GroupHeld]  # A symbol, and by how much it changed.
+
+
+class Part:
+    """What some accounts of a group have together, while it is summed up."""
+
+    __slots__ = ("cash", "held", "members")
+
+    def __init__(self) -> None:
+        self.held: dict[str, list[int]] = {}  # As in `GroupHeld`.
+        self.cash: dict[str, int] = {}
+        self.members = 0
+
+    def add(self, changes: list[Change], cash: dict[str, int]) -> None:
+        """Count one account more."""
+        for symbol, (longs, shorts, cost_money) in changes:
+            held = self.held.get(symbol)
+            if held is None:
+                self.held[symbol] = [longs, shorts, cost_money]
+            else:
+                held[0] += longs
+                held[1] += shorts
+                held[2] += cost_money
+        _add(self.cash, cash)
+        self.members += 1
 
 
 class GroupRow:
@@ -83,16 +108,18 @@ class GroupRow:
         _add(self._gained, gained)
         return gained
 
-    def take_up(self, changes: list[Change], cash: dict[str, int]) -> None:
-        """Count what an account of a restored state holds: the row knows what it is worth."""
-        for symbol, change in changes:
-            self.held[symbol] = self.held.get(symbol, NOTHING).plus(change)
+    def take_up(self, part: Part) -> None:
+        """Count what accounts of a restored state hold: the row knows what it is worth."""
+        for symbol, held in part.held.items():
+            self.held[symbol] = self.held.get(symbol, NOTHING).plus(GroupHeld(*held))
             self.tell(symbol)
-        _add(self.cash, cash)
+        _add(self.cash, part.cash)
+        self.members += part.members
 
     def transfer(self, money: dict[str, int]) -> None:
         """Note that this much of what was gained is no profit."""
-        _add(self.state.water.unrated, money)
+        if money:
+            _add(own(self.state.water, "unrated"), money)
 
     def replace(self, before: GroupRow) -> None:
         """Take over the totals of a row in another currency; nothing moves that any more."""
@@ -225,7 +252,7 @@ class GroupRow:
             rate = self._quotes.rate(currency, self.own)
             if rate is not None:
                 total += converted(money, rate)
-                del waiting[currency]
+                forget(waiting, currency)
         return total
 
 

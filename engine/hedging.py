@@ -11,7 +11,7 @@ from __future__ import annotations
 from engine.books import Books, side_lots
 from engine.case import Case
 from engine.facts import Missing
-from engine.held import NOTHING, Figures, Held, unrealized_of, widened
+from engine.held import NO_FIGURES, Figures, Held, unrealized_of, widened
 from engine.instruments import Instrument
 from engine.ledger import worst_sides
 from engine.money import divide_half_even
@@ -31,7 +31,7 @@ class HedgedValuation(Valuation):
         rate, wide = self._rate(held), self._exposure_rate(held)
         longs, shorts = worst_sides(position)
         if not longs and not shorts:
-            return NOTHING
+            return NO_FIGURES
         profit, marks = unrealized_of(position.books, instrument, held.quote), _marks(held.quote)
         if profit is None or marks is None:
             return self._no_mark(held)

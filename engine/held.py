@@ -12,7 +12,7 @@ from engine.rates import Rate
 
 STALE = -1
 Figures = tuple[int, int, int, int, int]  # Profit, upper, lower, gross, margin, as `Held` has them.
-NOTHING: Figures = (0, 0, 0, 0, 0)
+NO_FIGURES: Figures = (0, 0, 0, 0, 0)
 
 
 class Held:
@@ -51,7 +51,7 @@ class Held:
         self.quote = quote
         self.seen = STALE  # The quote's version that the figures below were made from.
         self.is_linear = False  # They are kept as lots and a unit, and else in `figures`.
-        self.figures = NOTHING
+        self.figures = NO_FIGURES
         self.unit = 0  # What a lot is worth.
         self.lots = self.cost_money = 0
         self.upper_lots = 0  # Signed, if every working buy filled and no sell did.
@@ -86,8 +86,9 @@ class Held:
             return
         self.unit = mark * self.scale
         self.lots, self.cost_money = lots, position.books.cost_money
-        self.upper_lots = position.worst_long_lots()
-        self.lower_lots = position.worst_short_lots()
+        # Where nothing works these are one number, in one place of the memory.
+        self.upper_lots = position.worst_long_lots() if position.open_buy_lots else lots
+        self.lower_lots = position.worst_short_lots() if position.open_sell_lots else lots
         self.gross_lots = max(self.upper_lots, -self.lower_lots)
         self.margin = figures[-1]
 

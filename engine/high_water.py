@@ -7,6 +7,7 @@ with the very figures of the run that wrote it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf, nan
 
 from msgspec import Struct, field
@@ -15,6 +16,7 @@ from engine.book import Book
 from engine.drawdown import Span, span_at, with_day
 from engine.history import History
 from engine.money import MONEY_SCALE
+from engine.nothing import NOTHING, own
 from engine.pace import Samples
 
 
@@ -29,7 +31,7 @@ class Standing(Struct, gc=False):
         return self.until_ns is not None and self.until_ns <= steady_ns
 
 
-class HighWaterState(Struct, gc=False):
+class HighWaterState(Struct, omit_defaults=True, gc=False):
     """What a tick changes of an account."""
 
     equity_money: int | None = None  # As the book counts it; None until marks and rates are known.
@@ -39,14 +41,14 @@ class HighWaterState(Struct, gc=False):
     life: Span | None = None  # Without the running day.
     low_money: int = 0  # The lowest since the day began.
     slack_money: float | None = None  # How far prices may move until it is looked at; None: ever.
-    pockets: dict[str, int] = {}  # Cash and profit by foreign currency, as the book counts it.
-    sizes: dict[str, float] = {}  # Of the same, what a rate of one more could move at most.
-    unrated: dict[str, int] = {}  # Transfers that no span knows of: their rate was not known.
+    pockets: Mapping[str, int] = NOTHING  # Cash and profit by foreign currency, as in the book.
+    sizes: Mapping[str, float] = NOTHING  # Of the same, what a rate of one more could move at most.
+    unrated: Mapping[str, int] = NOTHING  # Transfers that no span knows of, for want of a rate.
     awaited: str = ""  # The day or week that begins as soon as equity is known.
     standings: dict[str, Standing] = {}  # Of measures that are not safe, by limit key.
     samples: Samples = field(default_factory=Samples)  # Of equity.
-    position_samples: dict[str, Samples] = {}  # Of what each open position earned.
-    paced: dict[str, Standing] = {}  # Of what a look found over its threshold, see pace_rules.
+    position_samples: Mapping[str, Samples] = NOTHING  # Of what each open position earned.
+    paced: Mapping[str, Standing] = NOTHING  # Of what a look found over it, see pace_rules.
 
 
 class SweepState(Struct):
@@ -153,8 +155,8 @@ class HighWater:
         if fall != float(day.fall_money):
             day.fall_money = int(fall)
         for currency in state.pockets:
-            state.pockets[currency] = int(book.pocket_worth(row, currency))
-            state.sizes[currency] = book.pocket_size(row, currency)
+            own(state, "pockets")[currency] = int(book.pocket_worth(row, currency))
+            own(state, "sizes")[currency] = book.pocket_size(row, currency)
         slack = book.slack.one[row]
         state.slack_money = None if slack == inf else slack
 
@@ -216,8 +218,8 @@ class HighWater:
     def set_pocket(self, currency: str, worth_money: int, *, size_money: float) -> None:
         """Put what the account has in a foreign currency, and how much of it a rate could move."""
         worth, size = float(worth_money), float(size_money)
-        self.state.pockets[currency] = int(worth)  # As the book counts it, whoever looks when.
-        self.state.sizes[currency] = size
+        own(self.state, "pockets")[currency] = int(worth)  # As the book counts it at any look.
+        own(self.state, "sizes")[currency] = size
         self._book.set_pocket(self.row, currency, self.own, worth, size=size)
 
     def arm(self, slack_money: float) -> None:

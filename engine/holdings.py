@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from engine.account import Account
 from engine.boards import Boards
-from engine.group_row import NOTHING, Change, GroupHeld
+from engine.group_row import NOTHING, Change, GroupHeld, Part
 from engine.held import unrealized_of
 from engine.high_water import HighWater
 from engine.ledger import Position
@@ -19,19 +20,25 @@ Transfers = tuple[tuple[str, int], ...]  # Currency and money that was put in.
 class Held(NamedTuple):
     """What an account holds of a symbol, as it was told."""
 
-    total: GroupHeld
-    holding: Holding
+    longs: int
+    shorts: int
+    cost_money: int
+    is_apart: bool | None  # Longs and shorts are on lines of their own; None: it is on no line.
+
+    def total(self) -> GroupHeld:
+        """Return what its groups count."""
+        return GroupHeld(self.longs, self.shorts, self.cost_money)
 
 
 class Above(NamedTuple):
     """Where an account is counted, and with what beside its positions."""
 
     groups: tuple[str, ...]
-    cash: dict[str, int]
+    cash: tuple[tuple[str, int], ...]
 
 
-FLAT = Held(NOTHING, ())
-NOWHERE = Above((), {})
+FLAT = Held(*NOTHING, None)
+NOWHERE = Above((), ())
 Counted = tuple[int, int]  # What a row counts from, and what it was worth when its day began.
 
 
@@ -44,7 +51,6 @@ class Holdings:
         self._above: dict[int, Above] = {}  # By row.
         self._counted: dict[int, Counted] = {}  # By row whose equity is known.
         self._waters: dict[str, HighWater] = {}  # By account: a rebuilt one gets another row.
-        self._keys: dict[Holding, Holding] = {}  # Each once, for many accounts hold alike.
         self._ancestries: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.moved: dict[str, None] = {}  # Groups whose rows are to be made true.
 
@@ -71,7 +77,7 @@ class Holdings:
         row = water.row
         self._leave(water, list(self._above[row].groups))
         for symbol, held in self._told.pop(row).items():
-            self._boards.book.hold_lines(row, symbol, held.holding, ())
+            self._boards.book.hold_lines(row, symbol, self._lines_of(water, symbol, held), ())
         for currency in water.state.pockets:
             water.set_pocket(currency, 0, size_money=0)
         water.lose()
@@ -79,16 +85,21 @@ class Holdings:
         self._counted.pop(row, None)
         return row
 
-    def take_up(self, account: Account) -> None:
-        """Tell what an account of a restored state holds: the rows know what it is worth."""
-        self._waters[account.id] = account.water
-        changes = self._tell(account)
-        groups = self._groups_of(account)
-        for group in groups:
-            row = self._boards.group_row(group)
-            row.take_up(changes, account.state.cash)
-            row.members += 1
-        self._above[account.water.row] = Above(groups, dict(account.state.cash))
+    def take_up(self, accounts: Iterable[Account]) -> None:
+        """Tell what the accounts of a restored state hold: the rows know what it is worth.
+
+        Each group is told once, of all of its accounts together.
+        """
+        parts: dict[tuple[str, ...], Part] = {}
+        for account in accounts:
+            groups = self._groups_of(account)
+            part = parts.setdefault(groups, Part())
+            part.add(self._tell(account), account.state.cash)
+            self._waters[account.id] = account.water
+            self._above[account.water.row] = Above(groups, tuple(account.state.cash.items()))
+        for groups, part in parts.items():
+            for group in groups:
+                self._boards.group_row(group).take_up(part)
 
     def count(self, account: Account) -> None:
         """Count an account in what the day of its groups began with."""
@@ -124,12 +135,15 @@ class Holdings:
         row = account.water.row
         told, changes = self._told.setdefault(row, {}), []
         for symbol, position in account.state.positions.items():
-            before, now = told.get(symbol, FLAT), self._held(account, position)
+            before, now = told.get(symbol, FLAT), self._held(position)
             if before != now:
-                self._boards.book.hold_lines(row, symbol, before.holding, now.holding)
+                lines = (self._lines_of(account.water, symbol, held) for held in (before, now))
+                self._boards.book.hold_lines(row, symbol, *lines)
                 told[symbol] = now
-                if before.total != now.total:
-                    changes.append((symbol, now.total.plus(before.total, -1)))
+                if before is FLAT:
+                    changes.append((symbol, now.total()))
+                elif before[:-1] != now[:-1]:
+                    changes.append((symbol, now.total().plus(before.total(), -1)))
         return changes
 
     def _move(
@@ -142,7 +156,8 @@ class Holdings:
         """Take the changes of an account into its groups: into those that it joins all it has."""
         row, cash = account.water.row, account.state.cash
         before = self._above.get(row, NOWHERE)
-        spent = {x: money - before.cash.get(x, 0) for x, money in cash.items()}
+        told = dict(before.cash)
+        spent = {x: money - told.get(x, 0) for x, money in cash.items()}
         spent = {currency: money for currency, money in spent.items() if money}
         if before.groups == groups and not (changes or spent or transfers):
             return
@@ -156,7 +171,7 @@ class Holdings:
                 above.transfer(above.change(self._all_of(row), cash))
                 self._count(group, account.water, before=None, now=self._counted.get(row))
             self.moved[group] = None
-        self._above[row] = Above(groups, dict(cash))
+        self._above[row] = Above(groups, tuple(cash.items()))
 
     def _leave(self, water: HighWater, groups: list[str]) -> None:
         """Take a row out of groups, with what they were told of it."""
@@ -165,7 +180,7 @@ class Holdings:
         for group in groups:
             above = self._boards.group_row(group)
             above.members -= 1
-            gone = {currency: -money for currency, money in cash.items()}
+            gone = {currency: -money for currency, money in cash}
             above.transfer(above.change(past, gone))
             self._count(group, water, before=self._counted.get(row), now=None)
             self.moved[group] = None
@@ -175,8 +190,8 @@ class Holdings:
         old, new = known.row, water.row
         told = self._told[new] = {}
         for symbol, held in self._told.pop(old).items():
-            self._boards.book.hold_lines(old, symbol, held.holding, ())
-            told[symbol] = held._replace(holding=())
+            self._boards.book.hold_lines(old, symbol, self._lines_of(known, symbol, held), ())
+            told[symbol] = held._replace(is_apart=None)
         above = self._above[new] = self._above.pop(old)
         counted = self._counted.pop(old, None)
         if counted is not None:
@@ -190,35 +205,41 @@ class Holdings:
         known.lose()
 
     def _all_of(self, row: int) -> list[Change]:
-        return [(symbol, held.total) for symbol, held in self._told.get(row, {}).items()]
+        return [(symbol, held.total()) for symbol, held in self._told.get(row, {}).items()]
 
     def _groups_of(self, account: Account) -> tuple[str, ...]:
         groups = (*self._boards.ancestry(account.state.spec.group), FIRM)
         return self._ancestries.setdefault(groups, groups)
 
-    def _held(self, account: Account, position: Position) -> Held:
-        """Return what is held of a symbol, and what that gains by its price.
+    def _held(self, position: Position) -> Held:
+        """Return what is held of a symbol.
 
         Sides are apart where they have other marks, and where legs stand side by side: their gross
         moves, though their equity may not.
         """
-        books, instrument = position.books, self._boards.instruments[position.symbol]
-        legs = [leg.lots for leg in books.legs.values()] if books.legs else [books.lots]
-        longs, shorts = sum(x for x in legs if x > 0), -sum(x for x in legs if x < 0)
+        books, quotes = position.books, self._boards.quotes
+        longs, shorts, is_apart = max(books.lots, 0), max(-books.lots, 0), bool(books.legs)
+        if books.legs:
+            legs = [leg.lots for leg in books.legs.values()]
+            longs, shorts = sum(x for x in legs if x > 0), -sum(x for x in legs if x < 0)
         if not longs and not shorts:
             return FLAT
-        quote = self._boards.quotes.quotes[position.symbol]
-        by_side: tuple[tuple[bool, int], ...] = ((False, books.lots),)
-        if books.legs or self._boards.quotes.tells_sides(quote):
-            by_side = ((False, longs), (True, -shorts))
-        holding = holding_of(instrument, by_side, account.currency)
-        holding = self._keys.setdefault(holding, holding)
-        return Held(GroupHeld(longs, shorts, books.cost_money), holding)
+        is_apart = is_apart or quotes.tells_sides(quotes.quotes[position.symbol])
+        return Held(longs, shorts, books.cost_money, is_apart)
+
+    def _lines_of(self, water: HighWater, symbol: str, held: Held) -> Holding:
+        """Return what a row gains by the price of what is held."""
+        if held.is_apart is None:
+            return ()
+        by_side: tuple[tuple[bool, int], ...] = ((False, held.longs - held.shorts),)
+        if held.is_apart:
+            by_side = ((False, held.longs), (True, -held.shorts))
+        return holding_of(self._boards.instruments[symbol], by_side, water.own)
 
     def pocket(self, account: Account) -> None:
         """Put what the account has in foreign currencies into the book. Everything is known."""
         worth, size = self._foreign(account)
-        for currency in worth | account.water.state.pockets:
+        for currency in {**worth, **account.water.state.pockets}:
             money = worth.get(currency, 0)
             account.water.set_pocket(currency, money, size_money=size.get(currency, 0))
 

@@ -8,6 +8,7 @@ contract's value is minus its size over the price, in the settlement currency.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from engine.money import (
     MONEY_SCALE,
@@ -36,6 +37,7 @@ class Instrument:
         "inverse_denominator",
         "inverse_numerator",
         "is_pair",
+        "lines",
         "lot_denominator",
         "lot_numerator",
         "milli_value_money",
@@ -65,6 +67,7 @@ class Instrument:
         self.is_pair = spec.kind is InstrumentKind.FX and spec.base is not None
         self.tick_numerator, self.tick_denominator = tick.as_integer_ratio()
         self.lot_numerator, self.lot_denominator = lot.as_integer_ratio()
+        self.lines: dict[tuple[str, bool], Any] = {}  # Of the book that its holders are on.
         self.quantity_max = float(UNITS_MAX * lot)
         self.price_max = float(UNITS_MAX * tick)
         # Exclusive; at half a millitick a price would count as zero, and divide by it.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
 from msgspec import Struct, field
 
 from engine.books import (
@@ -18,6 +21,11 @@ from engine.tags import TagBooks, apply_tagged, copy_of_tags, is_tagged, opened_
 EXECUTIONS_MAX = 10_000  # Kept per position, so that the venue may still bust or correct them.
 
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Execution).decode
+_VENUE_NS = re.compile(rb'"venue_ns":(-?\d+)')  # In a text, each of these quotes has a backslash.
+
+
 class Doubt(Struct, frozen=True):
     """How far the venue's view of a position is from the books, as lots that would close the gap.
 
@@ -31,7 +39,7 @@ class Doubt(Struct, frozen=True):
     closing_sell_lots: int = 0
 
 
-class Position(Struct, gc=False):
+class Position(Struct, omit_defaults=True, gc=False):
     """One symbol of one account: what is held, and what working orders could make of it."""
 
     symbol: str
@@ -41,7 +49,7 @@ class Position(Struct, gc=False):
     hedging: bool = False  # Its legs stand side by side, see `engine/books.py`.
     closing_buy_lots: int = 0  # Hedging: of the open buys those that close short legs.
     closing_sell_lots: int = 0  # Hedging: of the open sells those that close long legs.
-    executions: list[Execution] = []
+    executions: list[bytes | Execution] = []  # Oldest first, as `kept` keeps them.
     base: Books | None = None  # The books before the first of `executions`; None: as they began.
     tags: TagBooks | None = None  # From the first fill that has a tag.
     base_tags: TagBooks | None = None  # Before the first of `executions`.
@@ -122,32 +130,65 @@ def rebuild(position: Position, rules: BookRules) -> None:
     if position.tags is not None:
         base = position.base_tags
         position.tags = opened_tags(position.books) if base is None else copy_of_tags(base)
-    for execution in position.executions:
+    for execution in executions_of(position):
         book(position, execution, rules)
+
+
+def kept(execution: Execution) -> bytes:
+    """Return an execution as a position keeps it: a third of the memory, for it is rarely read."""
+    return memoryview(_encode(execution)).tobytes()  # What is encoded has spare room behind it.
+
+
+def executions_of(position: Position) -> list[Execution]:
+    """Return every execution that may still be busted or corrected, oldest first."""
+    return [_read(one) for one in position.executions]
+
+
+def find_execution(position: Position, exec_id: str) -> tuple[int, Execution] | None:
+    """Return which of the executions has an id, and a copy of it; None if none has."""
+    text = _encode(exec_id)
+    for index, one in enumerate(position.executions):
+        if not isinstance(one, bytes) or text in one:
+            execution = _read(one)
+            if execution.fill.exec_id == exec_id:
+                return index, execution
+    return None
+
+
+def _read(one: bytes | Execution) -> Execution:
+    """Return an execution that was kept; an older riskd kept it as it is."""
+    return _decode(one) if isinstance(one, bytes) else one
+
+
+def _venue_ns(one: bytes | Execution) -> int:
+    """Return when the venue says an execution was, 0 where it does not say."""
+    if not isinstance(one, bytes):
+        return one.fill.venue_ns or 0
+    found = _VENUE_NS.findall(one)  # A corrected one has two: how it came, and how it is.
+    return max(map(int, found), default=0)
 
 
 def books_as_of(position: Position, rules: BookRules, as_of_ns: int) -> Books:
     """Return the books without the executions that the venue dates after an instant."""
-    later = [
-        execution
-        for execution in position.executions
-        if not execution.busted and (execution.fill.venue_ns or 0) > as_of_ns
-    ]
-    if not later:
+    if all(_venue_ns(one) <= as_of_ns for one in position.executions):
+        return position.books
+    executions = executions_of(position)
+    later = [not one.busted and (one.fill.venue_ns or 0) > as_of_ns for one in executions]
+    if not any(later):
         return position.books
     books = copy_of(position.base or Books())
-    for execution in position.executions:
-        if execution not in later:
+    for execution, is_later in zip(executions, later, strict=True):
+        if not is_later:
             apply_plainly(books, execution, rules)
     return books
 
 
 def remember(position: Position, execution: Execution, rules: BookRules) -> Execution | None:
     """Keep an execution for a later bust; return the one that grew too old and was folded."""
-    position.executions.append(execution)
+    position.executions.append(kept(execution))
     if len(position.executions) <= EXECUTIONS_MAX:
         return None
-    oldest = position.executions.pop(0)
+    oldest = _read(position.executions.pop(0))
     if position.base is None:
         position.base = Books()
     if position.base_tags is None and is_tagged(oldest):

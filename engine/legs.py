@@ -34,18 +34,21 @@ def judge_leg(account: Account, leg: Leg, stamp: Stamp, facts: Facts) -> Verdict
     """Return a leg's verdict; an approval has reserved its leaves when this returns."""
     if leg.refusal is not None:
         return deny(account, leg.check, stamp, (leg.refusal,), None)
-    return decide_order(account, leg.check, stamp, facts, account.crossed)
+    crossed: Facts = []
+    verdict = decide_order(account, leg.check, stamp, facts, crossed)
+    account.crossed += tuple(crossed)
+    return verdict
 
 
 def say_crossed(account: Account, facts: Facts) -> None:
     """Say what the legs of a basket crossed that stands."""
     facts += account.crossed
-    account.crossed.clear()
+    account.crossed = ()
 
 
 def take_back(account: Account, message: TakeBack) -> Verdict:
     """Release an order that was approved in this input; return the refusal it has now."""
-    account.crossed.clear()
+    account.crossed = ()
     order_id = message.check.client_order_id
     first = account.state.orders[order_id].verdict
     stamp = Stamp(first.seq, first.checked_ns, 0)

@@ -76,19 +76,25 @@ Holding = tuple[tuple[LineKey, float], ...]  # What a row gains by a price, by l
 def holding_of(instrument: Instrument, by_side: tuple[tuple[bool, int], ...], own: str) -> Holding:
     """Return what a row of a currency gains by a price, of signed lots by side (short or not)."""
     return tuple(
-        (
-            LineKey(
-                settlement=instrument.settlement,
-                own=own,
-                short=short,
-                inverse=instrument.inverse,
-                whole=instrument.exact_milli_value() != 0,
-            ),
-            _coefficient(instrument, lots),
-        )
-        for short, lots in by_side
-        if lots
+        [
+            (_line_key(instrument, own, short), _coefficient(instrument, lots))
+            for short, lots in by_side
+            if lots
+        ]
     )
+
+
+def _line_key(instrument: Instrument, own: str, short: bool) -> LineKey:
+    key: LineKey | None = instrument.lines.get((own, short))
+    if key is None:
+        key = instrument.lines[own, short] = LineKey(
+            settlement=instrument.settlement,
+            own=own,
+            short=short,
+            inverse=instrument.inverse,
+            whole=instrument.exact_milli_value() != 0,
+        )
+    return key
 
 
 def _coefficient(instrument: Instrument, lots: int) -> float:

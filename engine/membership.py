@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from engine.facts import Facts, GroupMoved
 from engine.instruments import Instrument
 from engine.ledger import Position
+from engine.nothing import NOTHING, own
 
 
 class Membership:
@@ -13,20 +16,19 @@ class Membership:
     __slots__ = ("_lots", "_orders", "_touched", "_turnover")
 
     def __init__(self) -> None:
-        self._touched: dict[str, None] = {}  # Symbols changed since the groups were told.
-        self._lots: dict[str, tuple[int, int, int]] = {}  # As told: upper, lower, gross.
-        self._turnover: dict[str, int] = {}  # As told, by settlement currency.
+        self._touched: Mapping[str, None] = NOTHING  # Symbols changed since the groups were told.
+        self._lots: Mapping[str, tuple[int, int, int]] = NOTHING  # As told: upper, lower, gross.
+        self._turnover: Mapping[str, int] = NOTHING  # As told, by settlement currency.
         self._orders = 0
 
     def touch(self, symbol: str) -> None:
         """Note that a symbol's lots or reservations changed."""
-        self._touched[symbol] = None
+        own(self, "_touched")[symbol] = None
 
     def recount(self, symbols: list[str]) -> None:
         """Forget what was told: the groups began anew."""
         self._touched = dict.fromkeys(symbols)
-        self._lots.clear()
-        self._turnover.clear()
+        self._lots = self._turnover = NOTHING
         self._orders = 0
 
     def tell(
@@ -58,10 +60,10 @@ class Membership:
                     turnover_money=traded,
                 )
             )
-            self._lots[symbol], self._orders = now, open_orders
-            self._turnover[settlement] = turnover.get(settlement, 0)
-        self._touched.clear()
+            own(self, "_lots")[symbol], self._orders = now, open_orders
+            own(self, "_turnover")[settlement] = turnover.get(settlement, 0)
+        self._touched = NOTHING
 
     def forget_touched(self) -> None:
         """Drop the notes of changes that no group has to be told of."""
-        self._touched.clear()
+        self._touched = NOTHING

@@ -18,6 +18,7 @@ from engine.instruments import Instrument
 from engine.ledger import Position
 from engine.limits import Owner, resolve
 from engine.money import MONEY_SCALE
+from engine.nothing import NOTHING, forget, own
 from engine.pace import Samples
 from engine.standing import standing
 from riskd.messages import AlertSettings, LimitSet, ResponseEvent, Severity
@@ -72,14 +73,14 @@ def note(account: Account, told: AlertSettings, now_ns: int) -> None:
     spacing_ns, keep_ns = min(shorter_ns, window_ns) // 4, max(longer_ns, window_ns)
     state.samples.note(equity, now_ns, spacing_ns=spacing_ns, keep_ns=keep_ns)
     if not told.position_move_pct:
-        state.position_samples.clear()
+        state.position_samples = NOTHING
         return
     for symbol, position in account.state.positions.items():
         profit = _profit_of(account, position)
         if position.books.trades.open is None or profit is None:
-            state.position_samples.pop(symbol, None)  # The next trade begins with none.
+            forget(state.position_samples, symbol)  # The next trade begins with none.
         else:
-            samples = state.position_samples.setdefault(symbol, Samples())
+            samples = own(state, "position_samples").setdefault(symbol, Samples())
             samples.note(profit, now_ns, spacing_ns=window_ns // 4, keep_ns=window_ns)
 
 

@@ -10,6 +10,7 @@ from engine.account import Account
 from engine.boards import Boards
 from engine.facts import MS_NS, Facts, Raised, Resolved, Stamp, Stood
 from engine.high_water import Standing
+from engine.nothing import forget, own
 from engine.pace_rules import Found, find, is_asked, note
 from riskd.messages import AlertSettings, ResponseEvent
 
@@ -71,7 +72,7 @@ class Paces:
             if key in paced:
                 paced[key].until_ns = None
             else:
-                paced[key] = Standing(level=1)
+                own(water.state, "paced")[key] = Standing(level=1)
                 facts += _risen(account, one)
         until_ns = stamp.steady_ns + self._boards.settings.dwell_ms * MS_NS
         for key in [key for key in paced if key not in found]:
@@ -79,7 +80,7 @@ class Paces:
             if standing.until_ns is None:
                 standing.until_ns = until_ns
             elif standing.until_ns <= stamp.steady_ns:
-                del paced[key]
+                forget(paced, key)
                 safe = Stood(account.id, key, EVENTS[key.partition(":")[0]], None, "recovered")
                 facts += [Resolved(f"{key}:{account.id}"), safe]
 

@@ -19,6 +19,7 @@ from engine.books import Books
 from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
+from engine.nothing import NOTHING
 from engine.quote import Quote
 from engine.tags import UNTAGGED
 from engine.valuation import Valuation
@@ -117,17 +118,19 @@ class Profits:
         """Return what a period that begins now is measured from; not known where it is not."""
         if not self.known:
             return PeriodOpening(life_money=None)
-        found = PeriodOpening(life_money=self.life_money())
+        symbol, strategy, timeframe = dict[str, int](), dict[str, int](), dict[str, int]()
         for position in self._state.positions.values():
             life = sum(self._parts_of(position.books, position)) + self._funding(position)
-            found.symbol[position.symbol] = life
+            symbol[position.symbol] = life
             if position.tags is None:
-                for told in (found.strategy, found.timeframe):
+                for told in (strategy, timeframe):
                     told[UNTAGGED_LINE] = told.get(UNTAGGED_LINE, 0) + life
             else:
-                self._add_lives(found.strategy, position.tags.strategy, position, life)
-                self._add_lives(found.timeframe, position.tags.timeframe, position, life)
-        return found
+                self._add_lives(strategy, position.tags.strategy, position, life)
+                self._add_lives(timeframe, position.tags.timeframe, position, life)
+        return PeriodOpening(
+            self.life_money(), symbol or NOTHING, strategy or NOTHING, timeframe or NOTHING
+        )
 
     def _add_lives(
         self, told: dict[str, int], ledgers: dict[str, Books], position: Position, life: int

@@ -15,6 +15,7 @@ from engine.findings import reject, tellable
 from engine.headroom import largest_passing
 from engine.instruments import Instrument
 from engine.lookup import is_finite, prepare, value_invalid
+from engine.nothing import own
 from engine.orders import Order, OrderState, first_difference
 from engine.overrides import use_override
 from engine.reference import Reference
@@ -170,7 +171,7 @@ def keep_approved(
     state, order_id = account.state, order.check.client_order_id
     state.approved_seq = stamp.seq
     if certified_lots:
-        state.certified[order_id] = certified_lots
+        own(state, "certified")[order_id] = certified_lots
     order.until_steady_ns = stamp.steady_ns + account.boards.settings.reservation_ms * MS_NS
     _await_news(account, order, stamp, facts)
     state.orders[order_id] = order
@@ -186,7 +187,7 @@ def _await_news(account: Account, record: Order, stamp: Stamp, facts: Facts) -> 
     state.pending[order.client_order_id] = until_ns
     if order.expire_ns is not None:
         expiry_ns = stamp.steady_ns + order.expire_ns - stamp.recv_ns
-        state.expiring[order.client_order_id] = expiry_ns
+        own(state, "expiring")[order.client_order_id] = expiry_ns
         facts.append(WakeAt(order.account, expiry_ns))
 
 

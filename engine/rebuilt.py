@@ -12,10 +12,10 @@ from riskd.messages import AccountRebuilt
 def take_part(account: Account, message: AccountRebuilt, facts: Facts) -> None:
     """Take a part of the state that an account is to go on with; the last puts it in place."""
     if message.part == 0:
-        account.parts.clear()
+        account.parts = ()
     if message.part != len(account.parts):
         return  # A start was killed between two parts, and these are what is left of them.
-    account.parts.append(message.state)
+    account.parts += (message.state,)
     if len(account.parts) == message.parts:
         adopt(account, decode_account("".join(account.parts)), facts)
 

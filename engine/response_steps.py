@@ -131,7 +131,8 @@ class ResponseSteps:
             order = self.exit_of(missing, left, order_id)
             if size is None:
                 size = self._passing_lots(account, order, stamp)
-                left = min(left, account.case.reducible_lots())  # Others may still close the rest.
+                if size:  # It was judged, and others may still close the rest.
+                    left = min(left, account.case.reducible_lots())
             if not size:
                 del book.exits[order_id]
                 return

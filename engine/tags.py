@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.books import BookRules, Books, Execution, apply_plainly, copy_of
+from engine.nothing import NOTHING
 from engine.trades import Trades
 
 UNTAGGED = ""
@@ -58,4 +59,4 @@ def copy_of_tags(tags: TagBooks) -> TagBooks:
 def _plain(books: Books) -> Books:
     copied = copy_of(books)
     legs = {name: replace(leg, trades=Trades()) for name, leg in copied.legs.items()}
-    return replace(copied, trades=Trades(), legs=legs)
+    return replace(copied, trades=Trades(), legs=legs or NOTHING)

@@ -16,6 +16,7 @@ from engine.facts import (
     ToldMessage,
 )
 from engine.findings import reject
+from engine.nothing import forget, own
 from engine.pretrade import deny
 from riskd.codes import RejectCode
 from riskd.messages import Check, Exit, OrderType, Scope
@@ -33,9 +34,9 @@ def apply_told(account: Account, message: ToldMessage, stamp: Stamp, facts: Fact
         case RiskShrunk():
             conduct = account.state.conduct
             if message.percent is None:
-                conduct.risk_shrunk.pop(message.measure, None)
+                forget(conduct.risk_shrunk, message.measure)
             else:
-                conduct.risk_shrunk[message.measure] = message.percent
+                own(conduct, "risk_shrunk")[message.measure] = message.percent
             conduct.risk_shrunk_pct = min(conduct.risk_shrunk.values(), default=None)
         case ExitsVoided():
             for order in message.exits:

@@ -9,7 +9,7 @@ strategy of the fill that opened it; the fee of a fill through zero belongs to t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,11 +17,12 @@ from msgspec.structs import replace
 from engine.excursion import Moment, Seen
 from engine.instruments import Instrument
 from engine.money import divide_half_even
+from engine.nothing import NOTHING, own
 
 CLOSED_MAX = 100  # Closed trades kept per position; the totals count every one for ever.
 
 
-class OpenTrade(Struct, gc=False):
+class OpenTrade(Struct, omit_defaults=True, gc=False):
     """A position since it was last flat. Money in settlement currency."""
 
     opened_ns: int
@@ -53,7 +54,7 @@ class ClosedTrade(Struct, frozen=True, gc=False):
     planned: float | None  # Reward to risk; None without a stop and a target.
 
 
-class TradeTotals(Struct, gc=False):
+class TradeTotals(Struct, omit_defaults=True, gc=False):
     """Every closed trade of a kind, for ever, in money of one currency."""
 
     count: int = 0
@@ -98,12 +99,12 @@ class TradeTotals(Struct, gc=False):
             self.planned_sum += trade.planned
 
 
-class Trades(Struct, gc=False):
+class Trades(Struct, omit_defaults=True, gc=False):
     """The trades of one position."""
 
     open: OpenTrade | None = None
     closed: tuple[ClosedTrade, ...] = ()  # The newest, oldest first.
-    totals: dict[str, TradeTotals] = {}  # By strategy.
+    totals: Mapping[str, TradeTotals] = NOTHING  # By strategy.
 
 
 def copy_of_trades(trades: Trades) -> Trades:
@@ -113,7 +114,7 @@ def copy_of_trades(trades: Trades) -> Trades:
         fees = opened.foreign_fees
         opened = replace(opened, foreign_fees=None if fees is None else dict(fees))
     totals = {strategy: replace(total) for strategy, total in trades.totals.items()}
-    return Trades(open=opened, closed=trades.closed, totals=totals)
+    return Trades(open=opened, closed=trades.closed, totals=totals or NOTHING)
 
 
 def see(trade: OpenTrade, profits: Iterable[int]) -> None:
@@ -142,9 +143,12 @@ def enter(trades: Trades, lots: int, value_money: int, moment: Moment, realized_
     """Take lots into the open trade; open one if there is none."""
     trade = trades.open
     if trade is None:
-        trade = trades.open = OpenTrade(moment.at_ns, moment.strategy, realized_money)
-    trade.entry_lots += lots
-    trade.entry_value_money += value_money
+        trade = trades.open = OpenTrade(
+            moment.at_ns, moment.strategy, realized_money, lots, value_money
+        )
+    else:
+        trade.entry_lots += lots
+        trade.entry_value_money += value_money
     if moment.stop_loss is not None:
         trade.stop_loss = moment.stop_loss
     if moment.take_profit is not None:
@@ -188,7 +192,7 @@ def keep(trades: Trades, closed: ClosedTrade) -> None:
     trades.closed = (*trades.closed[-CLOSED_MAX + 1 :], closed)
     totals = trades.totals.get(closed.strategy)
     if totals is None:
-        totals = trades.totals[closed.strategy] = TradeTotals()
+        totals = own(trades, "totals")[closed.strategy] = TradeTotals()
     totals.add(closed)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from engine.boards import Boards
 from engine.facts import Missing
-from engine.held import NOTHING, STALE, Figures, Held, widened
+from engine.held import NO_FIGURES, STALE, Figures, Held, widened
 from engine.ledger import Position
 from engine.margin import margin_of
 from engine.money import divide_half_even
@@ -233,7 +233,7 @@ class Valuation:
 
     def _revalue(self, held_symbols: Iterable[Held]) -> Missing | None:
         """Value what changed, up to the first of which something is missing: return what."""
-        profit_money, upper_money, lower_money, gross_money, margin_money = NOTHING
+        profit_money, upper_money, lower_money, gross_money, margin_money = NO_FIGURES
         missing = None
         for held in held_symbols:
             quote, seen = held.quote, held.seen
@@ -282,7 +282,7 @@ class Valuation:
         lots = position.books.lots
         longest, shortest = lots + position.open_buy_lots, lots - position.open_sell_lots
         if not longest and not shortest and not lots:
-            return NOTHING
+            return NO_FIGURES
         mark = quote.mark_long if lots >= 0 else quote.mark_short
         if mark is None:
             return self._no_mark(held)

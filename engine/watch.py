@@ -32,6 +32,7 @@ from engine.guards import (
 )
 from engine.holdings import Holdings
 from engine.limits import Owner
+from engine.nothing import forget, own
 from engine.timers import Timers, earliest
 from riskd.messages import Check
 
@@ -140,7 +141,7 @@ class Watch:
     def _recover_all(self, account: Account, stamp: Stamp, facts: Facts) -> None:
         standings = account.water.state.standings
         if account.water.is_known() and account.valuation.refresh() is None:
-            figures = figures_of(account, self._rates[account.water.row])
+            figures = figures_of(account, self._rate_of(account))
             for guard in self._guards_of(account):
                 standing = standings.get(guard.kind.key)
                 if standing is not None and standing.is_due(stamp.steady_ns):
@@ -155,13 +156,13 @@ class Watch:
 
     def restore(self) -> None:
         """Take up the accounts of a restored state."""
+        self._holdings.take_up(self._accounts.values())
         for account in self._accounts.values():
             self._owners[account.water.row] = account
-            self._holdings.take_up(account)
-            if account.water.is_known() and account.valuation.refresh() is None:
-                self._rates[account.water.row] = margin_rate_max(account)
-            else:
-                self._holdings.await_rates(account)
+            if len(account.state.cash) > 1:  # Only then a rate may be awaited.
+                is_known = account.water.is_known() and account.valuation.refresh() is None
+                if not is_known:
+                    self._holdings.await_rates(account)
             self._holdings.count(account)
             if account.id not in self.backlog.recoveries:
                 self._await_recovery(account)
@@ -199,7 +200,8 @@ class Watch:
             del self._owners[released]
         self._owners[water.row] = account
         for currency, money in moved.transfers:
-            water.state.unrated[currency] = water.state.unrated.get(currency, 0) + money
+            unrated = own(water.state, "unrated")
+            unrated[currency] = unrated.get(currency, 0) + money
         if moved.began:
             for key in DAY_KEYS + (WEEK_KEYS if moved.began == "week" else ()):
                 if water.state.standings.pop(key, None) is not None:
@@ -224,8 +226,8 @@ class Watch:
         """Find where an account's measures stand now, and how far prices may move until then."""
         guards, standings = self._guards_of(account), account.water.state.standings
         slack, has_margin = inf, bool(guards) and guards[-1].kind.key == MARGIN
-        rate = self._rates[account.water.row]
-        figures, subject = figures_of(account, rate, has_margin=has_margin), subject_of(account)
+        figures = figures_of(account, self._rate_of(account), has_margin=has_margin)
+        subject = subject_of(account)
         until_ns = stamp.steady_ns + self._boards.settings.dwell_ms * MS_NS
         for guard in guards:
             standing = standings.get(guard.kind.key)
@@ -238,6 +240,14 @@ class Watch:
         # Accounts of one kind would all be looked at on one tick, were it not for their names.
         spread = 0.75 + crc32(account.id.encode()) / CRC_PARTS
         account.water.arm(slack * spread - ROUNDED_MONEY)
+
+    def _rate_of(self, account: Account) -> float:
+        """Return by how much margin changes with exposure: as it did at the last change."""
+        row = account.water.row
+        rate = self._rates.get(row)
+        if rate is None:  # A start from a snapshot leaves it to the first look.
+            rate = self._rates[row] = margin_rate_max(account)
+        return rate
 
     def _guards_of(self, account: Account) -> tuple[Guard, ...]:
         boards = self._boards
@@ -265,7 +275,7 @@ class Watch:
             converted = account.convert(money, currency)
             if converted is not None:
                 total += converted
-                del waiting[currency]
+                forget(waiting, currency)
         return total
 
 

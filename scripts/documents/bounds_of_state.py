@@ -41,19 +41,19 @@ ACCOUNTS = (
     ),
     row(
         "ended orders with their verdicts, of an account",
-        "engine.account.FINISHED_MAX",
+        "engine.account_state.FINISHED_MAX",
         "of the oldest only the id is kept",
         "AccountState.finished",
     ),
     row(
         "ids of orders beyond those",
-        "engine.account.EXPIRED_MAX",
+        "engine.account_state.EXPIRED_MAX",
         "the oldest is forgotten",
         "AccountState.expired",
     ),
     row(
         "ids of executions, of transfers, of fundings and of changed orders, of an account",
-        "engine.account.IDS_MAX",
+        "engine.account_state.IDS_MAX",
         "the oldest is forgotten",
         "AccountState.execution_symbols AccountState.transfer_ids AccountState.funding_ids"
         " AccountState.aliases",

@@ -98,13 +98,13 @@ OTHERS = (
         "what is declared",
         "accounts, instruments, groups, limits and calendars of configuration and operators",
         "a start and each command say what they add",
-        "Boards.groups Boards.instruments Boards.group_limits Boards.group_states"
+        "Boards.cases Boards.groups Boards.instruments Boards.group_limits Boards.group_states"
         " Boards.group_totals Boards._group_rows Boards._group_worths Boards._groups_by_row"
         " Boards._margin_terms Boards._move_windows_ms Boards.windows Core.accounts"
         " CoreState.accounts CoreState.group_rows CoreState.groups CoreState.instruments"
         " CoreState.quotes CoreState.silent CoreState.windows Silence.silent Days._told"
         " ExchangeRates._instruments ExchangeRates.quotes ExchangeRates.renewed GroupWatch._guards"
-        " RefSequence._refs System._groups System._owners System._refs Watch._guards Watch._owners"
+        " RefSequence._refs System._groups System._refs Watch._guards Watch._owners"
         " Watch._rates Timers._heap Timers._wanted AccountState.windows AccountState.periods"
         " Poller._drained Poller._ports Poller._ready Poller._sockets Ports.bound Ports.peers"
         " House._timers Waiting._ticks AlertsPort._pub_seqs Publisher._last Account.parts",
@@ -116,13 +116,14 @@ OTHERS = (
         "AccountState.cash AccountState.transfers AccountState.positions AccountState.unrated"
         " AccountState.day_unrated AccountState.day_turnover PeriodOpening.symbol"
         " Position.funding Books.foreign_fees Above.cash Account._blank Account._transferred"
-        " Account.crossed Book._exchanges Book._lines Book._pockets Book._woken"
+        " Account.crossed Instrument.lines Part.cash Part.held Book._exchanges Book._lines"
+        " Book._pockets Book._woken"
         " Concentration.weights Exposure.by_symbol Exposure.sizes ExchangeRates._rates"
         " ExchangeRates._exposure_rates ExchangeRates._pairs GroupRow._gained GroupRow._lines"
         " GroupRow.cash GroupRow.held GroupRow.tallies GroupTotal.symbols GroupTotal.touched"
         " GroupTotal.turnover GroupWorth._seen HighWaterState.pockets HighWaterState.sizes"
         " HighWaterState.standings HighWaterState.unrated Holders._at Holders._few Holdings._above"
-        " Holdings._ancestries Holdings._counted Holdings._keys Holdings._told Holdings._waters"
+        " Holdings._ancestries Holdings._counted Holdings._told Holdings._waters"
         " Holdings.moved Membership._lots Membership._touched Membership._turnover"
         " Valuation._held Valuation._touched HighWaterState.paced HighWaterState.position_samples"
         " Conduct.risk_shrunk Bands._bands",

@@ -23,7 +23,7 @@ def agree_on_orders(house: StampedCore, world: World, name: str) -> None:
     state = house.account(name)
     told = {
         key: (order.state.value, order.leaves_lots, order.filled_lots)
-        for key, order in (state.orders | state.finished).items()
+        for key, order in {**state.orders, **state.finished}.items()
     }
     lots = {symbol: exact(x.lot_size) for symbol, x in world.market.instruments.items()}
     expected: dict[str, tuple[str, Any, Any]] = {}

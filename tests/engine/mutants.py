@@ -234,8 +234,8 @@ MUTANTS = (
     Mutant(
         "the last in closes first",
         "books.py",
-        "        first = books.open_lots[0]",
-        "        first = books.open_lots[-1]",
+        "        first = open_lots[0]",
+        "        first = open_lots[-1]",
     ),
     Mutant(
         "the swift way forgets what works on the order's side",

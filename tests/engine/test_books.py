@@ -110,8 +110,9 @@ def assert_books_are_those_of(fills, house: StampedCore, method: CostMethod) -> 
         if not books.lots:
             assert books.cost_money == 0
         if method is CostMethod.FIFO:
-            assert sum(lot.lots for lot in books.open_lots) == books.lots
-            assert sum(lot.value_money for lot in books.open_lots) == books.cost_money
+            open_lots = books.open_lots or []
+            assert sum(lot.lots for lot in open_lots) == books.lots
+            assert sum(lot.value_money for lot in open_lots) == books.cost_money
 
 
 @PROPERTY

@@ -40,7 +40,7 @@ def test_books_of_too_many_open_lots_join_the_oldest_two(monkeypatch):
     for number, price in enumerate((100.0, 110.0, 120.0)):
         house.send(a_fill(f"e-{number}", "buy", 1, price))
     books = house.position().books
-    assert [(lot.lots, lot.value_money // MONEY_SCALE) for lot in books.open_lots] == [
+    assert [(lot.lots, lot.value_money // MONEY_SCALE) for lot in books.open_lots or []] == [
         (2, 210),
         (1, 120),
     ]

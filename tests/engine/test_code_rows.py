@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.account import FINISHED_MAX
+from engine.account_state import FINISHED_MAX
 from engine.orders import AMENDS_MAX
 from riskd.codes import CODES, RejectCode
 from riskd.messages import Configure, Resync

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from math import nan
 from random import Random
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.excursion import SPARE_RUNGS, Ladder, Rungs, Seen
+from engine.ledger import executions_of
 from engine.standing import Excursion, excursion
 from engine.trades import CLOSED_MAX, ClosedTrade, TradeTotals
 from riskd.messages import (
@@ -104,7 +106,7 @@ def require_closed(found: tuple[ClosedTrade, ...], expected: list[SlowTrade]) ->
     ]
 
 
-def require_totals(found: dict[str, TradeTotals], expected: list[SlowTrade]) -> None:
+def require_totals(found: Mapping[str, TradeTotals], expected: list[SlowTrade]) -> None:
     """Of one strategy without a name, of every trade there ever was."""
     profits = [in_money(trade.profit) for trade in expected]
     if not profits:
@@ -176,7 +178,7 @@ def change(
 ) -> tuple[str, ...]:
     """Bust or correct a fill that is still kept, here and in the list; return what is busted."""
     kind, which, cents = step
-    kept = [execution.fill.exec_id for execution in house.position().executions]
+    kept = [execution.fill.exec_id for execution in executions_of(house.position())]
     if not kept:
         return busted
     exec_id = kept[which % len(kept)]

@@ -174,7 +174,7 @@ def test_order_that_is_no_number_is_refused_each_time_and_enters_no_state():
 
 
 def test_id_beyond_the_horizon_is_refused_as_expired_and_one_within_repeats(monkeypatch):
-    monkeypatch.setattr("engine.account.FINISHED_MAX", 3)
+    monkeypatch.setattr("engine.account_state.FINISHED_MAX", 3)
     house = a_core()
     for number in range(5):
         house.send(an_order(f"o-{number}"))

@@ -439,7 +439,7 @@ def test_daily_returns_are_kept_without_transfers():
     house.send(Transfer(account="A1", transfer_id="t-1", amount=4_900.0))
     trade(house, "b", 100.0, 85.0)
     house.send(DayBegan(calendar="UTC", day="2026-01-07"))
-    assert house.account().day_returns == [0.01, -0.01]
+    assert house.account().day_returns == (0.01, -0.01)
     shown = statistics_view(house.core.accounts["A1"], 252)
     assert shown["days"] == 2
     assert shown["max_drawdown"] == pytest.approx(0.01)

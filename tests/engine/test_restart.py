@@ -85,7 +85,7 @@ def test_e04_retry_after_a_restart_returns_the_first_verdict_and_reserves_nothin
 
 @RESTARTS
 def test_e04_id_older_than_the_horizon_is_refused_as_too_old_after_a_restart(restart, monkeypatch):
-    monkeypatch.setattr("engine.account.FINISHED_MAX", 3)
+    monkeypatch.setattr("engine.account_state.FINISHED_MAX", 3)
     house = a_core()
     for number in range(5):
         house.send(an_order(f"o-{number}"))

@@ -9,8 +9,10 @@ from pathlib import Path
 from tests.laws.tree import ROOT
 
 FOLDERS = ("engine", "actors", "transport")
-GROWS = re.compile(r"\b(dict|list|set|deque|Counter|SimpleQueue|Queue|defaultdict)\b(\[|\()")
-EMPTY = re.compile(r"^(\{\}|\[\]|set\(\))$")
+GROWS = re.compile(
+    r"\b(dict|Mapping|list|set|deque|Counter|SimpleQueue|Queue|defaultdict)\b(\[|\()"
+)
+EMPTY = re.compile(r"^(NOTHING|\{\}|\[\]|set\(\))$")
 
 
 def growing(path: Path) -> set[str]:
@@ -24,8 +26,27 @@ def growing(path: Path) -> set[str]:
 
 def all_growing() -> set[str]:
     """Return the same of the whole house."""
-    paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
-    return set().union(*(growing(path) for path in paths))
+    return set().union(*(growing(path) for path in _paths()))
+
+
+def all_tuples() -> set[str]:
+    """Return attributes that are tuples: one may be made anew, longer, as often as one likes."""
+    found: set[str] = set()
+    for path in _paths():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                found |= {f"{node.name}.{name}" for name in _tuples_of(node)}
+    return found
+
+
+def _paths() -> list[Path]:
+    return [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+
+
+def _tuples_of(declared: ast.ClassDef) -> set[str]:
+    annotated = [node for node in ast.walk(declared) if isinstance(node, ast.AnnAssign)]
+    told = ((ast.unparse(x.target), ast.unparse(x.annotation)) for x in annotated)
+    return {name.removeprefix("self.") for name, kind in told if kind.startswith("tuple[")}
 
 
 def _of_class(declared: ast.ClassDef) -> set[str]:

@@ -12,6 +12,7 @@ from engine.books import Books, Lot
 from engine.core import Core, Input
 from engine.desk import Answer
 from engine.facts import Stamp
+from engine.ledger import executions_of
 from engine.money import MONEY_SCALE
 from engine.trades import Trades
 from engine.valuation import Valuation
@@ -192,13 +193,13 @@ class World:
     @property
     def open_lots(self) -> list[Lot]:
         """The lots that are open, oldest first (first-in first-out accounts)."""
-        return self.books.open_lots
+        return self.books.open_lots or []
 
     @property
     def turnover(self) -> Fraction:
         """The sum of the values of every fill, whatever its side."""
         position = self.core.accounts[ACCOUNT].state.positions[self._spec.symbol]
-        return Fraction(sum(abs(x.value_money) for x in position.executions), MONEY_SCALE)
+        return Fraction(sum(abs(x.value_money) for x in executions_of(position)), MONEY_SCALE)
 
     def cash(self, currency: str = "USD") -> Fraction:
         """The cash of the account in a currency."""
