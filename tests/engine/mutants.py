@@ -198,14 +198,14 @@ MUTANTS = (
     Mutant(
         "a window of a rate holds one more",
         "throttle.py",
-        "        if len(charges) - head < count_max:",
-        "        if len(charges) - head <= count_max:",
+        "        if count >= count_max and (not",
+        "        if count > count_max and (not",
     ),
     Mutant(
         "a window of a rate is a nanosecond longer",
         "throttle.py",
-        "        while head < len(charges) and charges[head] <= horizon_ns:",
-        "        while head < len(charges) and charges[head] < horizon_ns:",
+        "(not count_max or charges[-count_max] > horizon_ns):",
+        "(not count_max or charges[-count_max] >= horizon_ns):",
     ),
     Mutant(
         "max_quantity is one lot short",
