@@ -1,5 +1,6 @@
 """A real riskd under load, killed again and again: nothing that it said may be forgotten.
 
+The kills come at random instants, and then at each step of a segment's roll and of a snapshot.
 After each kill it starts on the same books, from whatever snapshot it had written by then. Every
 approval it gave is asked for again and must be the first verdict, and the journal, replayed whole
 without a snapshot, must come to the state that the restarted process has.
@@ -11,12 +12,15 @@ import random
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import zmq
 
 from engine.digest import state_digest
+from scripts.proof.kill_steps import CALLS, STEPS, Step, Trap
 from tests.end_to_end.peer import Peer, read_answer
 from tests.end_to_end.process import RiskdProcess
 from transport.data_directory import DataDirectory
@@ -59,12 +63,14 @@ BURST = 20
 KILLS_OF_ONE = 20  # Then another riskd begins empty.
 LIVE_S_MAX = 0.6
 ANSWER_S_MAX = 0.5
+STEP_S_MAX = 300.0  # Of load until a step comes.
 
 
 class Tally(NamedTuple):
-    """What a run of kills came to; all but the first four have to be 0."""
+    """What a run of kills came to; all but the first five have to be 0."""
 
     kills: int
+    at_steps: int  # Of them.
     approvals: int
     restarts_from_snapshot: int
     records: int
@@ -76,7 +82,7 @@ class Tally(NamedTuple):
     @property
     def is_clean(self) -> bool:
         """Return whether nothing was forgotten, doubled or different."""
-        return not any(self[4:])
+        return not any(self[5:])
 
 
 class Kills:
@@ -87,21 +93,30 @@ class Kills:
         config = folder / "riskd.toml"
         folder.mkdir(parents=True, exist_ok=True)
         config.write_text(CONFIG)
-        self._riskd = RiskdProcess(folder, config=config, settings=SETTINGS, ipc=True)
+        self._trap = Trap(folder)
+        settings = {**SETTINGS, **self._trap.settings}
+        self._riskd = RiskdProcess(folder, config=config, settings=settings, ipc=True)
         self._number = 0
         self._approved: dict[str, tuple[dict[str, Any], int]] = {}
         self._counts = dict.fromkeys(("snapshots", "forgotten", "twice", "hashes", "diverged"), 0)
 
-    def run(self, count: int) -> Tally:
-        """Kill `count` times, comparing after each, and return what came of it."""
+    def run(self, count: int, steps: Sequence[Step] = ()) -> Tally:
+        """Kill `count` times and at each of `steps`, comparing after each; return what came."""
         with self._riskd:
             for _ in range(count):
-                self._load_and_kill()
+                timer = threading.Timer(self._random.uniform(0.0, LIVE_S_MAX), self._riskd.kill)
+                self._load_until_killed(timer.start)
+                timer.join()
+                self._restart_and_compare()
+            for step in steps:
+                self._load_until_killed(partial(self._trap.set, step))
+                self._trap.unset()
                 self._restart_and_compare()
             records = self._riskd.control("status")["seq"]
         counts = self._counts
         return Tally(
-            kills=count,
+            kills=count + len(steps),
+            at_steps=len(steps),
             approvals=len(self._approved),
             restarts_from_snapshot=counts["snapshots"],
             records=records,
@@ -111,15 +126,15 @@ class Kills:
             divergences=counts["diverged"],
         )
 
-    def _load_and_kill(self) -> None:
-        timer = threading.Timer(self._random.uniform(0.0, LIVE_S_MAX), self._riskd.kill)
+    def _load_until_killed(self, begin: Callable[[], None]) -> None:
+        until_s = time.monotonic() + STEP_S_MAX
         with self._riskd.peer("orders") as gateway, self._riskd.peer("ticks", zmq.PUSH) as feed:
-            timer.start()
-            while timer.is_alive():
+            begin()
+            while self._riskd.is_running:
+                assert time.monotonic() < until_s, "the step never came"
                 price = round(self._random.uniform(90, 110), 2)
                 feed.tell({"type": "tick", "symbol": "X", "bid": price, "ask": price})
                 self._burst(gateway, price)
-            timer.join()
 
     def _burst(self, gateway: Peer, price: float) -> None:
         asked: dict[str, dict[str, Any]] = {}
@@ -192,7 +207,7 @@ def _of(check: dict[str, Any]) -> dict[str, Any]:
 
 
 def prove_kills(count: int, seed: int) -> Tally:
-    """Kill riskds of temporary folders `count` times; return and print what came of it."""
+    """Kill riskds of temporary folders `count` times and at each step; print what came of it."""
     begun_s = time.monotonic()
     tally = Tally(*([0] * len(Tally._fields)))
     for first in range(0, count, KILLS_OF_ONE):  # The whole journal is replayed after each kill.
@@ -201,6 +216,12 @@ def prove_kills(count: int, seed: int) -> Tally:
             found = Kills(Path(folder), seed + first).run(kills)
         tally = Tally(*(one + other for one, other in zip(tally, found, strict=True)))
         print(f"{first + kills} of {count}: {found}", flush=True)
+    for where in CALLS:
+        steps = [step for step in STEPS if step.where == where]
+        with tempfile.TemporaryDirectory(prefix="kills", ignore_cleanup_errors=True) as folder:
+            found = Kills(Path(folder), seed).run(0, steps)
+        tally = Tally(*(one + other for one, other in zip(tally, found, strict=True)))
+        print(f"at the steps of {where}: {found}", flush=True)
     for name, figure in tally._asdict().items():
         print(f"{name:<24} {figure:>10,}")
     print(f"{'seconds':<24} {time.monotonic() - begun_s:>10,.0f}")

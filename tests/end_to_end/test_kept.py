@@ -3,19 +3,22 @@
 import pytest
 import zmq
 
+from scripts.proof.kill_steps import Step
 from scripts.proof.kills import CONFIG, Kills, replay_whole
 from tests.end_to_end.process import RiskdProcess
 from transport.snapshot import list_snapshots
 
 pytestmark = pytest.mark.end_to_end
 
-KILLS = 4  # `scripts/prove kills 200` does as many as anyone has time for.
+KILLS = 3  # `scripts/prove kills 200` does as many as anyone has time for.
+STEPS = (Step("riskd", "rename", 1), Step("child", "rename", 1))  # And all steps.
 
 
 def test_killed_at_random_instants_under_load_forgets_nothing(tmp_path):
     """Rolls of small segments, snapshots each 50 ms: the kills fall on all of it."""
-    tally = Kills(tmp_path, seed=20_261_120).run(KILLS)
+    tally = Kills(tmp_path, seed=20_261_120).run(KILLS, STEPS)
     assert tally.is_clean, tally
+    assert tally.at_steps == len(STEPS)
     assert tally.approvals > 100, tally
     assert tally.restarts_from_snapshot > KILLS // 2, tally
 
