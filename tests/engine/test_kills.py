@@ -184,7 +184,7 @@ def test_kill_twice_is_one_kill():
     assert house.send(Unkill(scope="firm")).code == "not_found"
 
 
-def test_trip_overlapping_shorter_ends_and_longer_stays():
+def test_e64_trip_overlapping_shorter_ends_and_longer_stays():
     house = a_core()
     now_ns = house.stamp.recv_ns + 1000
     house.send(Trip(scope="firm", until_ns=now_ns + 2 * SECOND))
@@ -195,6 +195,19 @@ def test_trip_overlapping_shorter_ends_and_longer_stays():
     house.elapse(SECOND)
     assert codes_of(house.send(an_order("o-2"))) == []
     assert house.core.due_ns() is not None  # Of the reservation alone.
+
+
+@pytest.mark.parametrize("manual", [Kill(scope="firm"), Trip(scope="firm")], ids=["kill", "trip"])
+def test_e65_end_of_a_timed_breaker_never_lifts_the_manual_one_of_its_scope(manual: Kill | Trip):
+    house = a_core()
+    house.send(Trip(scope="firm", until_ns=house.stamp.recv_ns + SECOND))
+    house.send(manual)
+    house.elapse(10 * SECOND)
+    (left,) = house.core.boards.breakers.book.open.values()
+    assert left.until_ns is None
+    assert codes_of(house.send(an_order("o-1"))) in (["KILLED"], ["BREAKER_OPEN"])
+    house.elapse(1000 * SECOND)
+    assert codes_of(house.send(an_order("o-2"))) in (["KILLED"], ["BREAKER_OPEN"])
 
 
 def test_trip_ends_at_its_instant_even_before_an_elapse():
