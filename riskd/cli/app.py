@@ -32,6 +32,9 @@ COMMANDS = (
     ("demo", "riskd.cli.demo:demo", OPERATE, "Everything at once, with a synthetic market."),
     ("serve", "riskd.cli.serve:serve", OPERATE, "Run riskd."),
     ("feed", "riskd.cli.feed:feed", OPERATE, "Play recorded market data and order flow."),
+    ("config", "riskd.cli.configure:app", OPERATE, "What a start would run on."),
+    ("ping", "riskd.cli.about:ping", LOOK, "Is it alive, and how fast."),
+    ("info", "riskd.cli.about:about", LOOK, "Versions, addresses, files, variables."),
     ("status", "riskd.cli.look:status", LOOK, "Is it healthy."),
     ("accounts", "riskd.cli.look:accounts", LOOK, "Every account, a line each."),
     ("instruments", "riskd.cli.look:instruments", LOOK, "Every instrument with its prices."),
@@ -79,6 +82,7 @@ COMMANDS = (
     ("rebuild", "riskd.cli.keep:rebuild", ACT, "Make a frozen account anew from the journal."),
     ("reload", "riskd.cli.reload:reload", OPERATE, "Read configuration and keys again."),
     ("snapshot", "riskd.cli.keep:snapshot", OPERATE, "Write the whole state to a file now."),
+    ("version", "riskd.cli.about:version", BUILD, "Which version this is."),
     ("schema", "riskd.cli.schema:schema", BUILD, "JSON Schema of the messages."),
     ("example", "riskd.cli.example:app", BUILD, "Print a working example."),
 )

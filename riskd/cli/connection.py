@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cyclopts import Parameter
 
 from riskd.cli.failure import FAILED, NOT_ALLOWED, USAGE, CommandError, unreachable
 from riskd.client import ORDERS_ADDRESS, RiskClient
 from riskd.control import CONTROL_ADDRESS, ControlClient
-from riskd.errors import ControlError, KeysError, NoAnswer
+from riskd.errors import ControlError, KeysError, NoAnswer, RiskdError
 from riskd.keys import ClientKey, client_key
 from riskd.messages import ControlMessage, Result
 from riskd.subscriber import ALERTS_ADDRESS
 
 TICKS_ADDRESS = "tcp://127.0.0.1:5702"
 KEY_VARIABLE = "RISKD_KEY"
+Told = TypeVar("Told")
 BESIDE_TIMEOUT_MS = 60_000  # A hundred thousand accounts are a file of a gigabyte.
 DEFAULTS = {
     "orders": ORDERS_ADDRESS,
@@ -57,6 +58,18 @@ class Connection:
         self._check_timeout()
         key = self.client_key()
         return RiskClient(self.address("orders"), timeout_ms=self.timeout_ms, retries=0, key=key)
+
+    def told(self, tell: Callable[[RiskClient], Told]) -> Told:
+        """Return what the orders port answers; raise CommandError if it refuses or is silent."""
+        address = self.address("orders")
+        try:
+            with self.client() as client:
+                return tell(client)
+        except NoAnswer as silence:
+            raise unreachable(address, "orders", str(silence)) from silence
+        except RiskdError as error:
+            where = f"orders port, {address}"
+            raise CommandError(f"refused: {error}", exit_code=FAILED, where=where) from error
 
     def ask(self, message: ControlMessage) -> Result:
         """Return riskd's result of a control request; raise CommandError otherwise."""

@@ -218,7 +218,7 @@ def _print_answer(found: dict[str, Any]) -> None:
                 print(f"  {label:<6} {msgspec.json.encode(part).decode()[:SHOWN_MAX]}")
     for reject in verdict.get("rejects", ()):
         print(f"  {reject['code']:<18} {reject['text']}")
-    for bug in found["bugs"]:
+    for bug in found.get("bugs", ()):  # Of a journal alone.
         print(bug, end="")
     if found["checks"]:
         names = ("code", "limit_type", "passed", "value", "limit", "utilization")

@@ -15,7 +15,6 @@ from riskd.cli.look import HERE, Json
 from riskd.cli.names import did_you_mean, known_names
 from riskd.cli.text import GREEN, RED, YELLOW, amount, coloured, number, print_json, span
 from riskd.denial import NO_ANSWER
-from riskd.errors import NoAnswer, RiskdError
 from riskd.messages import (
     Check,
     OrderRelease,
@@ -116,15 +115,7 @@ def cancel(
         status=OrderStatus.CANCELED,
         report_id=f"cli-{time.time_ns()}",
     )
-    address = connection.address("orders")
-    try:
-        with connection.client() as client:
-            ack = client.report(report)
-    except NoAnswer as silence:
-        raise unreachable(address, "orders", str(silence)) from silence
-    except RiskdError as error:
-        where = f"orders port, {address}"
-        raise CommandError(f"refused: {error}", exit_code=FAILED, where=where) from error
+    ack = connection.told(lambda client: client.report(report))
     if json:
         print_json(ack)
         return DONE
@@ -132,7 +123,7 @@ def cancel(
         raise CommandError(
             f"riskd knows no order {client_order_id} of account {account}.",
             exit_code=FAILED,
-            where=f"orders port, {address}",
+            where=f"orders port, {connection.address('orders')}",
             next_step=f"riskd orders {account}",
         )
     flags = f"  ({', '.join(ack.flags)})" if ack.flags else ""
