@@ -23,6 +23,7 @@ from engine.legs import Leg, Stands, TakeBack
 from engine.limits import FIRM, Owner, ResolvedLimit, limit_of, resolve
 from engine.money import MONEY_SCALE
 from engine.pretrade import denied
+from engine.thresholds import Level, crossed_alert, level_of, warning_of
 from riskd.codes import RejectCode
 from riskd.messages import Basket, BasketVerdict, Check, Reject, Scope, Verdict
 
@@ -134,14 +135,27 @@ def _judge_whole(
         if total_money is None:
             text = f"no exchange rate into {cap.currency} for the basket"
             return reject(RejectCode.FX_MISSING, text, cap.limit.scope, cap.limit.scope_id), ()
+        total, unit = total_money / MONEY_SCALE, f"{cap.currency} in all"
+        warnings += _thresholds(cap, accounts[cap.orders[0].account], total)
         if total_money <= cap.limit.money:
             continue
-        total, unit = total_money / MONEY_SCALE, f"{cap.currency} in all"
         found = exceeded(RejectCode.BASKET_NOTIONAL, cap.limit, total, unit)
         if cap.limit.hard:
             return found, ()
         warnings += (found,)
     return None, warnings
+
+
+def _thresholds(cap: _Cap, account: Account, total: float) -> tuple[Reject, ...]:
+    """Return the warning of a basket that is at a threshold of a cap; its alert goes with it."""
+    level = level_of(cap.limit, total, cap.limit.value)
+    if not cap.limit.is_table or level is Level.NORMAL:
+        return ()
+    alert = crossed_alert(cap.limit, level, total, account=account.id, symbol="")
+    account.crossed.append(alert)  # A basket was nowhere before.
+    if level is Level.BREACHED:
+        return ()  # Its check says so itself.
+    return (warning_of(cap.limit, RejectCode.BASKET_NOTIONAL, total),)
 
 
 class _Cap(NamedTuple):

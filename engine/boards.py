@@ -21,10 +21,10 @@ from engine.limits import (
     ResolvedLimit,
     group_limits,
     limits_fills,
-    move_windows_ms,
 )
 from engine.margin import MarginTerms
 from engine.money import MONEY_SCALE
+from engine.move_limits import move_windows_ms, moves_of_all
 from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quotes import QuoteBoard
@@ -267,6 +267,7 @@ class Boards:
     def _watch_moves(self, symbol: str) -> None:
         of_all, by_symbol = self._move_windows_ms
         self.quotes.watch_moves(symbol, max(of_all, by_symbol.get(symbol, 0)) * 1_000_000)
+        self.quotes.swings.limit(symbol, moves_of_all(self.limits, symbol))
 
     def _limit_groups(self) -> None:
         found = {group: group_limits(self.limits, group) for group in (FIRM, *self.groups)}

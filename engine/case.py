@@ -13,8 +13,9 @@ from engine.facts import Missing, Stamp
 from engine.instruments import Instrument
 from engine.kinds import Kind
 from engine.ledger import Position
-from engine.limits import MoveLimit, Owner, RateLimit, ResolvedLimit, RiskStep
+from engine.limits import CurrencyLimits, Owner, RateLimit, ResolvedLimit, RiskStep
 from engine.margin import MarginTerms
+from engine.move_limits import MoveLimit
 from engine.orders import Order
 from engine.overruns import Overrun, Slowed
 from engine.permissions import Ban, Permit
@@ -26,10 +27,7 @@ from riskd.messages import AccountSpec, Check, DuplicateOrders, Reject, SelfMatc
 
 
 class Plan:
-    """What is the same for every order of one account, symbol, strategy and trader.
-
-    Dropped when limits, instruments or groups change; what no limit asks for costs nothing.
-    """
+    """What is the same for all orders of one account, symbol, strategy and trader."""
 
     __slots__ = (
         "bans",
@@ -86,7 +84,7 @@ class Plan:
         self.margin_terms = margin_terms
         self.kind: Kind | None = None  # None: some check of the plan has no bound.
         self.credits: tuple[CreditFunction, ...] = ()  # What tells those of them that money makes.
-        self.currency_limits: tuple[tuple[str, ResolvedLimit], ...] = ()
+        self.currency_limits: CurrencyLimits = ()  # Hard ones, and soft ones that are tighter.
         self.duplicates: tuple[DuplicateOrders, ...] = ()
         self.rates: tuple[RateLimit, ...] = ()  # Of orders and changes.
         self.session_rate: ResolvedLimit | None = None  # Of each gateway.
@@ -112,6 +110,7 @@ class Case:
         "buying",
         "closing",
         "conduct",
+        "counts",
         "currency_missing",
         "day_pnl_money",
         "drawdown_pct",
@@ -189,6 +188,7 @@ class Case:
     rate_warning: Overrun | None  # The same of those that only warn.
     fill_overrun: Overrun | None  # None: fills come no faster than they may.
     conduct: Conduct  # Of the account, this order counted.
+    counts: dict[str, int]  # Orders in windows whose limits have thresholds, this one counted.
     slowed: Slowed | None  # None: no breaker asks for a longer spacing.
     repeat_after_ns: int  # 0: the same content was not sent too often.
     repeated: DuplicateOrders | None  # The limit that says so.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from engine.account import Account
 from engine.boards import Boards
 from engine.case import Case, Plan
@@ -9,7 +11,8 @@ from engine.facts import MS_NS, SECOND_NS, Stamp
 from engine.kinds import Kind, Rate
 from engine.limits import RateLimit, ResolvedLimit
 from engine.overruns import Overrun, Slowed
-from engine.throttle import Window, charge_content, content_wait_ns
+from engine.throttle import Window, charge_content, content_wait_ns, content_window
+from riskd.messages import Scope
 
 SESSION = "session "  # What the names of the windows of sessions begin with.
 SLOW = "slow "  # What the names of the windows of slowing breakers begin with.
@@ -30,10 +33,12 @@ def charge(account: Account, case: Case) -> None:
     if plan.fill_rates:
         case.fill_overrun = _fill_overrun(account, case)
     rates = _rates(account.boards, plan, case.stamp)
-    if rates:
-        _charge_rates(account, case, rates)
+    overruns = _charge_rates(account, case, rates) if rates else []
     case.repeated = None
     case.repeat_after_ns = _charge_content(account, plan, case) if plan.duplicates else 0
+    if plan.watches:
+        case.counts = {}
+        _count(account, case, rates, overruns)
 
 
 def charge_within(account: Account, kind: Kind, content: str, stamp: Stamp) -> bool:
@@ -111,9 +116,10 @@ def _forget_sessions(boards: Boards, horizon_ns: int) -> None:
             del boards.windows[name]
 
 
-def _charge_rates(account: Account, case: Case, rates: tuple[RateLimit, ...]) -> None:
+def _charge_rates(account: Account, case: Case, rates: tuple[RateLimit, ...]) -> list[Overrun]:
     """Charge every scope's window; of those without room the longest to wait for is told."""
-    for overrun in charge_rates(account, rates, case.now_steady_ns, dry_run=case.order.dry_run):
+    overruns = charge_rates(account, rates, case.now_steady_ns, dry_run=case.order.dry_run)
+    for overrun in overruns:
         told = case.rate_refusal if overrun.limit.hard else case.rate_warning
         if told is not None and told.retry_after_ns >= overrun.retry_after_ns:
             continue
@@ -121,6 +127,26 @@ def _charge_rates(account: Account, case: Case, rates: tuple[RateLimit, ...]) ->
             case.rate_refusal = overrun
         else:
             case.rate_warning = overrun
+    return overruns
+
+
+def _count(
+    account: Account, case: Case, rates: tuple[RateLimit, ...], overruns: list[Overrun]
+) -> None:
+    """Note how many orders, this one counted, are in the windows that have thresholds."""
+    counts, is_dry, now_ns = case.counts, case.order.dry_run, case.now_steady_ns
+    for name, limit, is_shared in rates:
+        if limit.is_table:
+            window = (account.boards.windows if is_shared else account.state.windows).get(name)
+            is_charged = not is_dry and all(overrun.limit != limit for overrun in overruns)
+            key = str(Scope.SESSION) if limit.scope is Scope.SESSION else name
+            counts[key] = (window or Window()).count(SECOND_NS, now_ns) + (not is_charged)
+    for told in case.plan.duplicates:
+        if told.warning is not None or told.critical is not None:
+            key = content_window(told)
+            instants = account.state.contents.get(_content(case) + key, [])
+            before = bisect_right(instants, now_ns - told.window_ms * MS_NS)
+            counts[key] = len(instants) - before + is_dry
 
 
 def charge_slow(account: Account, case: Case) -> None:
@@ -200,14 +226,11 @@ def _charge_content(account: Account, plan: Plan, case: Case) -> int:
     if case.lots is None:
         return 0
     charge = content_wait_ns if case.order.dry_run else charge_content
-    signed = case.lots if case.buying else -case.lots
-    prices = case.price_milliticks, case.stop_milliticks
-    content = content_of(plan.instrument.symbol, signed, *prices)
-    after_ns = 0
+    content, after_ns = _content(case), 0
     for duplicates in plan.duplicates:
         found_ns = charge(
             account.state.contents,
-            f"{content} {duplicates.count} {duplicates.window_ms}",
+            content + content_window(duplicates),
             case.now_steady_ns,
             count_max=duplicates.count,
             window_ns=duplicates.window_ms * 1_000_000,
@@ -215,3 +238,9 @@ def _charge_content(account: Account, plan: Plan, case: Case) -> int:
         if found_ns > after_ns:
             after_ns, case.repeated = found_ns, duplicates
     return after_ns
+
+
+def _content(case: Case) -> str:
+    lots = case.lots or 0
+    prices = case.price_milliticks, case.stop_milliticks
+    return content_of(case.plan.instrument.symbol, lots if case.buying else -lots, *prices)

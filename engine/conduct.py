@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from engine.account import Account
+from engine.case import Plan
 from engine.charges import charge_rates
 from engine.facts import MS_NS, SECOND_NS, Facts, Raised, Stamp, Stood
+from engine.limit_tables import RATIO_FLOOR
 from engine.limits import ResolvedLimit
 from engine.nothing import NOTHING, forget, own
 from engine.orders import Order
+from engine.thresholds import count_crossed
 from engine.throttle import Window
 from riskd.messages import AlertSettings, Fill, Rearm, ResponseEvent, Severity, Verdict
 
@@ -21,9 +24,33 @@ def note_cancel(account: Account, order: Order, stamp: Stamp, facts: Facts) -> N
     conduct.cancels += 1
     plan = account.plan(check.symbol, check.strategy, check.trader)
     assert plan is not None  # The order was judged by it.
-    for limit, _ in charge_rates(account, plan.cancel_rates, stamp.steady_ns):
+    _note_ratios(account, plan, facts)
+    overruns = charge_rates(account, plan.cancel_rates, stamp.steady_ns)
+    for name, rate, is_shared in plan.cancel_rates if not overruns else ():
+        windows = account.boards.windows if is_shared else account.state.windows
+        count = windows[name].count(SECOND_NS, stamp.steady_ns)
+        facts += count_crossed(account.id, rate, count - 1, count)
+    for limit, _ in overruns:
         text = f"{limit.scope} {limit.scope_id} cancels more than {limit.value:g} orders a second"
         facts.append(_raised("cancel_rate", account, limit, text, limit.value + 1))
+
+
+def _note_ratios(account: Account, plan: Plan, facts: Facts) -> None:
+    """Say so where a cancel, which was counted, carried a ratio over a threshold of its limit."""
+    conduct, limits = account.state.conduct, plan.limits
+    floor = limits.get("ratio_floor")
+    if conduct.messages <= (RATIO_FLOOR if floor is None else floor.value):
+        return
+    orders, fills = conduct.messages - conduct.cancels, max(1, conduct.fills)
+    ratios = {
+        "cancel_ratio_pct": ((conduct.cancels - 1) * 100, conduct.cancels * 100, max(1, orders)),
+        "order_to_trade": (conduct.messages - 1, conduct.messages, fills),
+    }
+    for key, (before, now, whole) in ratios.items():
+        if key in limits:
+            facts += count_crossed(
+                account.id, limits[key], before / whole, now / whole, breaches=True
+            )
 
 
 def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
@@ -43,6 +70,8 @@ def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
         windows = account.boards.windows if is_shared else account.state.windows
         window = windows.setdefault(name, Window())
         window.note(SECOND_NS, stamp.steady_ns)
+        count = window.count(SECOND_NS, stamp.steady_ns)
+        facts += count_crossed(account.id, limit, count - 1, count)
         if window.overrun_ns(int(limit.value), SECOND_NS, stamp.steady_ns):
             named = f"{limit.scope} {limit.scope_id}"
             text = f"{named} is filled more than {limit.value:g} times a second"
@@ -90,6 +119,8 @@ def _note_execution(account: Account, strategy: str, limit: ResolvedLimit, facts
     if strategy not in executions and len(executions) >= STRATEGIES_MAX:
         return
     count = executions[strategy] = executions.get(strategy, 0) + 1
+    if count < limit.value:
+        facts += count_crossed(account.id, limit, count - 1, count)
     if count == limit.value:
         named = f"strategy {strategy}" if strategy else "orders without a strategy"
         text = f"{named} executed {count} times without a person looking; riskd rearm lets it go on"

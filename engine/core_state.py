@@ -20,6 +20,7 @@ from engine.outbox import Outbox
 from engine.overrides import Overrides
 from engine.quote import Quote
 from engine.responses import ResponseBook
+from engine.swings import Swing
 from engine.throttle import Window
 from riskd.messages import (
     GroupSpec,
@@ -48,6 +49,7 @@ class CoreState(Struct):
     group_rows: dict[str, GroupState] = {}
     alerts: AlertBook = field(default_factory=AlertBook)
     silent: dict[str, None] = {}  # Feeds that are, in the order in which it was said.
+    swings: dict[str, Swing] = {}  # Symbols that moved too far.
     permissions: Permissions = Permissions()
     limit_book: LimitBook = field(default_factory=LimitBook)
     overrides: Overrides = {}
@@ -84,6 +86,7 @@ def state_of(
         group_rows=boards.group_states,
         alerts=alerts,
         silent=boards.quotes.silence.silent,
+        swings=boards.quotes.swings.standing,
         permissions=boards.permissions,
         limit_book=boards.limit_book,
         overrides=boards.overrides,
@@ -109,6 +112,8 @@ def restore_boards(boards: Boards, state: CoreState) -> None:
     boards.quotes.correlations.restore(state.correlations)
     boards.quotes.silence.silent = state.silent
     boards.quotes.silence.expect()
+    boards.quotes.swings.standing = state.swings
+    boards.quotes.swings.expect()
     boards.group_states = state.group_rows
     boards.put_groups(tuple(state.groups.values()))
     boards.limit_book = state.limit_book

@@ -20,6 +20,7 @@ def due_steady_ns(
         boards.outbox.due_steady_ns(),
         boards.quotes.due_steady_ns(),
         boards.quotes.silence.due_steady_ns(),
+        boards.quotes.swings.due_steady_ns(),
         boards.responses.due_steady_ns(),
         alerts.due_steady_ns(),
         sweeper.due_ns(),

@@ -106,11 +106,12 @@ def loosens(key: str, old: Any, new: Any) -> bool:
         return bool(new < old)
     match old, new:
         case dict(), dict():  # By currency.
-            return any(name not in new or new[name] > value for name, value in old.items())
+            return any(loosens("", value, new.get(name)) for name, value in old.items())
         case DuplicateOrders(), DuplicateOrders():
-            return bool(new.count > old.count or new.window_ms < old.window_ms)
+            wider = new.count > old.count or new.window_ms < old.window_ms
+            return bool(wider or _warns_later(old, new))
         case PriceMove(), PriceMove():
-            narrower = new.window_ms < old.window_ms
+            narrower = new.window_ms < old.window_ms or _warns_later(old, new)
             return narrower or _rises(old.pct, new.pct) or _rises(old.ticks, new.ticks)
         case ((int() | float() | LimitValue()), (int() | float() | LimitValue())):
             before, after = _thresholds(old), _thresholds(new)
@@ -120,6 +121,10 @@ def loosens(key: str, old: Any, new: Any) -> bool:
 
 def _rises(old: float | None, new: float | None) -> bool:
     return old is not None and (new is None or new > old)
+
+
+def _warns_later(old: DuplicateOrders | PriceMove, new: DuplicateOrders | PriceMove) -> bool:
+    return _rises(old.warning, new.warning) or _rises(old.critical, new.critical)
 
 
 def _thresholds(limit: float | LimitValue) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.money import money_from_number
@@ -11,7 +11,6 @@ from riskd.messages import (
     LimitSet,
     LimitsSpec,
     LimitValue,
-    PriceMove,
     Scope,
     SelfMatch,
 )
@@ -101,20 +100,15 @@ class ResolvedLimit(NamedTuple):
     is_table: bool = False  # Given as a table: every order looks at its thresholds.
 
 
+CurrencyLimits = tuple[tuple[str, ResolvedLimit], ...]  # By currency.
+
+
 class RateLimit(NamedTuple):
     """A limit on a rate, and the sliding window that it is charged to."""
 
     window: str
     limit: ResolvedLimit
     is_shared: bool  # By all accounts: the window of a trader, strategy, symbol, group, the firm.
-
-
-class MoveLimit(NamedTuple):
-    """A limit on how far a price may move, and where it was set."""
-
-    move: PriceMove
-    scope: Scope
-    scope_id: str
 
 
 class RiskStep(NamedTuple):
@@ -178,8 +172,11 @@ def resolve(
 def limit_of(table: LimitsSpec, key: str, scope: Scope, scope_id: str) -> ResolvedLimit | None:
     """Return the limit of type `key` that one table sets, None if it sets none."""
     limit: float | LimitValue | None = getattr(table, key)
-    if limit is None:
-        return None
+    return None if limit is None else resolved(limit, key, scope, scope_id)
+
+
+def resolved(limit: float | LimitValue, key: str, scope: Scope, scope_id: str) -> ResolvedLimit:
+    """Return a limit as it is written, with whose it is."""
     value, hard = _value_of(limit)
     found = ResolvedLimit(key, float(value), money_from_number(value), scope, scope_id, hard)
     if not isinstance(limit, LimitValue):
@@ -199,14 +196,20 @@ def group_limits(limits: LimitSet, group: str) -> dict[str, ResolvedLimit]:
     return found
 
 
-def resolve_currency(limits: LimitSet, owner: Owner, currency: str) -> ResolvedLimit | None:
+def resolve_currency(
+    limits: LimitSet, owner: Owner, currency: str, *, hard_only: bool = False
+) -> ResolvedLimit | None:
     """Return the tightest limit on what may be held of a currency, None if none is set."""
     found: ResolvedLimit | None = None
     for scope, scope_id, table in scopes_of(limits, owner):
-        value = (table.currency_exposure or {}).get(currency)
-        if value is not None and (found is None or value < found.value):
-            money = money_from_number(value)
-            found = ResolvedLimit("currency_exposure", float(value), money, scope, scope_id, True)
+        told = (table.currency_exposure or {}).get(currency)
+        if told is None:
+            continue
+        limit = resolved(told, "currency_exposure", scope, scope_id)
+        if hard_only and not limit.hard:
+            continue
+        if found is None or (limit.value, not limit.hard) < (found.value, not found.hard):
+            found = limit
     return found
 
 
@@ -229,14 +232,12 @@ def resolve_rates(limits: LimitSet, owner: Owner, key: str) -> tuple[RateLimit, 
     """
     found: dict[str, list[RateLimit]] = {}
     for scope, scope_id, table in scopes_of(limits, owner):
-        limit: float | LimitValue | None = getattr(table, key)
+        limit = limit_of(table, key, scope, scope_id)
         if limit is None:
             continue
-        value, hard = _value_of(limit)
-        resolved = ResolvedLimit(key, value, money_from_number(value), scope, scope_id, hard)
         own = scope in (Scope.ACCOUNT, Scope.ACCOUNT_SYMBOL)
         name = key if scope is Scope.ACCOUNT else f"{key} {scope} {scope_id}"
-        found.setdefault(name, []).append(RateLimit(name, resolved, is_shared=not own))
+        found.setdefault(name, []).append(RateLimit(name, limit, is_shared=not own))
     return tuple(
         min(several, key=lambda one: (not one.limit.hard, one.limit.value))
         for several in found.values()
@@ -245,11 +246,7 @@ def resolve_rates(limits: LimitSet, owner: Owner, key: str) -> tuple[RateLimit, 
 
 def session_rate(limits: LimitSet) -> ResolvedLimit | None:
     """Return the limit on the rate of each gateway's session, None if there is none."""
-    limit = limits.session.orders_per_second
-    if limit is None:
-        return None
-    value, hard = _value_of(limit)
-    return ResolvedLimit(ORDER_RATE, value, money_from_number(value), Scope.SESSION, "", hard)
+    return limit_of(limits.session, ORDER_RATE, Scope.SESSION, "")
 
 
 def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders, ...]:
@@ -272,33 +269,6 @@ def resolve_risk_steps(limits: LimitSet, owner: Owner) -> tuple[RiskStep, ...]:
         for step in table.risk_per_trade_drawdown or ()
     ]
     return tuple(sorted(found, key=lambda step: step.limit.value))
-
-
-def resolve_moves(limits: LimitSet, owner: Owner) -> tuple[MoveLimit, ...]:
-    """Return every limit on moves of the price once: none need be tighter than another."""
-    found: dict[PriceMove, MoveLimit] = {}
-    for scope, scope_id, table in scopes_of(limits, owner):
-        if table.price_move is not None:
-            found.setdefault(table.price_move, MoveLimit(table.price_move, scope, scope_id))
-    return tuple(found.values())
-
-
-def move_windows_ms(limits: LimitSet) -> tuple[int, dict[str, int]]:
-    """Return the longest window in which moves are limited: of all symbols, and by symbol."""
-
-    def longest(tables: Iterable[LimitsSpec]) -> int:
-        moves = (table.price_move for table in tables)
-        return max((move.window_ms for move in moves if move is not None), default=0)
-
-    wide = [limits.default, limits.firm]
-    for tables in (limits.group, limits.account, limits.strategy, limits.trader):
-        wide += tables.values()
-    narrow = [limits.symbol, *limits.account_symbol.values()]
-    symbols = dict.fromkeys(symbol for tables in narrow for symbol in tables)
-    return longest(wide), {
-        symbol: longest(tables[symbol] for tables in narrow if symbol in tables)
-        for symbol in symbols
-    }
 
 
 def unenforced(limits: LimitSet) -> list[str]:

@@ -81,8 +81,9 @@ def _apply(
 
 
 def apply_ages(board: QuoteBoard, stamp: Stamp, facts: Facts) -> None:
-    """Let exchange rates grow old that nobody renewed, and feeds be silent; and say so."""
+    """Let rates grow old that nobody renewed, feeds be silent and prices calm; and say so."""
     board.look_for_silence(stamp, facts)
+    board.look_for_calm(stamp, facts)
     due_ns = board.due_steady_ns()
     if due_ns is None or due_ns > stamp.steady_ns:
         return
@@ -94,6 +95,8 @@ def apply_ages(board: QuoteBoard, stamp: Stamp, facts: Facts) -> None:
 
 def _take(board: QuoteBoard, symbol: str, watch: Watch, stamp: Stamp, facts: Facts) -> None:
     watch.price(symbol, stamp, facts)
+    if board.swings.limits:
+        board.look_for_swing(symbol, stamp, facts)
     if board.silence.silent:
         board.silence.heard(symbol, facts)
     while board.renewed:

@@ -63,18 +63,27 @@ def account_misfits(account: AccountSpec) -> Iterator[Misfit]:
         yield Misfit(("leverage",), "missing", expected, "Add leverage = 30, or what is agreed.")
 
 
+def _threshold_misfits(path: tuple[str, ...], raw: Any) -> Iterator[Misfit]:
+    """Yield what is wrong with the thresholds of one limit."""
+    if not isinstance(raw, dict) or not {"warning", "critical"} & set(raw):
+        return
+    warning, critical = raw.get("warning", 80.0), raw.get("critical", 90.0)
+    if _is_number(warning) and _is_number(critical) and warning > critical:
+        yield Misfit(
+            (*path, "warning"),
+            f"a warning at {warning} % above critical at {critical} %",
+            "warning <= critical",
+            "Swap them, or give both.",
+        )
+
+
 def table_misfits(limits: Mapping[str, Any]) -> Iterator[Misfit]:
     """Yield what is wrong between the values of one table, as limits.toml has them."""
     for key, raw in limits.items():
-        if isinstance(raw, dict) and "value" in raw:
-            warning, critical = raw.get("warning", 80.0), raw.get("critical", 90.0)
-            if _is_number(warning) and _is_number(critical) and warning > critical:
-                yield Misfit(
-                    (key, "warning"),
-                    f"a warning at {warning} % above critical at {critical} %",
-                    "warning <= critical",
-                    "Swap them, or give both.",
-                )
+        yield from _threshold_misfits((key,), raw)
+        if key == "currency_exposure" and isinstance(raw, dict):
+            for currency, each in raw.items():
+                yield from _threshold_misfits((key, currency), each)
     move = limits.get("price_move")
     if isinstance(move, dict) and "window_ms" in move and not {"pct", "ticks"} & set(move):
         found, expected = "neither pct nor ticks", "how far the price may move"

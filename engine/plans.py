@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TypeVar
 
 from engine.boards import Boards, GroupPlan
@@ -11,7 +10,6 @@ from engine.bounds import Bounds
 from engine.breakers import ScopeKey
 from engine.case import Case, CheckRow, Plan
 from engine.checks import CHECKS
-from engine.checks.group import total_numbers
 from engine.facts import MS_NS
 from engine.instruments import Instrument, currencies_of
 from engine.kinds import Content, Kind, Rate
@@ -21,19 +19,22 @@ from engine.limits import (
     FILL_RATE,
     FIRM,
     ORDER_RATE,
+    CurrencyLimits,
     Owner,
     ResolvedLimit,
     resolve,
     resolve_currency,
     resolve_duplicates,
-    resolve_moves,
     resolve_rates,
     resolve_risk_steps,
     self_match_rule,
     session_rate,
 )
 from engine.money import MONEY_SCALE
+from engine.move_limits import resolve_moves
 from engine.permissions import bans_of, permits_of
+from engine.throttle import content_window
+from engine.watches import count_watches, watches_of, wider_watches
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, LimitSet, Scope
 
@@ -53,12 +54,7 @@ def build_plan(
     owner = Owner(spec.id, groups, symbol, strategy, trader)
     terms = boards.margin_terms(spec, instrument)
     plan = Plan(owner, instrument, position, boards, terms)
-    limited = (
-        (currency, resolve_currency(boards.limits, owner, currency))
-        for currency in ((instrument.base, instrument.settlement) if instrument.is_pair else ())
-        if currency is not None and currency != spec.currency
-    )
-    plan.currency_limits = tuple((key, limit) for key, limit in limited if limit is not None)
+    plan.currency_limits = _currency_limits(boards, owner, spec, instrument)
     plan.groups = tuple(
         GroupPlan(boards, group, instrument.settlement)
         for group in (*groups, FIRM)
@@ -102,6 +98,21 @@ def _breaker_keys(owner: Owner, instrument: Instrument) -> tuple[ScopeKey, ...]:
     )
 
 
+def _currency_limits(
+    boards: Boards, owner: Owner, spec: AccountSpec, instrument: Instrument
+) -> CurrencyLimits:
+    """Return the limits on the currencies of a pair: those that refuse, and tighter ones."""
+    found = []
+    for currency in (instrument.base, instrument.settlement) if instrument.is_pair else ():
+        if currency is None or currency == spec.currency:
+            continue
+        tightest = resolve_currency(boards.limits, owner, currency)
+        hard = resolve_currency(boards.limits, owner, currency, hard_only=True)
+        limits = dict.fromkeys(limit for limit in (tightest, hard) if limit is not None)
+        found += [(currency, limit) for limit in limits]
+    return tuple(found)
+
+
 def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow, ...]:
     """Return the rows that apply to a plan; note in it the limits that decide, and thresholds.
 
@@ -125,12 +136,12 @@ def _rows_of(plan: Plan, spec: AccountSpec, limits: LimitSet) -> tuple[CheckRow,
         if row.applies is not None and not row.applies(spec, plan):
             continue
         rows.append(row)
-        watches += _watches(row, limit)
+        watches += watches_of(row, limit)
         if hard is not None and hard is not limit:
             rows.append(_held_to(row, hard))
-            watches += _watches(rows[-1], hard)
-        if row.code is RejectCode.GROUP_LIMIT and not row.warns:
-            watches += _group_watches(plan, row)
+            watches += watches_of(rows[-1], hard)
+        watches += wider_watches(plan, row)
+    watches += count_watches(plan)
     plan.watches = tuple(watches)
     return tuple(rows)
 
@@ -161,28 +172,13 @@ def _kind_of(plan: Plan) -> Kind | None:
         Rate(window, int(limit.value), is_shared) for window, limit, is_shared in plan.rates
     )
     kind.contents = tuple(
-        Content(f" {each.count} {each.window_ms}", each.count, each.window_ms * MS_NS)
+        Content(content_window(each), each.count, each.window_ms * MS_NS)
         for each in plan.duplicates
     )
     keys = [row.key for row in plan.checks if row.credit is not None and row.key is not None]
     moneys = tuple((key, limits[key].money) for key in (*keys, *BESIDE) if key in limits)
     kind.terms = (owner.strategy, owner.trader, plan.credits, moneys)
     return kind
-
-
-def _watches(row: CheckRow, limit: ResolvedLimit | None) -> list[CheckRow]:
-    if limit is None or not limit.is_table or row.numbers is None:
-        return []
-    return [row._replace(limit=limit)]
-
-
-def _group_watches(plan: Plan, row: CheckRow) -> list[CheckRow]:
-    return [
-        row._replace(limit=limit, numbers=partial(total_numbers, group=group, limit=limit))
-        for group in plan.groups
-        for limit in group.limits.values()
-        if limit.is_table
-    ]
 
 
 def _held_to(row: CheckRow, limit: ResolvedLimit) -> CheckRow:

@@ -18,6 +18,7 @@ from engine.moves import Moves
 from engine.quote import Quote
 from engine.rates import ExchangeRates
 from engine.silence import Silence
+from engine.swings import Swings
 from riskd.messages import MarketState, RiskSettings, Tick
 
 FEEDS_MAX = 64  # Feeds whose sequence is kept per symbol; a tick of one more feed is refused.
@@ -45,6 +46,7 @@ class QuoteBoard(ExchangeRates):
         "changes",
         "correlations",
         "silence",
+        "swings",
     )
 
     def __init__(self, settings: RiskSettings) -> None:
@@ -54,6 +56,7 @@ class QuoteBoard(ExchangeRates):
         self._mark = settings.mark
         self.correlations = Correlations(settings.correlation)
         self.silence = Silence()
+        self.swings = Swings()
 
     @property
     def closes(self) -> bool:
@@ -74,6 +77,7 @@ class QuoteBoard(ExchangeRates):
         self.correlations.configure(settings.correlation)
         self.silence.is_asked = settings.alerts.feed_silence
         self.silence.expect()
+        self.swings.configure(settings)
         self._put_settings(settings)
 
     def add(self, instrument: Instrument) -> Quote:
@@ -183,6 +187,16 @@ class QuoteBoard(ExchangeRates):
         if not ladder.starts:
             self.silence.expect()
         ladder.move(watched.before, watched.after)
+
+    def look_for_swing(self, symbol: str, stamp: Stamp, facts: Facts) -> None:
+        """Say whether a symbol has moved too far; none of nearly all symbols is limited."""
+        if symbol in self.swings.limits:
+            self.swings.look(self.quotes[symbol], self._instruments[symbol], stamp, facts)
+
+    def look_for_calm(self, stamp: Stamp, facts: Facts) -> None:
+        """Say which symbols that had moved too far have calmed down."""
+        if self.swings.standing:
+            self.swings.elapse(self.quotes, self._instruments, stamp, facts)
 
     def look_for_silence(self, stamp: Stamp, facts: Facts) -> None:
         """Say which feeds of what somebody holds are silent."""

@@ -16,7 +16,7 @@ from engine.case import Case, CheckRow
 from engine.facts import Facts, Raised
 from engine.findings import shown, used_pct
 from engine.limits import ResolvedLimit
-from riskd.codes import CODES
+from riskd.codes import CODES, RejectCode
 from riskd.messages import Reject, Scope, Severity
 
 Numbers = tuple[float, float] | None
@@ -79,13 +79,58 @@ def judge_thresholds(case: Case, crossed: Facts) -> tuple[Reject, ...]:
         if now is None or level is Level.NORMAL:
             continue
         if level is not Level.BREACHED:  # The check of a soft limit warns of itself.
-            warnings += (_warning(watch, level, now),)
+            warnings += (warning_of(_limit(watch), watch.code, now[0]),)
         standing = Level.NORMAL if watch.edge is not None else _level(watch, was)
         if standing < level:  # A price was nowhere before its order.
             crossings.append(_Crossing(watch, standing, level, now[0]))
     if crossings and not case.order.dry_run:
         crossed.append(_alert(case, crossings))
     return warnings
+
+
+def count_crossed(
+    account: str, limit: ResolvedLimit, before: float, now: float, *, breaches: bool = False
+) -> Facts:
+    """Return the alert of what a fill or a cancel carried over a threshold, if it did.
+
+    Unless `breaches`, that it is past the limit itself is said by an alert of its own.
+    """
+    was, level = level_of(limit, before, limit.value), level_of(limit, now, limit.value)
+    if not limit.is_table or level <= was or (level is Level.BREACHED and not breaches):
+        return []
+    return [crossed_alert(limit, level, now, account=account, symbol="")]
+
+
+def level_of(limit: ResolvedLimit, value: float, most: float) -> Level:
+    """Return how far a limit of so much is used by a value."""
+    if value > most:
+        return Level.BREACHED
+    used = used_pct(value, most)
+    if used >= limit.critical:
+        return Level.CRITICAL
+    return Level.WARNING if used >= limit.warning else Level.NORMAL
+
+
+def crossed_alert(
+    limit: ResolvedLimit, level: Level, value: float, *, account: str, symbol: str, others: str = ""
+) -> Raised:
+    """Return the alert of a limit whose use came to a level, naming what was crossed with it."""
+    text = f"{_used(limit, value)}: {level.name.lower()}{others}"
+    of_all = limit.scope in (Scope.FIRM, Scope.GROUP)
+    cause = f"limit:{level.name}:{account}:{limit.scope}:{limit.scope_id}:{limit.key}:{symbol}"
+    if limit.key in GUARDED and limit.scope is Scope.ACCOUNT:
+        cause = f"{limit.key}:{account}"
+    share = {Level.WARNING: limit.warning, Level.CRITICAL: limit.critical}.get(level, 100.0)
+    return Raised(
+        SEVERITY[level],
+        f"limit_{level.name.lower()}",
+        cause,
+        text,
+        None if of_all else account,
+        symbol or None,
+        value,
+        limit.value * share / 100,
+    )
 
 
 def _limit(watch: CheckRow) -> ResolvedLimit:
@@ -99,28 +144,21 @@ def _numbers(watch: CheckRow, case: Case) -> Numbers:
 
 
 def _level(watch: CheckRow, numbers: Numbers) -> Level:
-    limit = _limit(watch)
-    if numbers is None:
-        return Level.NORMAL
-    if numbers[0] > numbers[1]:
-        return Level.BREACHED
-    used = used_pct(*numbers)
-    if used >= limit.critical:
-        return Level.CRITICAL
-    return Level.WARNING if used >= limit.warning else Level.NORMAL
+    return Level.NORMAL if numbers is None else level_of(_limit(watch), *numbers)
 
 
-def _warning(watch: CheckRow, level: Level, numbers: tuple[float, float]) -> Reject:
-    limit, code = _limit(watch), watch.code
+def warning_of(limit: ResolvedLimit, code: RejectCode, value: float) -> Reject:
+    """Return the warning of a limit that is at a threshold."""
+    level = level_of(limit, value, limit.value)
     return Reject(
         code=code,
         fix_code=CODES[code].fix_code,
         scope=limit.scope,
         scope_id=limit.scope_id,
         limit_type=limit.key,
-        value=numbers[0],
-        limit=numbers[1],
-        text=f"{_used(watch, numbers[0])}: {level.name.lower()}",
+        value=value,
+        limit=limit.value,
+        text=f"{_used(limit, value)}: {level.name.lower()}",
     )
 
 
@@ -134,36 +172,14 @@ def _alert(case: Case, crossings: list[_Crossing]) -> Raised:
         for passed in Level
         if crossing.before < passed <= crossing.level and (crossing, passed) != (first, level)
     ]
-    text = f"{_used(first.watch, first.value)}: {level.name.lower()}"
-    if others:
-        text += f"; with it {', '.join(others)}"
-    of_all = limit.scope in (Scope.FIRM, Scope.GROUP)
+    told = f"; with it {', '.join(others)}" if others else ""
     owner, symbol = case.plan.owner, case.plan.instrument.symbol
-    cause = (
-        f"limit:{level.name}:{owner.account}:{limit.scope}:{limit.scope_id}:{limit.key}:{symbol}"
-    )
-    if limit.key in GUARDED and limit.scope is Scope.ACCOUNT:
-        cause = f"{limit.key}:{owner.account}"
-    return Raised(
-        SEVERITY[level],
-        f"limit_{level.name.lower()}",
-        cause,
-        text,
-        None if of_all else owner.account,
-        symbol,
-        first.value,
-        _threshold(first),
+    return crossed_alert(
+        limit, level, first.value, account=owner.account, symbol=symbol, others=told
     )
 
 
-def _threshold(crossing: _Crossing) -> float:
-    limit = _limit(crossing.watch)
-    share = {Level.WARNING: limit.warning, Level.CRITICAL: limit.critical}
-    return limit.value * share.get(crossing.level, 100.0) / 100
-
-
-def _used(watch: CheckRow, value: float) -> str:
-    limit = _limit(watch)
+def _used(limit: ResolvedLimit, value: float) -> str:
     used = used_pct(value, limit.value)
     return (
         f"{limit.key} {shown(value)} of {shown(limit.value)} for {limit.scope} {limit.scope_id}, "

@@ -7,12 +7,19 @@ from itertools import islice
 
 from msgspec import Struct
 
+from riskd.messages import DuplicateOrders
+
 NOTES_MAX = 10_000  # Facts counted in one window; a limit above is never passed.
 CONTENTS_MAX = 10_000  # Different contents remembered per account.
 FORGOTTEN_AT_ONCE = 8  # Contents that nothing reaches any more; divides the most there may be.
 CONTENT_NS_MAX = 3_600_000_000_000  # The longest window that may be configured.
 _SPENT_MAX = 64  # So many charges are kept anyway; of more at most half are spent, so that
 # cutting those off is rare, and a limit that is never reached keeps no more than a low one.
+
+
+def content_window(told: DuplicateOrders) -> str:
+    """Return the name of the window of a limit on repeats, behind that of what is repeated."""
+    return f" {told.count} {told.window_ms}"
 
 
 class Window(Struct, gc=False):
@@ -50,6 +57,10 @@ class Window(Struct, gc=False):
     def overrun_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
         """Return the span until at most `count_max` are in the window again, 0 if so now."""
         return _wait_ns(self.charges, count_max + 1, window_ns, now_ns)
+
+    def count(self, window_ns: int, now_ns: int) -> int:
+        """Return how many are in the window. O(log charges)."""
+        return len(self.charges) - bisect_right(self.charges, now_ns - window_ns, self.head)
 
     def wait_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
         """Return the span until there is room, 0 if there is; changes nothing. O(1)."""

@@ -187,6 +187,12 @@ ALERT_TYPES: dict[str, AlertText] = {
         "When its feed speaks, or its market closes.",
         "Check the feed: the position is valued at its last price, new risk in it is refused.",
     ),
+    "price_move": AlertText(
+        "medium to critical",
+        "The price of a symbol moved so much of what price_move lets it within a window.",
+        "When the window has left the move behind, or it has come back, for the dwell.",
+        "Past the limit only exits pass in it, and a breaker opens if a policy says so.",
+    ),
     "tick_crossed": AlertText(
         "low", "A tick's bid was above its ask; it was refused.", ONCE, "Check the feed."
     ),

@@ -158,6 +158,15 @@ CHECKS: tuple[CheckRow, ...] = (
         ordinary=True,
     ),
     CheckRow(
+        RejectCode.CURRENCY_EXPOSURE,
+        exposure.check_currency_warning,
+        applies=exposure.has_currency_warning,
+        reducing_passes=True,
+        valued=True,
+        ordinary=True,
+        warns=True,
+    ),
+    CheckRow(
         RejectCode.OPEN_ORDERS,
         size.check_open_orders,
         key="open_orders",

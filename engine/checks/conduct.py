@@ -10,6 +10,7 @@ from engine.bounds import Bounds
 from engine.case import Case, Plan
 from engine.findings import exceeded, reject_case
 from engine.limit_tables import RATIO_FLOOR
+from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
 from engine.orders import Order
 from engine.overruns import Overrun
@@ -172,19 +173,18 @@ def check_order_to_trade(case: Case) -> Reject | None:
     Formula: (orders + changes + cancels of the day) <= order_to_trade * max(1, fills of the day)
     """
     limit, conduct = case.plan.limits["order_to_trade"], case.conduct
-    messages = _messages(case)
-    allowed = limit.money * max(1, conduct.fills)
-    if messages <= _ratio_floor(case) or messages * MONEY_SCALE <= allowed:
+    messages, fills = _messages(case), max(1, conduct.fills)
+    if messages <= _ratio_floor(case) or messages * MONEY_SCALE <= limit.money * fills:
         return None
-    return exceeded(
-        RejectCode.RATE_LIMIT, limit, order_to_trade_numbers(case)[0], "messages for each fill"
-    )
+    return exceeded(RejectCode.RATE_LIMIT, limit, messages / fills, "messages for each fill")
 
 
-def order_to_trade_numbers(case: Case) -> tuple[float, float]:
-    """Return the messages of the day for each of its fills, and their limit."""
-    limit = case.plan.limits["order_to_trade"].value
-    return _messages(case) / max(1, case.conduct.fills), limit
+def order_to_trade_numbers(case: Case) -> tuple[float, float] | None:
+    """Return the messages of the day for each of its fills, and their limit, past the floor."""
+    messages, limit = _messages(case), case.plan.limits["order_to_trade"].value
+    if messages <= _ratio_floor(case):
+        return None
+    return messages / max(1, case.conduct.fills), limit
 
 
 def check_cancel_ratio(case: Case) -> Reject | None:
@@ -207,9 +207,18 @@ def cancel_ratio_numbers(case: Case) -> tuple[float, float]:
     return cancels * 100 / max(1, _messages(case) - cancels), limit
 
 
+def count_numbers(case: Case, limit: ResolvedLimit, window: str) -> tuple[float, float] | None:
+    """Return the orders in a window, this one counted, and how many there may be."""
+    count = case.counts.get(window)
+    if count is None:
+        return None
+    return float(count - (case.lots == 0)), limit.value  # Of no lots: what stands before it.
+
+
 def _messages(case: Case) -> int:
-    """Return the messages of the day, this order counted: a dry run is not charged."""
-    return case.conduct.messages + (1 if case.order.dry_run else 0)
+    """Return the messages of the day, this order counted, unless it is of no lots."""
+    charged = 1 if case.order.dry_run else 0  # A dry run is not charged.
+    return case.conduct.messages + charged - (case.lots == 0)
 
 
 def _ratio_floor(case: Case) -> float:

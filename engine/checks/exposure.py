@@ -6,6 +6,7 @@ from engine.bounds import Bounds, Credit
 from engine.case import Case, Plan
 from engine.facts import Missing
 from engine.findings import exceeded
+from engine.limits import ResolvedLimit
 from engine.money import MONEY_SCALE
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec, Reject
@@ -89,16 +90,25 @@ def check_currency_exposure(case: Case) -> Reject | None:
     Formula: |worst holding of the currency, cash legs included| * rate <=
     currency_exposure[currency]
     """
+    return _past_currency(case, hard=True)
+
+
+def has_currency_warning(spec: AccountSpec, plan: Plan) -> bool:
+    """Return whether a limit on it only warns."""
+    return any(not limit.hard for _, limit in plan.currency_limits)
+
+
+def check_currency_warning(case: Case) -> Reject | None:
+    """The same, of limits that only warn."""
+    return _past_currency(case, hard=False)
+
+
+def _past_currency(case: Case, *, hard: bool) -> Reject | None:
     for currency, limit in case.plan.currency_limits:
-        worst = _currency_money(case, currency)
+        worst = _currency_money(case, currency) if limit.hard is hard else None
         if worst is not None and worst > limit.money:
-            value = worst / MONEY_SCALE
-            return exceeded(
-                RejectCode.CURRENCY_EXPOSURE,
-                limit,
-                value,
-                f"{case.currency} in {currency} at worst",
-            )
+            value, unit = worst / MONEY_SCALE, f"{case.currency} in {currency} at worst"
+            return exceeded(RejectCode.CURRENCY_EXPOSURE, limit, value, unit)
     return None
 
 
@@ -116,12 +126,18 @@ def currency_exposure_numbers(case: Case) -> Numbers:
     return worst / MONEY_SCALE, limit_value
 
 
+def currency_numbers(case: Case, currency: str, limit: ResolvedLimit) -> Numbers:
+    """Return the worst exposure to one currency, and a limit on it."""
+    worst = _currency_money(case, currency)
+    return None if worst is None else (worst / MONEY_SCALE, limit.value)
+
+
 def currency_exposure_fits(case: Case) -> int | None:
     """Return about the most lots that pass `check_currency_exposure`."""
     one = one_lot_money(case)
     found = None
     for currency, limit in case.plan.currency_limits:
-        worst = _currency_money(case, currency)
+        worst = _currency_money(case, currency) if limit.hard else None
         if worst is not None and one is not None:
             lots = (case.lots or 0) + (limit.money - worst) * one[1] // one[0]
             found = lots if found is None else min(found, lots)

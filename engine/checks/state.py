@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
 from engine.breakers import BreakerState
 from engine.case import Case, Plan
 from engine.findings import reject_case, shown
-from engine.instruments import MILLI
-from engine.money import MONEY_SCALE, money_from_number
+from engine.move_limits import MoveLimit
+from engine.swings import Moved, moved_of
 from riskd.codes import CODES, RejectCode
-from riskd.messages import AccountSpec, MarketPhase, PriceMove, Reject
+from riskd.messages import AccountSpec, MarketPhase, Reject
 
 
 def check_killed(case: Case) -> Reject | None:
@@ -44,9 +44,11 @@ def check_price_move(case: Case) -> Reject | None:
     Formula: (highest - lowest) / lowest <= price_move.pct / 100, highest - lowest <=
     price_move.ticks; of the marks that stood in the last window_ms
     """
-    for limit in case.plan.moves:
-        moved = _moved(case, limit.move)
-        if moved is not None and moved.is_past:
+    symbol = case.plan.instrument.symbol
+    for limit, moved in _moves(case):
+        if moved.is_past:
+            text = f"{symbol} was at {shown(moved.low)} and at {shown(moved.high)} within "
+            text += f"{moved.window_ms / 1000:g} s, price_move {moved.limit:g} {moved.unit}"
             return Reject(
                 code=RejectCode.BREAKER_OPEN,
                 fix_code=CODES[RejectCode.BREAKER_OPEN].fix_code,
@@ -55,19 +57,26 @@ def check_price_move(case: Case) -> Reject | None:
                 limit_type="price_move",
                 value=moved.value,
                 limit=moved.limit,
-                text=f"{moved.text}, price_move {moved.limit:g} {moved.unit}",
+                text=text,
             )
     return None
 
 
 def price_move_numbers(case: Case) -> tuple[float, float] | None:
     """Return how far the mark moved and how far it may, of the limit with the least room."""
-    moves = [_moved(case, limit.move) for limit in case.plan.moves]
-    known = [moved for moved in moves if moved is not None]
+    known = [moved for _, moved in _moves(case)]
     if not known:
         return None
     least = max(known, key=lambda moved: moved.value / moved.limit)
     return least.value, least.limit
+
+
+def _moves(case: Case) -> Iterator[tuple[MoveLimit, Moved]]:
+    quote, instrument = case.plan.quote, case.plan.instrument
+    for limit in case.plan.moves:
+        moved = moved_of(quote, instrument, limit.move, case.now_steady_ns)
+        if moved is not None:
+            yield limit, moved
 
 
 def check_account_frozen(case: Case) -> Reject | None:
@@ -145,39 +154,6 @@ def check_deadline(case: Case) -> Reject | None:
         return None
     late_ns = case.stamp.recv_ns - deadline_ns
     return reject_case(case, RejectCode.DEADLINE, f"judged {late_ns} ns after the deadline")
-
-
-class _Moved(NamedTuple):
-    """How far a price moved, in the unit of the limit that it comes nearest to."""
-
-    value: float
-    limit: float
-    unit: str
-    is_past: bool
-    text: str
-
-
-def _moved(case: Case, move: PriceMove) -> _Moved | None:
-    moves, instrument = case.plan.quote.moves, case.plan.instrument
-    if moves is None:
-        return None
-    extremes = moves.extremes(move.window_ms * 1_000_000, case.now_steady_ns)
-    if extremes is None:
-        return None
-    low, high = extremes
-    text = (
-        f"{instrument.symbol} was at {shown(instrument.price(low))} and at "
-        f"{shown(instrument.price(high))} within {move.window_ms / 1000:g} s"
-    )
-    found = []
-    if move.pct is not None and not instrument.spec.allow_negative:
-        pct_money = money_from_number(move.pct)
-        is_past = (high - low) * 100 * MONEY_SCALE > low * pct_money
-        found.append(_Moved((high - low) * 100 / low, move.pct, "%", is_past, text))
-    if move.ticks is not None:
-        is_past = (high - low) * MONEY_SCALE > money_from_number(move.ticks) * MILLI
-        found.append(_Moved((high - low) / MILLI, move.ticks, "ticks", is_past, text))
-    return max(found, key=lambda moved: (moved.is_past, moved.value / moved.limit), default=None)
 
 
 def _stopped(code: RejectCode, state: BreakerState) -> Reject:

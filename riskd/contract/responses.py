@@ -40,6 +40,7 @@ class ResponseEvent(StrEnum):
     REBALANCING = "rebalancing"  # The account hangs on few of its names.
     REJECT_RATIO = "reject_ratio"  # Many orders were refused: a breaker opens and cools at once.
     FEED_SILENCE = "feed_silence"  # Nothing is heard of a symbol: its breaker opens till it speaks.
+    PRICE_MOVE = "price_move"  # A symbol moved too far within a window: open till it is calm.
     FILL_VELOCITY = "fill_velocity"  # Many fills in a second: the same.
     KILL = "kill"  # A person stopped a scope and wants its orders or positions gone.
     BREAKER = "breaker"  # A breaker did.

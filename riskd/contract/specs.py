@@ -158,6 +158,8 @@ class DuplicateOrders(Part, frozen=True, kw_only=True):
 
     count: Annotated[int, Meta(gt=0, le=2**63 - 1)]
     window_ms: Annotated[int, Meta(gt=0, le=3_600_000)]
+    warning: Percent | None = None  # Thresholds in percent of the count; absent: 80 and 90,
+    critical: Percent | None = None  # and without either an order looks at none.
 
 
 class DrawdownStep(Part, frozen=True, kw_only=True):
@@ -173,6 +175,8 @@ class PriceMove(Part, frozen=True, kw_only=True):
     window_ms: Annotated[int, Meta(gt=0, le=86_400_000)]
     pct: Positive | None = None  # From the lowest to the highest, in percent of the lowest.
     ticks: Positive | None = None  # The same in ticks: for what may be negative, too.
+    warning: Percent = 80.0  # Thresholds in percent of it.
+    critical: Percent = 90.0
 
 
 Limit = Annotated[float, Meta(ge=0)] | LimitValue
@@ -200,7 +204,7 @@ class LimitsSpec(Part, frozen=True, kw_only=True):
     position_quantity: Limit | None = None
     gross_exposure: Limit | None = None
     net_exposure: Limit | None = None
-    currency_exposure: dict[str, NotNegative] | None = None
+    currency_exposure: dict[str, Limit] | None = None
     daily_loss: Limit | None = None
     drawdown_day_pct: Limit | None = None
     drawdown_week_pct: Limit | None = None

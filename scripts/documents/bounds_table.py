@@ -103,6 +103,7 @@ OTHERS = (
         " Boards._margin_terms Boards._move_windows_ms Boards.windows Core.accounts"
         " CoreState.accounts CoreState.group_rows CoreState.groups CoreState.instruments"
         " CoreState.quotes CoreState.silent CoreState.windows Silence.silent Days._told"
+        " CoreState.swings Swings.standing Swings.limits Case.counts"
         " ExchangeRates._instruments ExchangeRates.quotes ExchangeRates.renewed GroupWatch._guards"
         " RefSequence._refs System._groups System._refs Watch._guards Watch._owners"
         " Watch._rates Timers._heap Timers._wanted AccountState.windows AccountState.periods"

@@ -149,6 +149,10 @@ EXAMPLES: dict[str, Example] = {
         {"symbol": "EURUSD", "quantity": 101.0, "price": 1.25},
         {"currency_exposure": {"EUR": 125.0}},
     ),
+    "check_currency_warning": Example(
+        {"symbol": "EURUSD", "quantity": 101.0, "price": 1.25},
+        {"currency_exposure": {"EUR": LimitValue(value=125.0, hard=False)}},
+    ),
     "check_open_orders": Example({"price": 99.0}, {"open_orders": 1}, BEFORE),
     "check_turnover": Example({"quantity": 2.0}, {"turnover": 1100}, (_bought(10, 100.0),)),
     "check_concentration": Example({"quantity": 3.0}, {"concentration_pct": 25}),

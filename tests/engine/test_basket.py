@@ -261,8 +261,10 @@ def test_e78_soft_basket_notional_warns_and_a_hard_one_beyond_it_refuses():
         default=LimitsSpec(basket_notional=soft), symbol={"X": LimitsSpec(basket_notional=2000.0)}
     )
     house = a_core(limits)
+    under = house.send(a_basket(an_order("o-0", quantity=7), basket_id="b-0"))
+    assert (under.approved, under.verdicts[0].warnings) == (True, ())
     at = house.send(a_basket(an_order("o-1", quantity=10)))
-    assert (at.approved, at.verdicts[0].warnings) == (True, ())
+    assert [found.text.split(": ")[-1] for found in at.verdicts[0].warnings] == ["critical"]
     over = house.send(a_basket(an_order("o-2", quantity=11), basket_id="b-2"))
     assert [found.code for found in over.verdicts[0].warnings] == ["BASKET_NOTIONAL"]
     hard = house.send(a_basket(an_order("o-3", quantity=21), basket_id="b-3"))

@@ -132,7 +132,9 @@ def test_soft_rate_warns_beside_a_hard_one_of_another_scope():
     house = a_core(limits)
     told = [house.send(an_order(f"o-{x}")) for x in range(3)]
     assert [codes_of(x) for x in told] == [[], [], ["RATE_LIMIT"]]
-    assert [[y.scope for y in x.warnings] for x in told[:2]] == [[], ["account"]]
+    at, past = ([y.text for y in x.warnings] for x in told[:2])
+    assert at == ["orders_per_second 1 of 1 for account A1, 100 %: critical"]
+    assert past[0].startswith("orders_per_second 1 reached")
 
 
 def test_soft_rate_of_an_account_never_loosens_the_hard_one_of_all():

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from engine.digest import state_digest
+from engine.core import Core
+from engine.digest import decode_state, encode_state, state_digest
 from riskd.messages import (
     AlertSettings,
     BreakerAction,
@@ -15,15 +16,18 @@ from riskd.messages import (
     GroupSpec,
     LimitSet,
     LimitsSpec,
+    PriceMove,
     Reset,
     ResponseAction,
     ResponseEvent,
+    ResponseMode,
     ResponsePolicy,
     RiskSettings,
     Severity,
     Tick,
 )
 from tests.builders import SECOND, StampedCore, a_fill, a_universe, an_account, an_order, codes_of
+from tests.engine.gateway import Gateway
 from tests.engine.live import Live
 
 COOLING_MS = 5000
@@ -167,3 +171,105 @@ def test_feed_that_falls_silent_stops_its_symbol_until_it_speaks():
     house.send(Tick(symbol="X", bid=100.0, ask=100.0))
     house.elapse(1)
     assert codes_of(house.send(an_order("o-3"))) == []
+
+
+def a_restless_house(breaker: BreakerAction, limits: LimitSet) -> StampedCore:
+    moves = ResponsePolicy(
+        id="moves",
+        event=ResponseEvent.PRICE_MOVE,
+        severity=Severity.CRITICAL,
+        action=ResponseAction.CANCEL,
+        breaker=breaker,
+        cooling_ms=COOLING_MS,
+    )
+    automatic: dict[str, Any] = {"response_mode": ResponseMode.AUTOMATIC}
+    accounts = (an_account("A1", **automatic), an_account("A2", **automatic))
+    rules = RiskSettings(dwell_ms=2000, recover_pct=10.0, stale_after_ms=3_600_000)
+    universe = a_universe(limits, accounts=accounts, settings=rules)
+    house = StampedCore()
+    house.send(Configure(universe=replace(universe, responses=(moves,))))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.send(Tick(symbol="Y", bid=50.0, ask=50.0))
+    return house
+
+
+MOVES = PriceMove(window_ms=10_000, pct=5.0)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        LimitSet(default=LimitsSpec(price_move=MOVES)),
+        LimitSet(firm=LimitsSpec(price_move=MOVES)),
+        LimitSet(symbol={"X": LimitsSpec(price_move=MOVES)}),
+    ],
+    ids=["default", "firm", "symbol"],
+)
+def test_price_that_moves_too_far_in_a_window_trips_the_breaker_of_its_symbol(limits):
+    """In steps that are no move of 5 % each: 100, 102, 104, 105 and 105.01."""
+    house = a_restless_house("halt", limits)
+    for account in ("A1", "A2"):
+        house.send(an_order("w-x", account=account, price=90.0))
+        house.send(an_order("w-y", account=account, symbol="Y", price=40.0))
+    gateway = Gateway(house)
+    for price in (102.0, 104.0, 105.0):
+        house.send(Tick(symbol="X", bid=price, ask=price), SECOND)
+    assert [str(alert.severity) for alert in house.alerts("price_move")] == ["medium", "high"]
+    assert house.core.boards.breakers.book.open == {}
+    house.send(Tick(symbol="X", bid=105.01, ask=105.01))
+    (state,) = house.core.boards.breakers.book.open.values()
+    assert (state.scope, state.scope_id, state.measure) == ("symbol", "X", "price_move")
+    assert state.value == pytest.approx(5.01)
+    assert state.threshold == 5.0
+    told = [(one.account, one.client_order_id) for one in gateway.told()]
+    assert told == [("A1", "w-x"), ("A2", "w-x")]  # Each account's orders in it, and in it alone.
+    assert codes_of(house.send(an_order("y", symbol="Y", price=50.0))) == []
+    restored = Core()
+    restored.restore(decode_state(encode_state(house.core.state())))
+    assert state_digest(restored.state()) == house.digest()
+    house.core = restored
+    # 100 stood until the first second, so it is behind from the 11th; then the dwell, then cooling.
+    house.elapse(9 * SECOND)
+    assert codes_of(house.send(an_order("x-1", price=105.0))) == ["BREAKER_OPEN"]
+    house.elapse(5 * SECOND + COOLING_MS * 10**6)
+    assert house.core.boards.breakers.book.open == {}
+    assert [alert.status for alert in house.alerts("price_move")][-1] == "resolved"
+    assert codes_of(house.send(an_order("x-2", price=105.0))) == []
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert state_digest(live.system.state()) == house.digest()
+
+
+def test_price_that_comes_back_by_less_than_a_step_is_no_calm():
+    """From 100 it is past 5 %; from 100.4, at which the window begins later, at 4.59 %, and a tenth
+    less than the limit is 4.5."""
+    house = a_restless_house("alert", LimitSet(default=LimitsSpec(price_move=MOVES)))
+    house.send(Tick(symbol="X", bid=100.4, ask=100.4), 8 * SECOND)
+    house.send(Tick(symbol="X", bid=105.01, ask=105.01), SECOND)
+    house.elapse(19 * SECOND // 2)  # It is half a second since 100 left the window.
+    told = [(str(alert.severity), alert.status) for alert in house.alerts("price_move")]
+    assert told == [("critical", "raised")]
+    assert house.core.boards.quotes.swings.standing["X"].until_ns is None
+    house.elapse(SECOND)  # 100.4 did too.
+    assert house.core.boards.quotes.swings.standing["X"].until_ns is not None
+
+
+def test_move_that_only_one_account_may_not_trade_through_trips_nothing():
+    limits = LimitSet(account={"A1": LimitsSpec(price_move=MOVES)})
+    house = a_restless_house("halt", limits)
+    house.send(Tick(symbol="X", bid=110.0, ask=110.0))
+    assert house.alerts("price_move") == []
+    assert house.core.boards.breakers.book.open == {}
+    assert codes_of(house.send(an_order("o", price=110.0))) == ["BREAKER_OPEN"]
+    assert codes_of(house.send(an_order("o", account="A2", price=110.0))) == []
+
+
+def test_limit_on_moves_that_is_lifted_ends_what_stood_for_it():
+    house = a_restless_house("halt", LimitSet(symbol={"X": LimitsSpec(price_move=MOVES)}))
+    house.send(Tick(symbol="X", bid=110.0, ask=110.0))
+    assert len(house.core.boards.breakers.book.open) == 1
+    house.send(Configure(universe=replace(a_universe(), settings=RiskSettings(dwell_ms=2000))))
+    house.elapse(4 * SECOND + COOLING_MS * 10**6)
+    assert house.core.boards.quotes.swings.standing == {}
+    assert house.core.boards.breakers.book.open == {}

@@ -376,7 +376,7 @@ class Case:
             tables = [self.world.limits.default]
             tables += [self.world.limits.account.get(self.check.account, tables[0])]
             values = [(x.currency_exposure or {}).get(currency) for x in tables]
-            told = [exact(value) for value in values if value is not None]
+            told = [exact(value) for value in values if isinstance(value, int | float)]
             if told and currency != self.spec.currency:
                 name = self.check.account
                 yield Bound("currency_exposure", min(told), True, "account", f"{name} {currency}")
