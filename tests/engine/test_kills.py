@@ -1,4 +1,4 @@
-"""E61, E62, and what a kill or a breaker covers."""
+"""E61, E62, E64, E65, E76, and what a kill or a breaker covers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from riskd.messages import (
     GroupSpec,
     Kill,
     Reset,
+    Result,
     Severity,
     Trip,
     Unkill,
@@ -197,17 +198,38 @@ def test_e64_trip_overlapping_shorter_ends_and_longer_stays():
     assert house.core.due_ns() is not None  # Of the reservation alone.
 
 
-@pytest.mark.parametrize("manual", [Kill(scope="firm"), Trip(scope="firm")], ids=["kill", "trip"])
-def test_e65_end_of_a_timed_breaker_never_lifts_the_manual_one_of_its_scope(manual: Kill | Trip):
+@pytest.mark.parametrize("kill_first", [True, False])
+@pytest.mark.parametrize("manual", [Kill, Trip])
+def test_e65_timed_breaker_that_ends_lifts_nothing_manual_of_its_scope(manual, kill_first):
+    """Nor does it end sooner for it; days later the manual one stands until a person lifts it."""
     house = a_core()
-    house.send(Trip(scope="firm", until_ns=house.stamp.recv_ns + SECOND))
-    house.send(manual)
-    house.elapse(10 * SECOND)
+    timed = Trip(scope="account", scope_id="A1", until_ns=house.stamp.recv_ns + 3 * SECOND)
+    by_hand = manual(scope="account", scope_id="A1", reason="by hand")
+    house.send_all(*((by_hand, timed) if kill_first else (timed, by_hand)))
+    assert len(house.core.boards.breakers.book.open) == 2
+    house.elapse(3 * SECOND)
     (left,) = house.core.boards.breakers.book.open.values()
-    assert left.until_ns is None
-    assert codes_of(house.send(an_order("o-1"))) in (["KILLED"], ["BREAKER_OPEN"])
-    house.elapse(1000 * SECOND)
-    assert codes_of(house.send(an_order("o-2"))) in (["KILLED"], ["BREAKER_OPEN"])
+    assert (left.reason, left.until_ns) == ("by hand", None)
+    code = "KILLED" if manual is Kill else "BREAKER_OPEN"
+    assert codes_of(house.send(an_order("o-1"))) == [code]
+    house.elapse(3 * 86_400 * SECOND)
+    assert list(house.core.boards.breakers.book.open.values()) == [left]
+    unkill, reset = Unkill(scope="account", scope_id="A1"), Reset(breaker_id=left.breaker_id)
+    assert house.send(unkill if manual is Kill else reset).ok
+    assert house.core.boards.breakers.book.open == {}
+
+
+def test_e76_kill_and_breaker_need_one_person_and_stand_at_once():
+    """Nobody is asked a second time, whoever asked for something before."""
+    house = a_core()
+    for asked in (Kill(scope="firm", reason="odd"), Trip(scope="symbol", scope_id="X")):
+        seq = house.stamp.seq + 1
+        stamp = house.stamp._replace(seq=seq, steady_ns=house.stamp.steady_ns + 1)
+        house.stamp = stamp
+        assert isinstance(house.core.apply(asked, stamp, "ann"), Result)
+    told = house.send(an_order("o", explain=True))
+    assert codes_of(told)[:2] == ["KILLED", "BREAKER_OPEN"]
+    assert all("by ann" in found.text for found in told.rejects[:2])
 
 
 def test_trip_ends_at_its_instant_even_before_an_elapse():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec import to_builtins
+from msgspec.structs import replace
 
 from engine.core import Core
 from engine.digest import decode_state, encode_state
@@ -24,11 +25,26 @@ from riskd.messages import (
     LimitsUpdate,
     LimitValue,
     PriceMove,
+    ResponseAction,
+    ResponseEvent,
+    ResponseMode,
+    ResponsePolicy,
     Result,
     SelfMatch,
+    Severity,
     Tick,
 )
-from tests.builders import SECOND, StampedCore, a_core, a_fill, a_universe, an_order, codes_of
+from tests.builders import (
+    SECOND,
+    StampedCore,
+    a_core,
+    a_fill,
+    a_universe,
+    an_account,
+    an_order,
+    codes_of,
+)
+from tests.engine.gateway import Gateway
 from tests.engine.live import Live
 
 LIMITS = LimitSet(
@@ -134,6 +150,29 @@ def test_e75_limit_on_exposure_that_is_tightened_below_use_is_breached_at_once()
     assert house.alerts("exposure") == []
     assert set_limit(house, a_change(40_000, "gross_exposure")).ok
     assert [alert.value for alert in house.alerts("exposure")] == [50_000.0]
+
+
+def test_e75_limit_that_is_tightened_below_use_cancels_where_a_policy_says_so():
+    """Forty lots held are past 3,000, so the order that works goes; without the row it stays."""
+    cancels = ResponsePolicy(
+        id="cancels",
+        event=ResponseEvent.EXPOSURE,
+        severity=Severity.CRITICAL,
+        action=ResponseAction.CANCEL,
+    )
+    for policies, told in (((), []), ((cancels,), ["w-1"])):
+        automatic = an_account("A1", response_mode=ResponseMode.AUTOMATIC)
+        universe = a_universe(LimitsSpec(gross_exposure=100_000.0), accounts=(automatic,))
+        house = StampedCore()
+        house.send(Configure(universe=replace(universe, responses=policies)))
+        house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+        house.send(a_fill("e-1", "buy", 40))
+        house.send(an_order("w-1", "buy", 20))
+        gateway = Gateway(house)
+        assert set_limit(house, a_change(3000, "gross_exposure")).ok
+        assert [one.client_order_id for one in gateway.told()] == told
+        assert codes_of(house.send(an_order("o-1", "buy", 1))) == ["GROSS_EXPOSURE"]
+        assert list(house.account().orders) == ["w-1"]  # Until the venue has said so.
 
 
 def test_e76_one_person_tightens_and_two_loosen():

@@ -10,10 +10,15 @@ from msgspec.structs import replace
 from engine.core import Core
 from engine.digest import decode_state, encode_state
 from riskd.messages import (
+    Configure,
     DayBegan,
     Kill,
     LimitsSpec,
+    ResponseAction,
+    ResponseEvent,
+    ResponsePolicy,
     RiskSettings,
+    Severity,
     Tick,
     Trip,
 )
@@ -24,6 +29,7 @@ from tests.builders import (
     a_core,
     a_fill,
     a_report,
+    a_universe,
     an_account,
     an_order,
     codes_of,
@@ -196,3 +202,45 @@ def test_e51_roll_that_was_missed_is_applied_once_with_the_recorded_baseline(res
     verdict = again.send(an_order("at"))
     assert codes_of(verdict) == ["DAILY_LOSS"]
     assert verdict.rejects[0].value == 102
+
+
+@RESTARTS
+def test_e54_peak_comes_back_though_equity_is_far_below_it(restart):
+    """10,000 at first, 11,000 at 200, 10,200 at 120: 7.27 % below the peak; 2 % above the day's."""
+    house = a_core(LimitsSpec(drawdown_day_pct=8.0), accounts=(an_account(balance=10_000.0),))
+    house.send(a_fill("e-1", "buy", 10))
+    for price in (200.0, 120.0):
+        house.send(Tick(symbol="X", bid=price, ask=price))
+    again = restart(house)
+    assert codes_of(again.send(an_order("under", price=120.0))) == []
+    again.send(Tick(symbol="X", bid=112.0, ask=112.0))  # 10,120: exactly 8 % below.
+    verdict = again.send(an_order("at", price=112.0))
+    assert codes_of(verdict) == ["DRAWDOWN"]
+    assert verdict.rejects[0].value == 8
+
+
+@RESTARTS
+def test_e54_breaker_that_a_measure_tripped_comes_back_and_cools_when_it_recovers(restart):
+    stops = ResponsePolicy(
+        id="stops",
+        event=ResponseEvent.DAILY_LOSS,
+        severity=Severity.CRITICAL,
+        action=ResponseAction.MONITOR,
+        breaker="halt",
+        cooling_ms=5000,
+    )
+    settings = RiskSettings(dwell_ms=1000, stale_after_ms=600_000)
+    told = a_universe(LimitsSpec(daily_loss=100.0), settings=settings)
+    house = StampedCore()
+    house.send(Configure(universe=replace(told, responses=(stops,))))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.send(a_fill("e-1", "buy", 10))
+    house.send(Tick(symbol="X", bid=90.0, ask=90.0))
+    again = restart(house)
+    (state,) = again.core.boards.breakers.book.open.values()
+    assert (state.measure, state.value, state.threshold) == ("daily_loss", 100, 100)
+    again.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    again.elapse(6 * SECOND - 1)
+    assert codes_of(again.send(an_order("o-1"), 0)) == ["BREAKER_OPEN"]
+    again.elapse(1)
+    assert codes_of(again.send(an_order("o-2"), 0)) == []

@@ -11,6 +11,7 @@ from engine.guards import KINDS
 from engine.thresholds import GUARDED
 from riskd.messages import (
     Alert,
+    AlertAck,
     Amend,
     Basket,
     Configure,
@@ -241,3 +242,31 @@ def test_e79_crossing_that_an_order_begins_and_its_fill_goes_on_with_is_one_aler
 
 def test_keys_that_orders_share_with_guards_are_those_that_an_order_can_move():
     assert set(GUARDED) == {kind.key for kind in KINDS if kind.update_type == "exposure"}
+
+
+def test_e78_hard_limit_is_not_acknowledged_away():
+    """What a person has seen and muted is refused as before, and by the same number."""
+    house = a_core(LimitsSpec(daily_loss=100.0))
+    house.send(a_fill("e-1", "buy", 10))
+    house.send(Tick(symbol="X", bid=90.0, ask=90.0))
+    (breached,) = house.alerts("daily_loss")
+    refused = house.send(an_order("o-1", price=90.0))
+    ack = AlertAck(alert_id=breached.alert_id, by="ann", note="seen", mute_ms=60_000)
+    assert house.send(ack).data["status"] == "acknowledged"
+    again = house.send(an_order("o-2", price=90.0))
+    assert codes_of(again) == codes_of(refused) == ["DAILY_LOSS"]
+    assert again.rejects[0].limit == refused.rejects[0].limit == 100
+
+
+def test_e79_alert_is_of_the_worst_limit_though_a_milder_one_is_checked_before_it():
+    """An order of 850, where 1,000 are the most, and a position of 800, which may be 500."""
+    limits = LimitsSpec(
+        order_notional=LimitValue(value=1000, hard=False),
+        position_notional=LimitValue(value=500, hard=False),
+    )
+    house = a_core(limits)
+    assert house.send(an_order("o", quantity=8, price=106.25)).rejects == ()
+    (alert,) = [x.message for x in house.published if isinstance(x.message, Alert)]
+    assert (alert.alert_type, alert.value, alert.threshold) == ("limit_breached", 800, 500)
+    assert "position_notional critical" in alert.message
+    assert "order_notional warning" in alert.message
