@@ -60,7 +60,7 @@ class Window(Struct, gc=False):
 
     def count(self, window_ns: int, now_ns: int) -> int:
         """Return how many are in the window. O(log charges)."""
-        return len(self.charges) - bisect_right(self.charges, now_ns - window_ns, self.head)
+        return len(self.charges) - bisect_right(self.charges, now_ns - window_ns)
 
     def wait_ns(self, count_max: int, window_ns: int, now_ns: int) -> int:
         """Return the span until there is room, 0 if there is; changes nothing. O(1)."""
