@@ -6,7 +6,7 @@ from typing import assert_never
 
 from engine.account import Account
 from engine.conduct import note_fill
-from engine.facts import Facts, Raised, Resolved, Stamp
+from engine.facts import Facts, Raised, Resolved, Stamp, Stood
 from engine.fills import (
     apply_bust,
     apply_correct,
@@ -28,6 +28,7 @@ from riskd.messages import (
     FillCorrect,
     Funding,
     PositionReport,
+    ResponseEvent,
     Severity,
     Transfer,
 )
@@ -99,6 +100,15 @@ def freeze(account: Account, reason: str, facts: Facts) -> None:
             lasting=True,
         )
     )
+    event, severity = ResponseEvent.FAULT, Severity.EXTREME
+    facts.append(Stood(account.id, "fault", event, severity, text))
+
+
+def unfreeze(account: Account, facts: Facts) -> None:
+    """Let an account trade again: a person has looked at its books."""
+    account.state.frozen = ""
+    facts.append(Resolved(f"frozen:{account.id}"))
+    facts.append(Stood(account.id, "fault", ResponseEvent.FAULT, None, "a person has looked at it"))
 
 
 def _answer_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> Ack | Error:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.account import Account
 from engine.amend import decide_amend
 from engine.boards import Boards
-from engine.booking import acked, answer_booking, book_waiting, freeze, malformed
+from engine.booking import acked, answer_booking, book_waiting, freeze, malformed, unfreeze
 from engine.certificates import recertify
 from engine.conduct import apply_rearm, note_verdict
 from engine.facts import (
@@ -19,7 +19,6 @@ from engine.facts import (
     Facts,
     Progressed,
     Recount,
-    Resolved,
     RiskShrunk,
     SessionEnded,
     Stamp,
@@ -189,8 +188,7 @@ def _answer_operator(
                 return _refused(message.request_id, text)
             if not account.state.frozen:
                 return _refused(message.request_id, f"account {account.id} is not frozen")
-            account.state.frozen = ""
-            facts.append(Resolved(f"frozen:{account.id}"))
+            unfreeze(account, facts)
             return _done(message.request_id, {"seq": stamp.seq})
         case SessionRoll():
             missing = account.valuation.refresh()

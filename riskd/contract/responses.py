@@ -42,6 +42,7 @@ class ResponseEvent(StrEnum):
     FEED_SILENCE = "feed_silence"  # Nothing is heard of a symbol: its breaker opens till it speaks.
     PRICE_MOVE = "price_move"  # A symbol moved too far within a window: open till it is calm.
     FILL_VELOCITY = "fill_velocity"  # Many fills in a second: the same.
+    FAULT = "fault"  # The account was frozen: its books cannot be trusted until a person looked.
     KILL = "kill"  # A person stopped a scope and wants its orders or positions gone.
     BREAKER = "breaker"  # A breaker did.
     MANUAL = "manual"  # A person asked for it.

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
 from riskd.messages import (
+    AccountUnfreeze,
+    ActorFailed,
     AlertSettings,
     BreakerAction,
     Configure,
@@ -273,3 +275,41 @@ def test_limit_on_moves_that_is_lifted_ends_what_stood_for_it():
     house.elapse(4 * SECOND + COOLING_MS * 10**6)
     assert house.core.boards.quotes.swings.standing == {}
     assert house.core.boards.breakers.book.open == {}
+
+
+def test_fault_that_freezes_an_account_stops_it_and_a_person_lets_it_go_on():
+    """What works at the venue is cancelled, what is held stays: its books may lack something."""
+    stop = ResponsePolicy(
+        id="any",
+        event=ResponseEvent.ANY,
+        severity=Severity.EXTREME,
+        action=ResponseAction.STOP,
+        cooling_ms=0,
+    )
+    accounts = [
+        an_account(name, response_mode=mode)
+        for name, mode in (("A1", ResponseMode.AUTOMATIC), ("A2", ResponseMode.ADVISE))
+    ]
+    house = StampedCore()
+    told = a_universe(accounts=tuple(accounts))
+    house.send(Configure(universe=replace(told, responses=(stop,))))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    gateway = Gateway(house)
+    for name in ("A1", "A2"):
+        house.send(a_fill("e", account=name))
+        house.send(an_order("w", account=name, price=90.0))
+        house.send(ActorFailed(account=name, reason="fault at seq 9"))
+    assert [one.account for one in gateway.told()] == ["A1"]
+    (state,) = house.core.boards.breakers.book.open.values()
+    assert (state.scope, state.scope_id, state.measure) == ("account", "A1", "fault")
+    assert "fault at seq 9" in state.reason
+    explained = house.send(an_order("o", explain=True))
+    assert codes_of(explained)[:2] == ["BREAKER_OPEN", "ACCOUNT_FROZEN"]
+    assert house.send(AccountUnfreeze(account="A1", reason="looked at")).ok
+    house.elapse(1)
+    assert house.core.boards.breakers.book.open == {}
+    assert codes_of(house.send(an_order("o-2"))) == []
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert state_digest(live.system.state()) == house.digest()
