@@ -9,7 +9,12 @@ from typing import Any
 from msgspec.structs import asdict
 
 from engine.alerts import AlertBook
+from engine.boards import Boards
+from engine.breakers import message_of
+from engine.responses import update_of
 from riskd.messages import Alert, Alerts
+
+CAUSES = {"fault": "frozen", "feed_silence": "feed_silent"}  # Of measures: of another name.
 
 
 def alerts_view(books: Sequence[AlertBook], asked: Alerts) -> list[Alert]:
@@ -29,6 +34,33 @@ def alert_view(book: AlertBook, alert_id: int) -> dict[str, Any] | None:
         return None
     shown = {**asdict(book.shown(entry)), "cause": entry.cause, "lasting": entry.lasting}
     return {**shown, "steps": entry.steps}
+
+
+def done_about(boards: Boards, cause: str, since_ns: int) -> dict[str, Any]:
+    """Return what was done about the cause of an alert since then: plans, and open breakers."""
+    book = boards.responses
+    plans = [*book.ended.values(), *book.running.values()]
+    opened = boards.breakers.book.open.values()
+    return {
+        "responses": [
+            update_of(plan)
+            for plan in plans
+            if plan.told_ns >= since_ns
+            and _is_about(cause, plan.measure, plan.scope, plan.scope_id or plan.account)
+        ],
+        "breakers": [
+            message_of(state, active=True)
+            for state in opened
+            if _is_about(cause, state.measure, state.scope, state.scope_id)
+        ],
+    }
+
+
+def _is_about(cause: str, measure: str, scope: str, scope_id: str) -> bool:
+    """Return whether a measure of somebody is what an alert is about."""
+    whose = {"firm": "firm", "group": f"group:{scope_id}"}.get(scope, scope_id)
+    told = f"{CAUSES.get(measure, measure)}:{whose}"
+    return bool(measure) and (cause == told or cause.startswith(f"{told}:"))
 
 
 def _is_asked(alert: Alert, asked: Alerts) -> bool:

@@ -7,7 +7,7 @@ from riskd.own_alert_types import ONCE, AlertText
 ACCOUNT_ALERTS: dict[str, AlertText] = {
     "daily_loss": AlertText(
         "low to critical",
-        "The day's loss of an account passed a threshold of its limit.",
+        "The day's loss of an account, a group or the firm passed a threshold of its limit.",
         "When the loss has come back and stayed back for the dwell.",
         "At the limit only reducing orders pass. Look at riskd pnl and riskd advice.",
     ),

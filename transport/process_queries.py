@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from actors.system import System
 from engine.account import Account
 from engine.advice import advice_view, size_view
-from engine.alert_views import alert_view, alerts_view
+from engine.alert_views import alert_view, alerts_view, done_about
 from engine.alerts import AlertBook
 from engine.digest import books_digest, state_digest
 from engine.firm import firm_drawdown, firm_exposure
@@ -177,7 +177,12 @@ class Queries:
         if query.alert_id is None:
             return alerts_view(self._alert_books, query)
         found = (alert_view(book, query.alert_id) for book in self._alert_books)
-        return [shown for shown in found if shown is not None]
+        boards = self._system.boards
+        return [
+            shown | done_about(boards, shown["cause"], shown["first_ns"])
+            for shown in found
+            if shown is not None
+        ]
 
     def _asked(self, account: str | None) -> list[Account]:
         accounts = self._system.accounts

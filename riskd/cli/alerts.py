@@ -13,7 +13,7 @@ from riskd.cli.connection import Connection
 from riskd.cli.failure import DONE, FAILED, CommandError
 from riskd.cli.look import HERE, Json, ask_of, print_rows
 from riskd.cli.text import BOLD, cell, coloured, number, print_json
-from riskd.messages import AlertAck, Alerts, Breakers, Responses, Severity
+from riskd.messages import AlertAck, Alerts, Severity
 
 AlertStatus = Literal[
     "open", "raised", "repeated", "escalated", "acknowledged", "muted", "resolved"
@@ -103,7 +103,7 @@ def explain_alert(alert_id: int, connection: Connection, *, json: bool) -> int:
         print_json(alert)
         return DONE
     head = f"alert {alert_id}  {alert['severity'].upper()}  {alert['alert_type']}"
-    print(coloured(f"{head}  {alert.get('account') or 'firm'}", BOLD))
+    print(coloured(f"{head}  {alert.get('account') or alert.get('symbol') or 'firm'}", BOLD))
     text = ALERT_TYPES.get(alert["alert_type"])
     first, seen = alert["steps"][0], f"{alert['count']:,} times"
     lines = {
@@ -125,21 +125,16 @@ def explain_alert(alert_id: int, connection: Connection, *, json: bool) -> int:
         told += [f'"{step["note"]}"'] if step.get("note") else []
         began = "began" if step is first else "since"
         print(f"  {began:<6} {'  '.join(told)}  seq {step['seq']:,}")
-    for line in _done_about(alert, connection):
+    for line in _done_about(alert):
         print(f"  done   {line}")
     return DONE
 
 
-def _done_about(alert: Any, connection: Connection) -> Iterator[str]:
-    """Yield what riskd did about an alert: responses and breakers that give it as their reason."""
-    said, account = alert["message"], alert.get("account")
-    plans: Any = connection.ask(Responses(account=account)).data if account else ()
-    for plan in plans:
-        if said in plan["reason"]:
-            by = plan.get("policy") or "a person"
-            yield f"{plan['response_id']} {plan['action']}: {plan['stage']}, asked for by {by}"
-    opened: Any = connection.ask(Breakers()).data
-    for row in opened:
-        if said in row["reason"]:
-            scope = f"{row['scope']}:{row['scope_id']}"
-            yield f"breaker {row['breaker_id']} of {scope}: {row['action']}"
+def _done_about(alert: Any) -> Iterator[str]:
+    """Yield what riskd did about an alert: the plans and the breakers that it called for."""
+    for plan in alert.get("responses", ()):
+        by = f"of account {plan['account']}, asked for by {plan['policy']}"
+        yield f"{plan['response_id']} {plan['action']}: {plan['stage']}, {by}"
+    for row in alert.get("breakers", ()):
+        scope = f"{row['scope']}:{row['scope_id']}"
+        yield f"breaker {row['breaker_id']} of {scope}: {row['action']}"

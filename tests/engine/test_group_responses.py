@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from config.load import load
+from engine.alert_views import done_about
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
 from engine.response_desk import BEGUN_TURNS, TURNS_MAX
@@ -322,3 +323,34 @@ def test_exits_that_never_fill_stop_the_account_and_a_person_is_told():
     assert codes_of(house.send(an_order("o", price=91.0))) == ["BREAKER_OPEN"]
     assert codes_of(house.send(an_order("less", "sell", 5, price=91.0))) == []
     require_live_is_equal(house)
+
+
+def test_alert_tells_what_was_done_about_it_in_whatever_accounts():
+    """And nothing that was done about the same measure of somebody else, or before."""
+    breaker = replace(SHIPPED[2], breaker="reduce_only")
+    assert breaker.id == "daily-loss-high"
+    alone = {"A4": LimitsSpec(daily_loss=100.0)}
+    house = a_desk(replace(of_desk(daily_loss=300.0), account=alone), policies=(breaker,))
+    gateway = Gateway(house)
+    house.send(a_fill("e-2", "buy", 10, account="A4"))
+    tick(house, 94.0)  # A4 has lost 120 of the 100 it may, the others 60 each.
+    gateway.work()
+    began_ns = house.stamp.recv_ns
+    tick(house, 91.0)
+    gateway.work()
+    boards = house.core.boards
+    done = done_about(boards, "daily_loss:group:desk", began_ns)
+    told = [(x.account, x.policy, str(x.stage)) for x in done["responses"]]
+    assert sorted(told) == [
+        ("A1", "daily-loss-high", "done"),
+        ("A2", "daily-loss-high", "done"),
+        ("A3", "daily-loss-high", "advised"),
+    ]
+    assert [(x.scope, x.scope_id, x.action) for x in done["breakers"]] == [
+        ("group", "desk", "reduce_only")
+    ]
+    own = done_about(boards, "daily_loss:A4", 0)
+    assert [x.account for x in own["responses"]] == ["A4"]
+    assert [x.scope_id for x in own["breakers"]] == ["A4"]
+    assert done_about(boards, "daily_loss:A4", house.stamp.recv_ns + 1)["responses"] == []
+    assert done_about(boards, "daily_loss:firm", 0) == {"responses": [], "breakers": []}
