@@ -152,7 +152,7 @@ def _thresholds(cap: _Cap, account: Account, total: float) -> tuple[Reject, ...]
     if not cap.limit.is_table or level is Level.NORMAL:
         return ()
     alert = crossed_alert(cap.limit, level, total, account=account.id, symbol="")
-    account.crossed.append(alert)  # A basket was nowhere before.
+    account.crossed += (alert,)  # A basket was nowhere before.
     if level is Level.BREACHED:
         return ()  # Its check says so itself.
     return (warning_of(cap.limit, RejectCode.BASKET_NOTIONAL, total),)
