@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from config.settings import Settings
+from riskd.alert_types import ALERT_TYPES
+from riskd.codes import RejectCode
 from riskd.contract.roles import Role
 from scripts.proof.kills import CONFIG
 from tests.end_to_end.process import ROOT, RiskdProcess
@@ -132,6 +134,13 @@ def test_operating_page_names_the_settings_as_they_are():
         source = "".join(path.read_text() for path in (ROOT / "transport").glob("*.py"))
         assert f'"{state}"' in source
         assert f"`{state}`" in PAGE
+
+
+def test_operating_page_names_refusals_and_alerts_that_there_are():
+    named = set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+|OVERLOADED)`", PAGE)) - {"NOTIFY_SOCKET"}
+    assert {"STALE_PRICE", "OVERLOADED"} <= named <= set(RejectCode)
+    alerts = set(re.findall(r"alerts? `([a-z_]+)`", PAGE))
+    assert {"session_lost", "clock_stepped"} <= alerts <= set(ALERT_TYPES)
 
 
 def test_operating_commands_for_keys_make_keys_that_let_in(tmp_path):
