@@ -1,5 +1,7 @@
 """Seeded worlds go well, and the auditor would say so if they did not."""
 
+from random import Random
+
 import pytest
 
 from engine.account import Account
@@ -7,12 +9,16 @@ from engine.breakers import BreakerBoard
 from engine.core import Core
 from scripts.proof import houses
 from scripts.proof.auditor import reserved_wrong
+from scripts.proof.damage import places
 from scripts.proof.houses import HOUSES, DiskHouse, House, LiveHouse
 from scripts.proof.simulate import Violation, World, simulate
+from tests.engine.random_inputs import Inputs
 from transport import process_replay
+from transport.journal_format import RECORD_BYTES
 
 SEEDS = range(1, 21)
 STEPS = 2000
+FLIPS = 7  # Seed of a fall that tears nothing and flips a bit.
 HOUSE, LIVE, DISK = 2, 1, 3  # Seeds of each.
 MOVES = (
     *("Check", "Amend", "Basket", "OrderReport", "Fill", "FillBust", "FillCorrect", "Transfer"),
@@ -52,6 +58,35 @@ def test_simulated_world_is_the_same_each_time_in_each_house(seed, house):
     assert HOUSES[seed % len(HOUSES)] is house
     tallies = [simulate(range(seed, seed + 1), 300, verbose=False) for _ in range(2)]
     assert tallies[0] == tallies[1]
+
+
+def test_record_that_nothing_vouches_for_may_look_torn_and_one_before_it_may_not(monkeypatch):
+    """A seed met a bit that flipped in the newest record just after its sync."""
+    flipped = [-1]
+
+    def flip(house: DiskHouse, _: Random) -> None:
+        path, offset, _bytes = places(house._root / "journal")[flipped[0]]
+        blob = bytearray(path.read_bytes())
+        blob[offset + RECORD_BYTES] ^= 1
+        path.write_bytes(blob)
+
+    monkeypatch.setattr(DiskHouse, "_flip", flip)
+    inputs = [*Inputs(1).draw(40)]
+    house = DiskHouse(inputs)
+    for one in inputs:
+        house.take(*one)
+    house._sync()
+    assert house.fall(Random(FLIPS)) == 39
+    assert house.refused == 0
+    house.take(*inputs[39])
+    house._sync()
+    assert house.fall(Random(FLIPS)) == 39
+    flipped[0] = -3
+    house.take(*inputs[39])
+    house._sync()
+    assert house.fall(Random(FLIPS)) == 40
+    assert house.refused == 1
+    house.close()
 
 
 def test_simulated_world_with_a_forgetful_house_is_caught(monkeypatch):
