@@ -20,6 +20,7 @@ from riskd.messages import (
     DayBegan,
     Error,
     Fill,
+    Funding,
     InstrumentKind,
     InstrumentSpec,
     RiskSettings,
@@ -35,6 +36,7 @@ from transport.process_queries import Queries
 BLOCK = re.compile(r"^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TICK = re.compile(r"(\w+) ([\d.]+)/([\d.]+)")
 FILL = re.compile(r"(\w+) (buys|sells) ([\d.]+) (\w+) at ([\d.]+)((?:, \w+ \S+?)*)")
+FUNDING = re.compile(r"(\w+) receives ([\d.]+) for (\w+)")
 TRANSFER = re.compile(r"(\w+) (deposits|withdraws) ([\d.]+)")
 TOGETHER = re.compile(r"(\w+) and (\w+) move together (\d+) times")
 ORDER_FIELDS = {"stop": "stop_loss", "target": "take_profit"}
@@ -109,6 +111,7 @@ class Player:
         kinds: dict[re.Pattern[str], Callable[..., None]] = {
             TICK: self._tick,
             FILL: self._fill,
+            FUNDING: self._fund,
             TRANSFER: self._transfer,
             TOGETHER: self._together,
         }
@@ -145,6 +148,10 @@ class Player:
     def _transfer(self, account: str, verb: str, amount: str) -> None:
         signed = float(amount) if verb == "deposits" else -float(amount)
         self._send(Transfer(account=account, transfer_id=f"t-{self._count}", amount=signed))
+
+    def _fund(self, account: str, amount: str, symbol: str) -> None:
+        number = f"f-{self._count}"
+        self._send(Funding(account=account, funding_id=number, symbol=symbol, amount=float(amount)))
 
     def _together(self, one: str, other: str, times: str) -> None:
         """Up and down by a hundredth each, a minute apart, and back to where they began."""

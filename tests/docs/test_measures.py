@@ -40,6 +40,15 @@ def test_example_of_the_page_is_what_riskd_answers(number):
             player.play(line)
 
 
+def test_every_measure_of_a_table_has_a_worked_number():
+    paths = re.findall(r"^  (\S+) =", PAGE, re.MULTILINE)
+    worked = {part for path in paths for part in path.split(".")}
+    rows = re.findall(r"^\| (`[^|]+`) \|", PAGE, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert len(named) >= 50
+    assert named - worked == set()
+
+
 def test_example_that_is_wrong_fails():
     with Live() as live:
         player = Player(live)
