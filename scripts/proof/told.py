@@ -45,12 +45,19 @@ def require_told(told: Struct | dict[str, Any], expected: Expected, scale: float
 def _same(told: Any, expected: Any, scale: float) -> bool:
     if isinstance(expected, dict):
         found = told if isinstance(told, dict) else asdict(told)
+        if isinstance(told, dict) and any(_is_more(told[key]) for key in told.keys() - expected):
+            return False
         return all(key in found for key in expected) and all(
             _same(found[key], value, scale) for key, value in expected.items()
         )
     if not isinstance(expected, float) or told is None:
         return bool(told == expected)
     return told == expected or isclose(told, expected, rel_tol=CLOSE, abs_tol=CLOSE * scale)
+
+
+def _is_more(figure: Any) -> bool:
+    """Return whether a figure that nobody expects is more than what floats leave of nothing."""
+    return not isinstance(figure, float) or abs(figure) > CLOSE
 
 
 class Account:
@@ -321,7 +328,8 @@ def currency_nets(truth: Truth, members: Any) -> dict[str, float]:
             found[paper.settlement] -= total(sums["cost"])
         else:
             found[paper.settlement] += total(paper.profit)
-    return {currency: float(money) / MONEY for currency, money in found.items() if money}
+    shown = {currency: float(money) / MONEY for currency, money in found.items()}
+    return {currency: net for currency, net in shown.items() if abs(net) > CLOSE}
 
 
 def firm_exposure(truth: Truth, members: Any) -> Expected:
