@@ -145,7 +145,7 @@ class SessionDesk:
     def _hello_wrong(self, hello: Hello, stamp: Stamp) -> Error | None:
         book = self._boards.sessions
         for account in hello.accounts:
-            if account not in self._accounts:
+            if account not in self._accounts and account not in self._boards.removed:
                 text = f"no account {account}"
                 return Error(
                     code="not_found", text=text, field="$.accounts", request_id=hello.request_id

@@ -265,7 +265,12 @@ def test_session_of_a_closed_account_goes_on_for_its_others():
     working = house.core.sessions.working_orders(first, house.stamp.seq, None)
     assert not isinstance(working, Error)
     assert [order.client_order_id for order in working.orders] == ["o-1"]
-    assert house.send(Hello(gateway="G1", accounts=("A2",))).session != 0
+    again = house.send(Hello(gateway="G1", accounts=("A1", "A2")), session=first)
+    assert again.session == first  # As its configuration, or its key, still names them.
+    second = house.send(Hello(gateway="G2", accounts=("A1",))).session
+    nobody = house.core.sessions.working_orders(second, house.stamp.seq, None)
+    assert not isinstance(nobody, Error)
+    assert nobody.orders == ()  # And not everybody, as if it had named none.
 
 
 def openings(seed: int, count: int) -> list[tuple[Input, Stamp]]:
