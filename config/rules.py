@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from importlib import resources
 from zoneinfo import available_timezones
 
@@ -16,6 +17,7 @@ from riskd.messages import (
     CalendarSpec,
     ResponseAction,
     ResponsePolicy,
+    Weekday,
 )
 
 FIRM = "firm"  # The root of all groups; it is not declared.
@@ -102,6 +104,23 @@ def known_calendars() -> tuple[CalendarSpec, ...]:
     return msgspec.convert(tomllib.loads(text)["calendar"], tuple[CalendarSpec, ...])
 
 
+def _calendar_misfits(spec: CalendarSpec) -> Iterator[Misfit]:
+    if set(spec.weekend) == set(Weekday):
+        yield Misfit(("weekend",), "all seven days", "a day left to begin on", "Leave one out.")
+    for told in spec.holidays:
+        if not _is_date(told):
+            expected = "a date of the calendar, such as 2026-12-25"
+            yield Misfit(("holidays",), f'"{told}"', expected, "Correct the date.")
+
+
+def _is_date(text: str) -> bool:
+    """Return whether a text is a date as days are named: other ways to write one name none."""
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
 def _check_calendars(declared: Declared) -> Iterator[Problem]:
     zones = available_timezones()
     for spec in declared.specs["calendar"]:
@@ -109,6 +128,8 @@ def _check_calendars(declared: Declared) -> Iterator[Problem]:
             found = f'"{spec.value.zone}"'
             suggestion = did_you_mean(spec.value.zone, zones) or 'Try "America/New_York" or "UTC".'
             yield spec.entry.problem(Misfit(("zone",), found, "an IANA time zone", suggestion))
+        if spec.value is not None:
+            yield from _problems(spec, _calendar_misfits(spec.value))
     names = [*(known.id for known in known_calendars()), *declared.spec_ids("calendar")]
     told = declared.values.get(ROOT, {}).get("firm_calendar")
     if told is not None and told[1] not in names:

@@ -17,11 +17,15 @@ def day_of(spec: CalendarSpec, wall_ns: int) -> date:
 
     A day begins when local clocks show the roll time. On the day they are put back they may show it
     twice, and an instant between may name the day before again: whoever rolls goes only forward.
+    Where none begins, at a weekend or on a holiday, the last one that did goes on.
     """
     local = datetime.fromtimestamp(wall_ns // NS, UTC).astimezone(ZoneInfo(spec.zone))
     hours, minutes = spec.roll.split(":")
     since_roll = local.replace(tzinfo=None) - timedelta(hours=int(hours), minutes=int(minutes))
-    return since_roll.date()
+    day = since_roll.date()
+    while WEEKDAYS[day.weekday()] in spec.weekend or day.isoformat() in spec.holidays:
+        day -= timedelta(days=1)
+    return day
 
 
 def week_of(spec: CalendarSpec, day: date) -> date:

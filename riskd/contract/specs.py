@@ -82,13 +82,19 @@ class Weekday(StrEnum):
 
 
 class CalendarSpec(Part, frozen=True, kw_only=True):
-    """When a day begins: once per day at a local time, on days of daylight saving too."""
+    """When a day begins: at a local time, on days of daylight saving too.
+
+    None begins on a weekday of `weekend` or a date of `holidays`: the day before goes on until the
+    next one does.
+    """
 
     id: UniqueId
     zone: UniqueId = "UTC"  # IANA name, such as America/New_York.
     roll: Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "00:00"  # Local time.
     week_begins: Weekday = Weekday.MONDAY  # The week begins with the day of this weekday.
     month_begins: Annotated[int, Meta(ge=1, le=28)] = 1  # The month with the day of this date.
+    weekend: tuple[Weekday, ...] = ()  # Such as saturday and sunday; never all seven.
+    holidays: tuple[str, ...] = ()  # Local dates, such as 2026-12-25.
 
 
 class GroupSpec(Part, frozen=True, kw_only=True):

@@ -45,6 +45,7 @@ from riskd.messages import (
 from scripts.proof import told
 from scripts.proof.random_bookings import Bookings
 from scripts.proof.recordings import DAYS, Day, Row, rows_in
+from scripts.proof.sameness import CLOSE, require_told
 from scripts.proof.truth import LEGS, MONEY, Numbers, SpanTruth, Truth
 from tests.builders import StampedCore
 
@@ -257,7 +258,7 @@ class Play:
         if self._truth.exact:
             assert np.array_equal(found, expected), f"{name} of the book"
         else:
-            assert np.abs(found - expected).max() <= told.CLOSE * BALANCE * MONEY, name
+            assert np.abs(found - expected).max() <= CLOSE * BALANCE * MONEY, name
 
     def _compare_account(self, index: int) -> int:
         """Hold everything that is published of an account against the truth."""
@@ -282,7 +283,7 @@ class Play:
             ),
         ):
             try:
-                count += told.require_told(found, wanted, scale)
+                count += require_told(found, wanted, scale)
             except AssertionError as error:
                 raise AssertionError(f"{account.id} {type(found).__name__} {error}") from error
         assert check_view(account)["drift"] == 0 or not truth.exact
@@ -298,13 +299,13 @@ class Play:
         scale = 0.0 if truth.exact else float(truth.group_equity.max()) / MONEY
         for number, (group, members) in enumerate(self._members.items()):
             expected = told.firm_exposure(truth, members)
-            count += told.require_told(firm_exposure(boards, group, now_ns), expected, scale)
+            count += require_told(firm_exposure(boards, group, now_ns), expected, scale)
             expected = told.group_drawdown(truth, number, now_ns)
-            count += told.require_told(firm_drawdown(boards, group, now_ns), expected, scale)
+            count += require_told(firm_drawdown(boards, group, now_ns), expected, scale)
         known = len(self._house.core.accounts)
         worth, earned = (
             sum((figure * rates[truth.own] if not truth.exact else figure).tolist()) / MONEY
             for figure in (truth.equity, truth.earned("day"))
         )
         firm = {"equity": worth, "day": earned, "accounts": known, "unknown": 0}
-        return count + told.require_told(firm_pnl(boards, FIRM, now_ns), firm, scale)
+        return count + require_told(firm_pnl(boards, FIRM, now_ns), firm, scale)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from config.rules import known_calendars
 from riskd.messages import CalendarSpec, Weekday
 from transport.days import Days
 
@@ -74,3 +75,41 @@ def test_day_tells_the_week_and_the_month_it_is_in(week_begins, month_begins, da
     spec = CalendarSpec(id="C", week_begins=begins, month_begins=month_begins)
     (began,) = Days((spec,)).begun(instant_ns(f"{day}T00:00:00"))
     assert (began.day, began.week, began.month) == (day, week, month)
+
+
+TRADING = CalendarSpec(
+    id="XNYS",
+    zone="America/New_York",
+    roll="16:00",
+    weekend=(Weekday.SATURDAY, Weekday.SUNDAY),
+    holidays=("2026-11-26", "2026-11-27", "2026-12-25"),
+)
+
+
+def test_no_day_begins_at_a_weekend_or_on_a_holiday_and_the_one_before_goes_on():
+    """Thanksgiving, the Friday after it, and the weekend: Wednesday's day ends on Monday."""
+    days = Days((TRADING,))
+    hours = (instant_ns("2026-11-23T12:00:00") + hour * HOUR_NS for hour in range(9 * 24))
+    told = [(began.day, began.week) for at_ns in hours for began in days.begun(at_ns)]
+    assert told == [
+        ("2026-11-20", "2026-11-16"),  # Monday noon is still Friday's.
+        ("2026-11-23", "2026-11-23"),
+        ("2026-11-24", "2026-11-23"),
+        ("2026-11-25", "2026-11-23"),
+        ("2026-11-30", "2026-11-30"),
+        ("2026-12-01", "2026-11-30"),
+    ]
+
+
+def test_start_on_a_holiday_is_in_the_day_that_began_before_it():
+    (began,) = Days((TRADING,)).begun(instant_ns("2026-12-26T23:00:00"))
+    assert (began.day, began.week, began.month) == ("2026-12-24", "2026-12-21", "2026-12-01")
+
+
+def test_shipped_calendar_of_new_york_has_its_holidays_and_252_days_or_so():
+    (spec,) = (known for known in known_calendars() if known.id == "XNYS")
+    days = Days((spec,))
+    for year, begun in (("2026", 251), ("2027", 251)):
+        hours = (instant_ns(f"{year}-01-01T12:00:00") + hour * HOUR_NS for hour in range(365 * 24))
+        told = {began.day for at_ns in hours for began in days.begun(at_ns)}
+        assert sum(day.startswith(year) for day in told) == begun
