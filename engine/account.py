@@ -22,7 +22,7 @@ from engine.ledger import Position
 from engine.membership import Membership
 from engine.nothing import NOTHING, forget, own
 from engine.orders import Order, OrderState
-from engine.plans import build_plan
+from engine.plans import build_plan, share
 from engine.pnl import Profits
 from engine.quote import Quote
 from engine.seats import Seat
@@ -104,9 +104,10 @@ class Account:
         plan = self._plans.get(key)
         if plan is None and symbol in self.boards.instruments:
             position = self.position(symbol)
-            plan = self._plans[key] = build_plan(
-                self.boards, self.state.spec, position, strategy, trader
-            )
+            plan = build_plan(self.boards, self.state.spec, position, strategy, trader)
+            if self._plans:
+                share(plan, next(iter(self._plans.values())))
+            self._plans[key if plan.kind is None else plan.kind.name] = plan
         return plan
 
     def seat(self, name: Name) -> Seat | None:

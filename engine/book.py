@@ -25,6 +25,7 @@ from engine.lines import Column, Exchange, Holding, Line, LineKey, Tally
 from engine.quote import Quote
 from engine.quotes import QuoteBoard
 
+_lowest, _is_any = np.minimum.reduce, np.logical_or.reduce  # As methods, without their frames.
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
@@ -266,7 +267,7 @@ class Book:
         left = self.slack.many[rows]
         left -= used
         self.slack.many[rows] = left
-        if left.min() < 0:
+        if _lowest(left) < 0:
             self._woken += rows[left < 0].tolist()
 
     def _lift(self, holders: Holders, now_ns: int, *, pockets: bool) -> None:
@@ -286,14 +287,14 @@ class Book:
     def _lift_many(self, rows: Rows, now_ns: int) -> None:
         worth = self.equity.many[rows]
         risen = worth >= self.peak.many[rows]
-        if risen.any():
+        if _is_any(risen):
             up, tops = rows[risen], worth[risen]
             fall = self.peak.many[up] - self.trough.many[up]
             self.fall.many[up] = np.maximum(self.fall.many[up], fall)
             self.peak.many[up] = self.trough.many[up] = tops
             self.peak_ns.many[up] = now_ns
         sunk = worth < self.trough.many[rows]
-        if sunk.any():
+        if _is_any(sunk):
             down, lows = rows[sunk], worth[sunk]
             self.trough.many[down] = lows
             self.low.many[down] = np.minimum(self.low.many[down], lows)

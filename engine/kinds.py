@@ -6,7 +6,7 @@ processor's cache, and an account has little of its own.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from engine.bounds import Bounds
 from engine.instruments import Instrument
@@ -39,6 +39,7 @@ class Kind:
     __slots__ = (
         "bounds",
         "contents",
+        "first",
         "initial_margin",
         "instrument",
         "name",
@@ -57,6 +58,7 @@ class Kind:
         self.rates: tuple[Rate, ...] = ()
         self.session_rate: ResolvedLimit | None = None
         self.contents: tuple[Content, ...] = ()
+        self.first: Any = None  # The plan that was first of it: those that follow share with it.
         self.terms: tuple[object, ...] = ()  # What an account's credit follows from, but its money.
 
     def key(self) -> tuple[object, ...]:

@@ -41,6 +41,20 @@ from riskd.messages import AccountSpec, LimitSet, Scope
 ORDERS_MAX = 100_000  # Working per account where `open_orders` limits nobody; the next is refused.
 Found = TypeVar("Found")
 
+SHARED = (
+    "checks",
+    "limit_checks",
+    "credits",
+    "duplicates",
+    "risk_steps",
+    "moves",
+    "rates",
+    "session_rate",
+    "fill_rates",
+    "cancel_rates",
+    "bans",
+    "permits",
+)
 BESIDE = ("concentration_floor", "ratio_floor", "auction_collar_factor")  # Read by other checks.
 
 
@@ -83,7 +97,27 @@ def build_plan(
     kind = _kind_of(plan)
     plan.kind = None if kind is None else boards.kinds.shared(kind, boards.version)
     plan.breaker_keys = _breaker_keys(owner, instrument)
+    if plan.kind is not None:
+        if plan.kind.first is None:
+            plan.kind.first = plan
+        share(plan, plan.kind.first)
     return plan
+
+
+def share(plan: Plan, other: Plan) -> None:
+    """Let a plan have whatever of it equals what another has, once in the memory for both.
+
+    Plans of one account differ in few limits, those of one kind in the account that they name.
+    """
+    for name in SHARED:
+        if getattr(plan, name) == getattr(other, name):
+            setattr(plan, name, getattr(other, name))
+    for key, limit in plan.limits.items():
+        found = other.limits.get(key)
+        if found == limit:
+            plan.limits[key] = found
+    known = dict(zip(other.breaker_keys, other.breaker_keys, strict=True))
+    plan.breaker_keys = tuple([known.get(key, key) for key in plan.breaker_keys])
 
 
 def _breaker_keys(owner: Owner, instrument: Instrument) -> tuple[ScopeKey, ...]:

@@ -6,7 +6,7 @@ is involved, rounded half-even once per amount where one is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from engine.boards import Boards
 from engine.facts import Missing
@@ -152,23 +152,24 @@ class Valuation:
 
     def used_money(self) -> int:
         """Return the initial margin of what is held, working orders apart. After a refresh."""
-        return sum(
-            held.terms.initial_money(size, rate, smaller)
-            for held, (size, smaller), rate in self._held_sizes()
-        )
+        used_money = 0
+        for held in self._held.values():
+            if held.is_linear:  # No rate, bracket or leg: `initial_money`, written out.
+                numerator, denominator = held.terms.initial
+                used_money -= -abs(held.lots) * held.unit * numerator // denominator
+            elif (rate := self._exposure_rate(held)) is not None:
+                size, smaller = self._sizes(held)
+                used_money += held.terms.initial_money(size, rate, smaller)
+        return used_money
 
     def maintenance_money(self) -> int:
         """Return the maintenance margin of what is held. After a refresh. O(positions)."""
-        return sum(
-            held.terms.maintenance_money(size, rate, smaller)
-            for held, (size, smaller), rate in self._held_sizes()
-        )
-
-    def _held_sizes(self) -> Iterator[tuple[Held, tuple[int, int], Rate]]:
+        kept_money = 0
         for held in self._held.values():
-            rate = self._exposure_rate(held)
-            if rate is not None:
-                yield held, self._sizes(held), rate
+            if (rate := self._exposure_rate(held)) is not None:
+                size, smaller = self._sizes(held)
+                kept_money += held.terms.maintenance_money(size, rate, smaller)
+        return kept_money
 
     def _sizes(self, held: Held) -> tuple[int, int]:
         """Return what is held at its mark, and the smaller leg of a hedge, in settlement money."""

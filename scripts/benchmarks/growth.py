@@ -103,7 +103,7 @@ def _judge(gateway: Gateway, count: int, *, tick_every: int = 0) -> Timed:
 
 
 def bench_memory(bench: Bench) -> None:
-    """What an account with ten positions occupies, its actor included."""
+    """What an account with ten positions occupies, its actor included; then what it judges by."""
     accounts = bench.parameter("accounts", smoke=50, full=MEASURED_ACCOUNTS)
     world = World(accounts, POSITIONS)
     queue = RunQueue(_never, _never)
@@ -117,11 +117,17 @@ def bench_memory(bench: Bench) -> None:
         system.dispatch(Input(message, stamp))
     gc.collect()
     each = (tracemalloc.get_traced_memory()[0] - begun_bytes) / accounts
+    for account in system.accounts.values():
+        for symbol in account.state.positions:
+            account.seat((symbol, "market-making", ""))
+    gc.collect()
+    judging = (tracemalloc.get_traced_memory()[0] - begun_bytes) / accounts
     tracemalloc.stop()
     held = sum(len(account.state.positions) for account in system.accounts.values())
     assert held == accounts * POSITIONS, "every account holds what was meant"
     stop_system(queue)
-    bench.report(f"an account with {POSITIONS} positions", {"traced_bytes": each})
+    figures = {"traced_bytes": each, "with_checks_bytes": judging}
+    bench.report(f"an account with {POSITIONS} positions", figures)
     bench.at_most(f"account with {POSITIONS} positions, bytes", each, ACCOUNT_BYTES_MAX)
 
 
