@@ -21,6 +21,8 @@ SEQ_MAX = (1 << 64) - 1
 HEADER_BYTES = 256
 ALIGN_BYTES = 8
 SCHEMA_BYTES_MAX = 64
+ZEROS_BYTES = 1 << 16  # Of a segment, looked at together.
+_ZEROS = bytes(ZEROS_BYTES)
 RAW_BYTES_MAX = 1 << 20  # Orders are far smaller; a batch of ticks or a configuration may be this.
 
 # Written when the file is made: magic, format, schema length, number, segment bytes, id, schema.
@@ -193,15 +195,26 @@ def read_chain(
     return ChainEnd(offset, next_seq, previous_crc)
 
 
+def written_bytes(blob: bytes) -> int:
+    """Return how many bytes of a segment are before the zeros that nothing was written over.
+
+    By blocks, for most of a segment is zeros as a rule and a start looks at several.
+    """
+    end = len(blob)
+    while end >= ZEROS_BYTES and blob.endswith(_ZEROS, end - ZEROS_BYTES, end):
+        end -= ZEROS_BYTES
+    begin = max(0, end - ZEROS_BYTES)
+    return begin + len(blob[begin:end].rstrip(b"\0"))
+
+
 def find_synced_seq(blob: bytes, offset: int, seed: int) -> int:
     """Return the highest seq that self-valid records of `blob` from `offset` on call synced, or 0.
 
     Self-valid is a record whose own crc is right, whether it joins a chain or not. O(bytes left).
     """
-    used = blob.rstrip(b"\0")
-    view = memoryview(blob)
+    used_bytes, view = written_bytes(blob), memoryview(blob)
     synced_seq_max = 0
-    for at in range(aligned(offset), min(len(used), len(blob) - RECORD_BYTES + 1), ALIGN_BYTES):
+    for at in range(aligned(offset), min(used_bytes, len(blob) - RECORD_BYTES + 1), ALIGN_BYTES):
         crc, raw_bytes, _, seq, synced_seq, _, _, _ = RECORD.unpack_from(blob, at)
         raw_end = at + RECORD_BYTES + raw_bytes
         if raw_bytes > RAW_BYTES_MAX or raw_end > len(blob) or not synced_seq < seq:

@@ -27,6 +27,7 @@ from transport.journal_format import (
     find_synced_seq,
     journal_seed,
     read_chain,
+    written_bytes,
 )
 
 SEGMENT_SUFFIX = ".journal"
@@ -214,7 +215,7 @@ def _judge_tail(
     for later, segment in enumerate(segments[max(index, 0) :], max(index, 0)):
         offset = end.offset if later == index else HEADER_BYTES
         blob = read_segment(segment.path, segment.identity.segment_bytes)
-        bytes_cut += max(0, len(blob.rstrip(b"\0")) - offset)
+        bytes_cut += max(0, written_bytes(blob) - offset)
         synced_seq = max(synced_seq, find_synced_seq(blob, offset, seed))
         if later != index and segment.opening is not None:
             synced_seq = max(synced_seq, segment.opening.synced_seq)
@@ -317,7 +318,7 @@ def _sync_file(path: Path) -> None:
 
 def _put_aside(directory: Path, file: SegmentFile) -> str | None:
     """Remove a segment without records, or rename one with records to be cut; return that name."""
-    if not file.path.read_bytes()[HEADER_BYTES:].strip(b"\0"):
+    if written_bytes(file.path.read_bytes()[HEADER_BYTES:]) == 0:
         file.path.unlink()
         return None
     number, copy = file.identity.number, 0

@@ -15,7 +15,7 @@ from transport.journal import (
     JournalSettings,
     SyncMode,
 )
-from transport.journal_format import JournalRecord
+from transport.journal_format import ZEROS_BYTES, JournalRecord, written_bytes
 from transport.journal_recovery import Recovered, recover, replay_segments
 
 SCHEMA = b"schema-of-the-test"
@@ -272,3 +272,14 @@ def test_header_that_tells_an_absurd_size_costs_no_memory(tmp_path):
     found = recover(restore(tmp_path, image | {FIRST: forged}), SCHEMA)
     assert found is not None
     assert replayed(found) == [a_record(seq, 20) for seq in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("blocks", [0, 1, 3])
+@pytest.mark.parametrize("more", [-1, 0, 7])
+def test_written_bytes_end_with_the_last_that_is_no_zero(blocks, more):
+    size = max(0, blocks * ZEROS_BYTES + more)
+    for last in {0, 1, size // 2, ZEROS_BYTES, size - 1} & set(range(size)):
+        blob = bytearray(size)
+        blob[0] = blob[last] = 1
+        assert written_bytes(bytes(blob)) == last + 1
+    assert written_bytes(bytes(size)) == 0
