@@ -120,6 +120,8 @@ async def _run(
 async def _serve(
     configuration: Configuration, house: House, journal: Journal, begun_s: float
 ) -> int:
+    gc.collect()
+    gc.disable()  # A replay makes no cycles; then `House` collects when no verdict waits.
     recovery = house.recover(journal)
     recovered_s = time.monotonic() - begun_s
     accounts = {key: account.state.spec for key, account in house.system.accounts.items()}
@@ -134,9 +136,7 @@ async def _serve(
     for reason in recovery.unsafe:
         house.door.reduce_only(f"safe mode: {reason}")
     ports = house.open()
-    gc.collect()
     gc.freeze()
-    gc.disable()  # `House` collects when no verdict waits.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     keep_core(configuration.settings.loop.core)
     loop = asyncio.get_running_loop()
