@@ -138,8 +138,15 @@ class ResponseDesk:
                 return
         if fact.scope == "account":
             self._reach(self._accounts[fact.account], fact, stamp, facts)
+            return
+        reached = self._boards.responses.reached
+        if fact.severity is not None:
+            reached[key] = None
+        elif key in reached:
+            del reached[key]
         else:
-            self._roll_out(key, Rollout(fact, None), stamp, facts)
+            return  # Nothing was begun in any account.
+        self._roll_out(key, Rollout(fact, None), stamp, facts)
 
     def _roll_out(self, key: str, rollout: Rollout, stamp: Stamp, facts: Facts) -> None:
         """Begin with the accounts of a scope; of what is on its way to them the newest counts."""

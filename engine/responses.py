@@ -97,6 +97,7 @@ class ResponseBook(Struct):
     exits: dict[str, str] = {}  # Orders that running plans asked for, with the response.
     postponed: dict[str, Plan] = {}  # By account and cause: what waits until another plan ends.
     rollouts: dict[str, Rollout] = {}  # On their way to their accounts, by scope and measure.
+    reached: dict[str, None] = {}  # What was, and has not recovered: it is to be undone then.
     rolling_seq: int = 0  # Of the input that has turns left for them,
     turns: int = 0  # and how many.
 

@@ -210,7 +210,7 @@ FIRM = (
         "what crossed a line for many accounts, on its way to them",
         "one per measure of a group or the firm, and per stop of a scope",
         "the newest counts; passes go on between orders",
-        "ResponseBook.rollouts",
+        "ResponseBook.rollouts ResponseBook.reached",
     ),
     row(
         "exits of one attempt of a response",

@@ -225,6 +225,22 @@ def test_day_that_begins_ends_what_the_loss_of_a_group_called_for():
     assert house.account("A1").conduct.risk_shrunk == {}
 
 
+def test_recovery_of_what_called_for_nothing_asks_nothing_of_any_account(monkeypatch):
+    """A turn an input: were there anything to undo, it would wait for the next ones."""
+    monkeypatch.setattr("engine.response_desk.TURNS_MAX", 1)
+    waiting = []
+    for policies in (SHIPPED, (), (replace(STOP, action=ResponseAction.MONITOR),)):
+        house = a_desk(of_desk(daily_loss=300.0), policies=policies)
+        tick(house, 85.0)
+        house.catch_up()
+        house.send(DayBegan(calendar="UTC", day="2030-01-02", week="2029-12-31"))
+        waiting.append(len(house.core.boards.responses.rollouts))
+        house.catch_up()
+        assert house.core.boards.responses.reached == {}
+        assert house.core.boards.responses.tripped == {}
+    assert waiting == [1, 0, 0]
+
+
 def names(count: int) -> list[str]:
     return [f"A{number:04}" for number in range(count)]
 
