@@ -59,8 +59,9 @@ def done_about(boards: Boards, cause: str, since_ns: int) -> dict[str, Any]:
 def _is_about(cause: str, measure: str, scope: str, scope_id: str) -> bool:
     """Return whether a measure of somebody is what an alert is about."""
     whose = {"firm": "firm", "group": f"group:{scope_id}"}.get(scope, scope_id)
-    told = f"{CAUSES.get(measure, measure)}:{whose}"
-    return bool(measure) and (cause == told or cause.startswith(f"{told}:"))
+    name = CAUSES.get(measure, measure)
+    of_limit = cause.startswith(f"{name}:") and cause.endswith(f":{scope}:{scope_id}")
+    return bool(measure) and (cause == f"{name}:{whose}" or of_limit)
 
 
 def _is_asked(alert: Alert, asked: Alerts) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from engine.account import Account
 from engine.case import Plan
 from engine.charges import charge_rates
@@ -12,8 +14,23 @@ from engine.nothing import NOTHING, forget, own
 from engine.orders import Order
 from engine.thresholds import count_crossed
 from engine.throttle import Window
-from riskd.messages import AlertSettings, Fill, Rearm, ResponseEvent, Severity, Verdict
+from riskd.messages import (
+    AlertSettings,
+    BreakerScope,
+    Fill,
+    Rearm,
+    ResponseEvent,
+    Scope,
+    Severity,
+    Verdict,
+)
 
+BREAKER_SCOPES: dict[Scope, BreakerScope] = {
+    Scope.FIRM: "firm",
+    Scope.GROUP: "group",
+    Scope.STRATEGY: "strategy",
+    Scope.SYMBOL: "symbol",
+}
 STRATEGIES_MAX = 10_000  # Counted per account; those of one more are not.
 
 
@@ -76,7 +93,7 @@ def note_fill(account: Account, fill: Fill, stamp: Stamp, facts: Facts) -> None:
             named = f"{limit.scope} {limit.scope_id}"
             text = f"{named} is filled more than {limit.value:g} times a second"
             raised = _raised("fill_velocity", account, limit, text, limit.value + 1)
-            facts += _happened(account, raised, ResponseEvent.FILL_VELOCITY)
+            facts += _happened(account, raised, ResponseEvent.FILL_VELOCITY, limit)
     repeated = plan.limits.get("repeated_executions")
     first = order is not None and order.filled_lots == plan.instrument.lots(fill.quantity)
     if repeated is not None and first:
@@ -127,21 +144,28 @@ def _note_execution(account: Account, strategy: str, limit: ResolvedLimit, facts
         facts.append(_raised("repeated_execution", account, limit, text, float(count)))
 
 
-def _happened(account: Account, raised: Raised, event: ResponseEvent) -> Facts:
+def _happened(
+    account: Account, raised: Raised, event: ResponseEvent, limit: ResolvedLimit | None = None
+) -> Facts:
     """Return an alert, and what responses are told: it happened and is over.
 
-    So the breaker that a policy asks for opens, and closes when it has cooled.
+    So the breaker that a policy asks for opens, and closes when it has cooled: that of the scope of
+    the limit, where it is of more than the account.
     """
+    scope, scope_id = BREAKER_SCOPES.get(limit.scope) if limit is not None else None, account.id
+    if limit is not None and scope is not None:
+        scope_id = limit.scope_id
     stood = Stood(
-        account=account.id,
+        account=scope_id,
         measure=raised.alert_type,
         event=event,
         severity=raised.severity,
         reason=raised.message,
         value=raised.value,
         threshold=raised.threshold,
+        scope=scope or "account",
     )
-    over = Stood(account.id, raised.alert_type, event, None, "it is over")
+    over = replace(stood, severity=None, reason="it is over", value=None, threshold=None)
     return [raised, stood, over]
 
 

@@ -41,7 +41,7 @@ class ResponseEvent(StrEnum):
     REJECT_RATIO = "reject_ratio"  # Many orders were refused: a breaker opens and cools at once.
     FEED_SILENCE = "feed_silence"  # Nothing is heard of a symbol: its breaker opens till it speaks.
     PRICE_MOVE = "price_move"  # A symbol moved too far within a window: open till it is calm.
-    FILL_VELOCITY = "fill_velocity"  # Many fills in a second: the same.
+    FILL_VELOCITY = "fill_velocity"  # Many fills in a second: that of the limit's scope does.
     FAULT = "fault"  # The account was frozen: its books cannot be trusted until a person looked.
     KILL = "kill"  # A person stopped a scope and wants its orders or positions gone.
     BREAKER = "breaker"  # A breaker did.

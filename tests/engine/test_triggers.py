@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.alert_views import done_about
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
 from riskd.messages import (
@@ -313,3 +314,53 @@ def test_fault_that_freezes_an_account_stops_it_and_a_person_lets_it_go_on():
         for message, stamp in house.inputs:
             live.send(message, stamp)
         assert state_digest(live.system.state()) == house.digest()
+
+
+@pytest.mark.parametrize(
+    ("table", "scope", "scope_id", "stops"),
+    [
+        ("firm", "firm", "firm", {"A1", "A2", "other"}),
+        ("strategy", "strategy", "mm", {"A1", "A2"}),
+        ("symbol", "symbol", "X", {"A1", "A2", "other"}),
+        ("account", "account", "A1", {"A1", "other"}),
+        ("default", "account", "A1", {"A1", "other"}),
+    ],
+)
+def test_fills_that_come_too_fast_trip_the_breaker_of_the_scope_that_limits_them(
+    table, scope, scope_id, stops
+):
+    """Three fills of A1 by strategy mm; orders of mm in A1 and A2, and one of another in A1."""
+    limited = LimitsSpec(fills_per_second=2)
+    told: dict[str, Any] = {table: limited if table in ("default", "firm") else {scope_id: limited}}
+    trips = ResponsePolicy(
+        id="trips",
+        event=ResponseEvent.FILL_VELOCITY,
+        severity=Severity.HIGH,
+        action=ResponseAction.MONITOR,
+        breaker="halt",
+        cooling_ms=COOLING_MS,
+    )
+    house = StampedCore()
+    rules = RiskSettings(stale_after_ms=3_600_000)
+    universe = a_universe(LimitSet(**told), settings=rules)
+    house.send(Configure(universe=replace(universe, responses=(trips,))))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    for number in range(3):
+        house.send(a_fill(f"e-{number}", strategy="mm"))
+    (state,) = house.core.boards.breakers.book.open.values()
+    assert (state.scope, state.scope_id, state.measure) == (scope, scope_id, "fill_velocity")
+    (entry,) = [
+        x for x in house.core.alerts.entries.values() if x.alert.alert_type == "fill_velocity"
+    ]
+    done = done_about(house.core.boards, entry.cause, 0)
+    assert [breaker.breaker_id for breaker in done["breakers"]] == [state.breaker_id]
+    orders = {
+        "A1": an_order("o-1", strategy="mm"),
+        "A2": an_order("o-2", account="A2", strategy="mm"),
+        "other": an_order("o-3", strategy="slow"),
+    }
+    codes = {name: codes_of(house.send(order)) for name, order in orders.items()}
+    halted = {name for name, found in codes.items() if "BREAKER_OPEN" in found}
+    assert halted == stops
+    house.elapse(COOLING_MS * 10**6)
+    assert house.core.boards.breakers.book.open == {}
