@@ -223,8 +223,10 @@ class Account:
 
 def span_of(span: SpanTruth, index: int, equity: Any, now_ns: int, *, exact: bool) -> Expected:
     """Return what is told of a span of an account or a group, whose number is `index`."""
-    peak, trough, opened = span.peak[index], span.trough[index], span.opened[index]
-    below, deepest = peak - equity, span.deepest()[index]
+    columns = span.peak, span.trough, span.opened, span.deepest()
+    # Plain numbers: a hundred times a fall of a hundred thousand outgrows 64 bits.
+    peak, trough, opened, deepest = (column[index : index + 1].tolist()[0] for column in columns)
+    below = peak - equity
     found: Expected = {
         "peak": float(peak / MONEY),
         "drawdown": float(below / MONEY),
