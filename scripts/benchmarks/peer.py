@@ -34,7 +34,6 @@ LENGTH = struct.Struct("=I")
 ANSWER = struct.Struct("=QI")
 HEAD = struct.Struct("=QQ")
 HANG_MS = 20_000
-LEAST_NICE = 19  # A flood is to take riskd's time, not that of the peer beside it.
 BEFORE_NS = 100_000_000
 NOBLOCK, MORE = int(zmq.NOBLOCK), int(zmq.SNDMORE | zmq.NOBLOCK)
 POLLIN, EVENTS, RCVMORE = int(zmq.POLLIN), int(zmq.EVENTS), int(zmq.RCVMORE)
@@ -129,8 +128,12 @@ def pipeline(context: zmq.Context[Socket], address: str, *rest: str) -> None:
 
 
 def flood(context: zmq.Context[Socket], address: str, requests: str) -> None:
-    """Send as much as finds room, for ever, when whoever else is there has nothing to do."""
-    os.nice(LEAST_NICE)
+    """Send as much as finds room, for ever, when whoever else is there has nothing to do.
+
+    With mere niceness whoever wakes up would wait until this one's turn is over, up to 4 ms.
+    """
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     dealer, noise = _socket(context, zmq.DEALER, address), list(read_frames(Path(requests)))
     dealer.send(noise[0])
     dealer.recv()
