@@ -155,7 +155,10 @@ class ResponseDesk:
 
     def _go_round(self, stamp: Stamp, facts: Facts) -> None:
         """Take what is on its way to the next accounts, as long as the input has turns."""
-        book, names = self._boards.responses, list(self._accounts)
+        book = self._boards.responses
+        if not book.rollouts:
+            return  # Of all accounts a list is made only where somebody is to be reached.
+        names = list(self._accounts)
         if book.rolling_seq != stamp.seq:
             book.rolling_seq, book.turns = stamp.seq, TURNS_MAX
         while book.rollouts and book.turns > 0:

@@ -27,6 +27,7 @@ from transport.audit_rows import (
 from transport.audit_writer import AuditWriter
 
 ACCOUNTS_PER_PASS = 100  # Measured before the loop's sockets get their turn.
+DAYS_PER_PASS = 500  # Accounts of which it is looked at once whether a day of theirs has ended.
 
 
 class Audit:
@@ -40,6 +41,7 @@ class Audit:
         self._response_seq = self._response_number = 0
         self._measured_s = time.monotonic()
         self._round: Iterator[Account] | None = None
+        self._days: Iterator[Account] | None = None
         self._round_ns = 0
 
     def replayed(self, message: object, answer: Answer, core: Core, by: str = BY_LOCAL) -> None:
@@ -77,16 +79,24 @@ class Audit:
         self.writer.put(act_row(request, answer, stamp, by))
 
     def days(self, accounts: dict[str, Account], stamp: Stamp) -> None:
-        """Keep the days that ended since this was called last; at first, all that are known."""
-        for key, account in accounts.items():
-            rolls = account.state.rolls
-            seen = self._rolls.get(key, 0)
-            if rolls == seen:
-                continue
-            self._rolls[key] = rolls
-            for closed in account.state.closed_days:
-                if closed.roll >= seen:
-                    self.writer.put(day_row(account, closed, stamp))
+        """Keep the days that ended of the next few accounts; at first, all that are known."""
+        if self._days is None:
+            self._days = iter(list(accounts.values()))
+        for _ in range(DAYS_PER_PASS):
+            account = next(self._days, None)
+            if account is None:
+                self._days = None
+                return
+            self._keep_days(account, stamp)
+
+    def _keep_days(self, account: Account, stamp: Stamp) -> None:
+        rolls, seen = account.state.rolls, self._rolls.get(account.id, 0)
+        if rolls == seen:
+            return
+        self._rolls[account.id] = rolls
+        for closed in account.state.closed_days:
+            if closed.roll >= seen:
+                self.writer.put(day_row(account, closed, stamp))
 
     def step(self, accounts: dict[str, Account], seq: int, now_ns: Callable[[], int]) -> bool:
         """Measure the next few accounts if that is due; return whether the round goes on."""

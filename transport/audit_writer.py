@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from transport.audit_schema import TABLES, AuditError, open_audit
 
 ROWS_MAX = 200_000  # Waiting at once; one more is dropped and counted.
 ROWS_PER_COMMIT = 2_000
+# SQLite works without the interpreter's lock, but it is taken and left with every statement: with
+# one for each row, the loop waited for it over and over while a crowd of alerts was written.
+ROWS_PER_INSERT = 50
 GATHER_S = 0.02  # Rows of a burst become one commit.
 RETRY_S, RETRY_S_MAX = 0.25, 5.0
 TIDY_S = 3600.0  # How often what is too old is removed.
@@ -122,14 +126,9 @@ class AuditWriter:
         while self._rows:
             batch = [self._rows[at][1] for at in range(min(len(self._rows), ROWS_PER_COMMIT))]
             connection.execute("BEGIN IMMEDIATE")
-            for row in batch:
-                names = ", ".join(row.columns)
-                marks = ", ".join("?" * len(row.columns))
-                sql = f"INSERT INTO {row.table} ({names}) VALUES ({marks}) ON CONFLICT DO NOTHING"
-                try:
-                    connection.execute(sql, tuple(row.columns.values()))
-                except sqlite3.IntegrityError:  # A bug of ours; no other row waits for it.
-                    self.dropped_count += 1
+            for rows in _alike(batch):
+                for at in range(0, len(rows), ROWS_PER_INSERT):
+                    self._insert(connection, rows[at : at + ROWS_PER_INSERT])
             if (
                 not self.dropped_count
             ):  # What was dropped is found in the journal by the next start.
@@ -139,6 +138,21 @@ class AuditWriter:
             for _ in batch:
                 self._rows.popleft()
             self.written_count += len(batch)
+
+    def _insert(self, connection: sqlite3.Connection, rows: list[Row]) -> None:
+        """Insert rows of one table and of the same columns."""
+        columns = rows[0].columns
+        marks = ", ".join([f"({', '.join('?' * len(columns))})"] * len(rows))
+        sql = f"INSERT INTO {rows[0].table} ({', '.join(columns)}) VALUES {marks}"
+        values = [value for row in rows for value in row.columns.values()]
+        try:
+            connection.execute(f"{sql} ON CONFLICT DO NOTHING", values)
+        except sqlite3.IntegrityError:  # A bug of ours; no other row waits for it.
+            if len(rows) == 1:
+                self.dropped_count += 1
+                return
+            for row in rows:
+                self._insert(connection, [row])
 
     def _tidy(self) -> None:
         """Remove what is older than it must be kept."""
@@ -159,6 +173,14 @@ class AuditWriter:
         if self._connection is None:
             self._connection = open_audit(self.path)
         return self._connection
+
+
+def _alike(rows: list[Row]) -> Iterable[list[Row]]:
+    """Return rows by table and columns, those of each in their order."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        found.setdefault((row.table, *row.columns), []).append(row)
+    return found.values()
 
 
 _KEYS = {

@@ -217,6 +217,8 @@ def _served(world: World, folder: Path) -> Iterator[tuple[Stage, Any, Any]]:
     """Yield riskd with its accounts positioned, a socket for ticks and a subscriber of alerts."""
     context: zmq.Context[Any] = zmq.Context()
     with Stage(folder) as stage:
+        if stage.other_cores:
+            (stage.loop_core,), stage.server_cores = stage.server_cores, stage.all_cores
         addresses = stage.start_riskd(toml_of(world))
         push, subscriber = context.socket(zmq.PUSH), context.socket(zmq.SUB)
         try:

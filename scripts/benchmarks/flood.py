@@ -54,9 +54,9 @@ def _measured(
     house: House, count: int, noise: list[bytes], case: str, told: dict[str, str]
 ) -> dict[str, float]:
     stage, requests = house.stage, house.orders(count)
-    with pinned(stage.other_cores or stage.server_cores):
-        with stage.flooding(RISKD, noise) as flooded_per_s:
-            answers = stage.run("ask", RISKD, requests)
+    on_cores = pinned(stage.other_cores or stage.server_cores)
+    with on_cores, stage.flooding(RISKD, noise) as flooded_per_s:
+        answers = stage.run("ask", RISKD, requests)
     told[case] = results(answers.payloads)
     figures = percentiles(answers.spans_ns[count // 10 :])
     return figures | {"flooded_per_s": sum(flooded_per_s)}

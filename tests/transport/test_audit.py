@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import transport.audit
 from riskd.messages import (
     AlertAck,
     Configure,
@@ -23,13 +24,13 @@ from riskd.messages import (
     Transfer,
     Trip,
 )
-from tests.builders import StampedCore, a_core, a_fill, a_universe
+from tests.builders import StampedCore, a_core, a_fill, a_universe, an_account
 from tests.riskd.waiting import wait_until
 from transport import audit_writer
 from transport.audit import Audit
 from transport.audit_rows import limit_rows
 from transport.audit_schema import MIGRATIONS, TABLES, AuditError, open_audit
-from transport.audit_writer import AuditWriter, Row, Value
+from transport.audit_writer import ROWS_PER_INSERT, AuditWriter, Row, Value
 
 KEPT_DAYS = 36_500  # The instants of built inputs are some years old.
 
@@ -155,6 +156,18 @@ def test_full_disk_makes_rows_wait_until_there_is_room(path, monkeypatch):
         assert len(rows_of(path, "daily_pnl")) == 500
 
 
+def test_row_that_the_database_refuses_is_dropped_and_counted_and_no_other_with_it(path, writer):
+    rows = [a_day(number) for number in range(1, 3 * ROWS_PER_INSERT)]
+    rows[ROWS_PER_INSERT + 3].columns["at_ns"] = None
+    for row in rows:
+        writer.put(row)
+    wait_until(lambda: writer.lag == 0)
+    assert writer.dropped_count == 1
+    assert not writer.failure
+    kept = [roll for (roll,) in rows_of(path, "daily_pnl", "roll")]
+    assert kept == [row.seq for row in rows if row.columns["at_ns"] is not None]
+
+
 def test_rows_past_the_greatest_number_are_dropped_counted_and_left_to_the_journal(
     path, writer, monkeypatch
 ):
@@ -277,6 +290,20 @@ def test_day_that_ended_is_kept_with_its_profit_and_without_its_transfers(path, 
     told = rows_of(path, "daily_pnl", "account, day, pnl, equity")
     assert ("A1", "2026-11-19", 30.0, 1_000_530.0) in told
     assert sorted(str(account) for account, *_ in told) == ["A1", "A2", "SUSPENSE"]
+
+
+def test_days_of_many_accounts_are_kept_some_at_a_time_and_each_once(path, writer, monkeypatch):
+    monkeypatch.setattr(transport.audit, "DAYS_PER_PASS", 2)
+    house = a_core(accounts=tuple(an_account(f"A{number}") for number in range(1, 4)))
+    audit = Audit(writer, interval_s=60)
+    for day in ("2026-11-19", "2026-11-20"):
+        house.send(DayBegan(calendar="UTC", day=day))
+    kept = []
+    for _ in range(6):
+        audit.days(house.core.accounts, house.stamp)
+        kept.append(writer.put_count)
+    assert kept[:2] == [2, 4]  # With the suspense account.
+    assert kept[-1] == 4
 
 
 def test_what_is_said_of_a_response_is_kept_whole_and_in_order(path, writer):
