@@ -212,10 +212,8 @@ class House:
         self._timers[name] = self._loop.call_later(span_s, run)
 
     def _elapse(self) -> None:
-        if self.ports is None or self.system.is_behind():
-            return  # `Waiting` lets time in, a pass between any two looks at orders.
-        if self.door.elapse_if_due():
-            self._loop.call_soon(self._elapse)  # One input does a part of what is due.
+        if self.ports is not None and not self.system.is_behind() and self.door.elapse_if_due():
+            self._loop.call_soon(self._elapse)  # A part is done; of a crowd `Waiting` does each.
 
     def _publish(self, topic: str, message: Published, stamp: Stamp | None = None) -> None:
         stamp = stamp or self.system.last

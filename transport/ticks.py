@@ -25,7 +25,7 @@ from riskd.messages import MarketState, Tick, Ticks, TicksMessage
 from transport.peers import Peer, Peers
 from transport.sockets import NOBLOCK, TICKS_BYTES_MAX, Reader
 
-READ_MAX = 16  # Ticks read into a bundle before orders are looked at again,
+READ_MAX = 8  # Ticks read into a bundle before orders are looked at again,
 SETTLED_MAX = 16  # and symbols of which is found out what stays.
 BUNDLE_MAX = 20_000  # Ticks of a bundle.
 BUSY_PER_S = 5000  # Ticks a second below which they are taken one by one again.

@@ -40,7 +40,7 @@ enum { REQ = 3, DEALER = 5, ROUTER = 6, PUSH = 8 };
 enum { FD = 14, EVENTS = 15, POLLIN = 1, RCVTIMEO = 27, NOBLOCK = 1, SNDMORE = 2 };
 #define NEVER UINT64_MAX
 enum { ANSWER_BYTES_MAX = 65536, HANG_MS = 20000, BEFORE_MS = 100 };
-enum { TICKS_GAP_NS = 100000, TURN_NS = 100000 };
+enum { TICKS_GAP_NS = 200000, TURN_NS = 100000 };
 
 typedef struct {
     char *bytes;
