@@ -29,8 +29,8 @@ from engine.desk import (
     answer_unknown,
 )
 from engine.due import due_steady_ns
-from engine.facts import Recount, Stamp
-from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
+from engine.facts import SUSPENSE, Recount, Stamp
+from engine.suspense import as_unknown_account, suspense_alert, suspense_fill
 from engine.sweep import Sweeper
 from engine.universe_desk import Declaration, UniverseDesk
 from riskd.messages import (

@@ -17,7 +17,7 @@ from engine.certificates import certified_lots, certify
 from engine.charges import charge_slow
 from engine.facts import Facts, Stamp
 from engine.findings import reject
-from engine.lookup import is_finite, place_order, prepare
+from engine.lookup import closing_lots, is_finite, place_order, prepare
 from engine.nothing import own
 from engine.orders import AMENDS_MAX, Order, OrderState, PendingAmend
 from engine.pretrade import denied, explained, judge, wrong_in_itself
@@ -137,6 +137,9 @@ def _conflict(account: Account, order: Order, amend: Amend) -> Reject | None:
         return None
     if new_id in state.orders or new_id in state.finished or new_id in state.aliases:
         return _rejected(RejectCode.ID_REUSED, f"id {new_id} was used before", amend)
+    if new_id in state.expired:
+        text = f"id {new_id} was used so long ago that its verdict is forgotten"
+        return _rejected(RejectCode.ID_EXPIRED, text, amend)
     return None
 
 
@@ -180,13 +183,27 @@ def _put_in_place(account: Account, case: Case, order: Order) -> int | None:
     case.closing = order.closes
     lots = instrument.lots(check.quantity)
     if check.close_position:
-        lots = case.closing_lots(lots)
+        lots = closing_lots(case, lots)
     same_lots = instrument.notional_money(order.leaves_lots, value) if value else 0
-    case.is_dearer = same_lots > order.working_money
+    case.costs_more = same_lots > order.working_money and not _closes(case, order)
+    case.is_worse = value is not None and _is_worse(value, order, buying=case.buying)
     case.open_count -= 1
     case.turnover_money = _without(account, order, case.turnover_money)
     place_order(case, lots)
     return lots
+
+
+def _closes(case: Case, order: Order) -> bool:
+    """Return whether all that works of an order closes what is held, whatever it costs."""
+    return case.reducible_lots() >= order.leaves_lots
+
+
+def _is_worse(value_milliticks: int, order: Order, *, buying: bool) -> bool:
+    """Return whether a price is worse for the account than any that the venue may have taken."""
+    values = list(order.reachable_values())
+    if not values:
+        return True
+    return value_milliticks > max(values) if buying else value_milliticks < min(values)
 
 
 def _without(account: Account, order: Order, turnover_money: int | None) -> int | None:

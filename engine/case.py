@@ -110,6 +110,7 @@ class Case:
         "buying",
         "closing",
         "conduct",
+        "costs_more",
         "counts",
         "currency_missing",
         "day_pnl_money",
@@ -122,8 +123,8 @@ class Case:
         "group_past",
         "grown_lots",
         "grows",
-        "is_dearer",
         "is_exit",
+        "is_worse",
         "longest_lots",
         "lots",
         "lower_money",
@@ -183,7 +184,8 @@ class Case:
     own_lots: int  # What the order reserves already, when it is a change of a working one.
     own_money: int  # What it counts in turnover already, in settlement money.
     is_exit: bool  # A running response asked for it; known where a breaker is open.
-    is_dearer: bool  # A change to a price at which the same lots are worth more.
+    is_worse: bool  # A change to a price that is worse for the account than any it may have now.
+    costs_more: bool  # A change to a price at which the same lots, which close nothing, are dearer.
     rate_refusal: Overrun | None  # None: every hard rate limit had room and is charged.
     rate_warning: Overrun | None  # The same of those that only warn.
     fill_overrun: Overrun | None  # None: fills come no faster than they may.
@@ -217,9 +219,6 @@ class Case:
     gross_money: int
     margin_money: int
 
-    def __init__(self) -> None:
-        self.closing = False
-
     @property
     def currency(self) -> str:
         """Return the account's currency: what limits and figures are in."""
@@ -231,11 +230,6 @@ class Case:
         if self.buying:
             return max(0, self.own_lots - position.books.lots - position.open_buy_lots)
         return max(0, self.own_lots + position.books.lots - position.open_sell_lots)
-
-    def closing_lots(self, lots: int | None) -> int | None:
-        """Return as many of an order's lots as close what is left; all, where nothing is."""
-        left = self.reducible_lots()
-        return min(lots, self.filled_lots + left) if lots and left else lots
 
     def place(self, lots: int) -> None:
         """Look at the order as one of `lots`: what it reduces, and what it could come to at worst.
@@ -261,8 +255,8 @@ class Case:
         self.longest_lots, self.shortest_lots = longest, shortest
         self.grown_lots = max(abs(longest), abs(shortest)) - largest
         self.grows = self.grown_lots > 0
-        if self.own_lots and not self.added_lots and not self.is_dearer:
-            self.reducing = True  # A change that reserves no more than before adds no risk.
+        if self.own_lots and not self.added_lots and not self.is_worse:
+            self.reducing = True  # A change that reserves no more, no worse priced, adds no risk.
         self._place_money()
 
     def fitting_lots(self, side_lots: int) -> int:
@@ -334,6 +328,7 @@ class CheckRow(NamedTuple):
     fits_lots: Callable[[Case], int | None] | None = None  # Most lots that pass; None: any.
     edge: Callable[[Case], int | None] | None = None  # Worst price that passes, in milliticks.
     reducing_passes: bool = False
+    of_price: bool = False  # Looks at the order's own price, whatever that reserves.
     valued: bool = False  # Looks at the whole account's money.
     warns: bool = False  # What it finds is a warning, not a reject.
     ordinary: bool = False  # Must be run even when nothing about order or market is unusual.
@@ -341,6 +336,10 @@ class CheckRow(NamedTuple):
     credit: CreditFunction | None = None  # and what does by the money of now. Neither: no one can.
     limit: ResolvedLimit | None = None  # In a plan's watches: whose thresholds are looked at.
     hard_beyond: bool = False  # Holds to the hard limit beyond a tighter one that only warns.
+
+    def spares(self, case: Case) -> bool:
+        """Return whether what it finds is no matter to an order that adds no risk."""
+        return self.reducing_passes and case.reducing and not (self.of_price and case.costs_more)
 
     def refuses(self, plan: Plan) -> bool:
         """Return whether what it finds refuses the order, and is not merely a warning."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from engine.account import Account
 from engine.crossings import cause_of, subject_of
-from engine.facts import Facts, Resolved, Stamp, Watched
-from engine.suspense import SUSPENSE
+from engine.facts import SUSPENSE, Facts, Resolved, Stamp, Watched
 
 REMOVED_MAX = 100_000  # Ever: each id stays known, so that it is not given again.
 

@@ -22,6 +22,7 @@ from engine.desk import (
 from engine.due import due_steady_ns
 from engine.facts import (
     BY_LOCAL,
+    SUSPENSE,
     Certified,
     Closed,
     Facts,
@@ -49,7 +50,7 @@ from engine.market import apply_ages, apply_market, apply_waiting
 from engine.operator import apply_command, apply_expiry, apply_measured
 from engine.response_desk import ResponseDesk
 from engine.sessions import SessionDesk
-from engine.suspense import SUSPENSE, as_unknown_account, suspense_alert, suspense_fill
+from engine.suspense import as_unknown_account, suspense_alert, suspense_fill
 from engine.sweep import Sweeper
 from engine.timers import Timers
 from engine.universe_desk import Declaration, UniverseDesk

@@ -25,6 +25,7 @@ from riskd.messages import (
 MS_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 BY_LOCAL = "local operator"  # Who gave a command, where there are no keys: people sign themselves.
+SUSPENSE = "SUSPENSE"  # The account that takes the fills of accounts that do not exist.
 
 
 class Stamp(NamedTuple):

@@ -61,7 +61,7 @@ def first_failing(case: Case, lots: int) -> CheckRow | None:
     """Return the first hard row that an order of `lots` would fail, None if it would pass."""
     case.place(lots)
     for row in case.plan.checks:
-        if row.reducing_passes and case.reducing:
+        if row.spares(case):
             continue
         if row.check(case) is not None and row.refuses(case.plan):
             return row

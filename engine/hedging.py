@@ -83,8 +83,8 @@ class HedgedCase(Case):
         self.grown_lots = longs + shorts - sum(before)
         self.grows = self.grown_lots > 0
         self.reducing = self.closing and leaves <= self.reducible_lots()
-        if own and not added and not self.is_dearer:
-            self.reducing = True  # A change that reserves no more than before adds no risk.
+        if own and not added and not self.is_worse:
+            self.reducing = True  # A change that reserves no more, no worse priced, adds no risk.
         self._place_money()
 
     def reducible_lots(self) -> int:

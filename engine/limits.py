@@ -250,9 +250,10 @@ def session_rate(limits: LimitSet) -> ResolvedLimit | None:
 
 
 def resolve_duplicates(limits: LimitSet, owner: Owner) -> tuple[DuplicateOrders, ...]:
-    """Return every limit on repeats of the same content once: none need be tighter than another."""
+    """Return the limits on repeats of the same content: of each length of window the tightest."""
     found = (table.duplicate_orders for _, _, table in scopes_of(limits, owner))
-    return tuple(dict.fromkeys(duplicates for duplicates in found if duplicates is not None))
+    told = sorted((each for each in found if each is not None), key=lambda each: -each.count)
+    return tuple({each.window_ms: each for each in told}.values())
 
 
 def resolve_risk_steps(limits: LimitSet, owner: Owner) -> tuple[RiskStep, ...]:

@@ -24,7 +24,8 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
     case.breakers, case.valuation = boards.breakers, account.valuation
     case.frozen, case.unreconciled = state.frozen, state.unreconciled
     case.unsynced = boards.sessions.refusal(stamp.session) if stamp.session else ""
-    case.working, case.open_count, case.is_dearer = state.orders, len(state.orders), False
+    case.working, case.open_count = state.orders, len(state.orders)
+    case.costs_more = case.is_worse = case.closing = False
     case.own_lots = case.own_money = case.filled_lots = 0
     lots = case.lots = instrument.lots(order.quantity)
     price, stop_price = order.price, order.stop_price
@@ -50,7 +51,7 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.account_rate = boards.quotes.exposure_rate(*pair)
         case.offset_rate = boards.quotes.rate(*pair)
     if order.close_position:
-        lots = case.closing_lots(lots)
+        lots = closing_lots(case, lots)
     charge(account, case)
     case.turnover_money = account.turnover_money() if "turnover" in plan.limits else 0
     case.currency_missing = case.missing = None
@@ -63,6 +64,12 @@ def prepare(case: Case, account: Account, plan: Plan, order: Check, stamp: Stamp
         case.drawdown_pct = account.drawdown_pct() if plan.risk_steps else None
     place_order(case, lots)
     return _is_unusual(case)
+
+
+def closing_lots(case: Case, lots: int | None) -> int | None:
+    """Return as many of an order's lots as close what is left; all, where nothing is."""
+    left = case.reducible_lots()
+    return min(lots, case.filled_lots + left) if lots and left else lots
 
 
 def place_order(case: Case, lots: int | None) -> None:

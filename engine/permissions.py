@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.facts import SUSPENSE
 from engine.limits import FIRM, Owner
 from riskd.messages import OrderRule, OrderType, PermissionDefault, Permissions, Scope, Side
 
@@ -36,6 +37,9 @@ class Permit(NamedTuple):
 def bans_of(permissions: Permissions, owner: Owner) -> tuple[Ban, ...]:
     """Return what is forbidden to an owner, in the order of the lists."""
     found: list[Ban] = []
+    if owner.account == SUSPENSE:
+        text = f"{SUSPENSE} holds the fills of accounts that do not exist, and trades nothing"
+        found.append(Ban(Scope.ACCOUNT, SUSPENSE, text))
     for name, scope, known in (
         (owner.trader, Scope.TRADER, permissions.traders),
         (owner.strategy, Scope.STRATEGY, permissions.strategies),

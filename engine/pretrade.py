@@ -99,7 +99,7 @@ def judge(case: Case, *, every: bool = False) -> tuple[tuple[Reject, ...], tuple
     warnings: tuple[Reject, ...] = ()
     for row in case.plan.checks:
         found = row.check(case)
-        if found is None or (case.reducing and row.reducing_passes):
+        if found is None or row.spares(case):
             continue
         if not row.refuses(case.plan):
             warnings += (found,)
@@ -290,6 +290,8 @@ def _contradiction(order: Check) -> str | None:
 def explained(case: Case) -> dict[str, object]:
     """Return what a verdict tells beside yes or no: the binding limit, what fits, every check."""
     told: dict[str, object] = {}
+    if reducible := case.reducible_lots():
+        told["reducing_quantity"] = case.plan.instrument.quantity(reducible)
     if case.order.explain:
         told["checks"] = tuple(_result(row, case) for row in case.plan.checks)
     if case.lots is None or case.reference_milliticks is None:
@@ -338,7 +340,7 @@ def _told(reference: Reference, instrument: Instrument) -> ReferencePrice:
 
 def _result(row: CheckRow, case: Case) -> CheckResult:
     found = row.check(case)
-    passed = found is None or (case.reducing and row.reducing_passes)
+    passed = found is None or row.spares(case)
     numbers = row.numbers(case) if row.numbers is not None else None
     told = CheckResult(code=row.code, passed=passed, limit_type=row.key)
     if numbers is None:

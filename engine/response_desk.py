@@ -14,6 +14,7 @@ from itertools import islice
 from engine.account import Account
 from engine.boards import Boards
 from engine.facts import (
+    SUSPENSE,
     Closed,
     Facts,
     Halted,
@@ -29,7 +30,6 @@ from engine.facts import (
 from engine.instruments import currencies_of
 from engine.plan_desk import PlanDesk, planned
 from engine.responses import Plan, Rollout, cause_of, policy_for, tripped_key
-from engine.suspense import SUSPENSE
 from riskd.messages import (
     Error,
     Reduce,

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from engine.account import Account
 from engine.boards import Boards
 from engine.facts import (
+    SUSPENSE,
     Certified,
     Distrusted,
     Facts,
@@ -24,7 +25,6 @@ from engine.facts import (
 )
 from engine.gateways import SESSIONS_MAX, Session
 from engine.orders import Order
-from engine.suspense import SUSPENSE
 from riskd.messages import (
     Ack,
     Error,

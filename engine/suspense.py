@@ -7,10 +7,9 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from engine.facts import Raised
+from engine.facts import SUSPENSE, Raised
 from riskd.messages import ID_LENGTH_MAX, Ack, Fill, Severity
 
-SUSPENSE = "SUSPENSE"  # Takes the fills of accounts that do not exist.
 SUSPENSE_HASH_BYTES = 30  # In hexadecimal digits within the length of an id.
 Reply = TypeVar("Reply")
 

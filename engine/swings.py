@@ -61,7 +61,7 @@ def moved_of(quote: Quote, instrument: Instrument, move: PriceMove, steady_ns: i
     low, high = extremes
     prices = (instrument.price(low), instrument.price(high), move.window_ms)
     moved, found = high - low, list[Moved]()
-    if move.pct is not None and not instrument.spec.allow_negative:
+    if move.pct is not None and low > 0 and not instrument.spec.allow_negative:
         most, value = low * money_from_number(move.pct), moved * 100 / low
         found.append(Moved(moved * HUNDRED, most, value, move.pct, "%", *prices))
     if move.ticks is not None:

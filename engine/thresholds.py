@@ -64,9 +64,7 @@ def judge_thresholds(case: Case, crossed: Facts) -> tuple[Reject, ...]:
     Appends the alert of what the order crosses. Call for an order that is approved; leaves the case
     as it was.
     """
-    watches = [
-        watch for watch in case.plan.watches if not (case.reducing and watch.reducing_passes)
-    ]
+    watches = [watch for watch in case.plan.watches if not watch.spares(case)]
     after = [_numbers(watch, case) for watch in watches]
     lots = case.lots or 0
     case.place(0)

@@ -19,7 +19,7 @@ _SPENT_MAX = 64  # So many charges are kept anyway; of more at most half are spe
 
 def content_window(told: DuplicateOrders) -> str:
     """Return the name of the window of a limit on repeats, behind that of what is repeated."""
-    return f" {told.count} {told.window_ms}"
+    return f" {told.window_ms}"
 
 
 class Window(Struct, gc=False):

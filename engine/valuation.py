@@ -14,7 +14,7 @@ from engine.held import NO_FIGURES, STALE, Figures, Held, widened
 from engine.ledger import Position
 from engine.margin import margin_of
 from engine.money import divide_half_even
-from engine.rates import Rate
+from engine.rates import Rate, ends_away
 from riskd.codes import RejectCode
 from riskd.messages import AccountSpec
 
@@ -177,13 +177,14 @@ class Valuation:
         mark = quote.mark_long if lots >= 0 else quote.mark_short
         return held.instrument.notional_money(lots, mark) if lots and mark else 0, 0
 
-    def currency_worst(self, currency: str) -> tuple[int, int] | Missing:
-        """Return the least and the most that could be held of a currency, in account money.
+    def currency_worst(self, currency: str, order_money: int, *, gains: bool) -> int | Missing:
+        """Return the worst holding of a currency with an order, in account money, never under.
 
-        Cash and unrealised P&L in the currency, and both legs of its pairs, as if the working
-        orders that lower (or raise) it filled and no others. After a refresh. O(positions).
+        The most that could be held if the order gains so much of it; if it takes that, the most
+        that could be owed. Cash and unrealised P&L in the currency, and both legs of its pairs, as
+        if the working orders of that direction filled and no others. After a refresh. O(positions).
         """
-        lower = upper = self._cash.get(currency, 0)
+        lower = upper = self._cash.get(currency, 0) + (order_money if gains else -order_money)
         for held in self._held.values():
             position, instrument = held.position, held.instrument
             books, mark = position.books, held.quote.mark_long
@@ -203,8 +204,8 @@ class Valuation:
         wide = quotes.exposure_rate(currency, self._currency)
         if rate is None or wide is None:
             return self._no_rate(currency)
-        upper, lower = widened(upper, lower, rate, wide)
-        return lower, upper
+        upper, lower = ends_away(upper, lower, wide, rate)
+        return upper if gains else -lower
 
     def _hold_again(self) -> None:
         """Take up instruments as they are declared now: their margin may have changed."""

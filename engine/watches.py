@@ -64,9 +64,8 @@ def count_watches(plan: Plan) -> list[CheckRow]:
 
 def _content_limit(told: DuplicateOrders, account: str) -> ResolvedLimit:
     """Return a limit on repeats as one with thresholds, if it has any."""
-    limit = ResolvedLimit(
-        "duplicate_orders", told.count, told.count * MONEY_SCALE, Scope.ACCOUNT, account, hard=True
-    )
+    count, money = float(told.count), told.count * MONEY_SCALE
+    limit = ResolvedLimit("duplicate_orders", count, money, Scope.ACCOUNT, account, hard=True)
     if told.warning is None and told.critical is None:
         return limit
     warning = limit.warning if told.warning is None else told.warning

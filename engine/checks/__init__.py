@@ -182,6 +182,7 @@ CHECKS: tuple[CheckRow, ...] = (
         numbers=exposure.turnover_numbers,
         fits_lots=exposure.turnover_fits,
         reducing_passes=True,
+        of_price=True,
         valued=True,
         ordinary=True,
         bound=exposure.turnover_bound,
@@ -316,6 +317,7 @@ CHECKS: tuple[CheckRow, ...] = (
         applies=group.has_group_limit,
         numbers=group.group_numbers,
         reducing_passes=True,
+        of_price=True,
         ordinary=True,
     ),
     CheckRow(
@@ -323,6 +325,7 @@ CHECKS: tuple[CheckRow, ...] = (
         group.check_group_warning,
         applies=group.has_group_limit,
         reducing_passes=True,
+        of_price=True,
         ordinary=True,
         warns=True,
     ),

@@ -251,20 +251,16 @@ def _currency_money(case: Case, currency: str) -> int | None:
     What is bought or sold counts at the rate of now, as it will while it works; what is paid or
     received for it counts at the order's own price.
     """
-    instrument, rate, value = case.plan.instrument, case.account_rate, case.value_milliticks
-    if case.symbol_money is None or rate is None or value is None:
+    instrument, value = case.plan.instrument, case.value_milliticks
+    if case.symbol_money is None or value is None:
         return None
-    found = case.valuation.currency_worst(currency)
+    is_base, lots = currency == instrument.base, case.added_lots
+    size = instrument.base_money(lots) if is_base else instrument.notional_money(lots, value)
+    found = case.valuation.currency_worst(currency, size, gains=is_base is case.buying)
     if isinstance(found, Missing):
         case.currency_missing = found
         return None
-    lower, upper = found
-    if currency == instrument.base:
-        order = case.valuation.convert(instrument.base_money(case.added_lots), currency) or 0
-        return upper + order if case.buying else order - lower
-    size = instrument.notional_money(case.added_lots, value)
-    order = -(-size * rate.numerator // rate.denominator)
-    return order - lower if case.buying else upper + order
+    return found
 
 
 def _turnover_money(case: Case) -> int | None:

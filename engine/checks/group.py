@@ -69,7 +69,11 @@ def _first_past(case: Case, *, hard: bool) -> Reject | None:
     if case.lots is None or case.reference_milliticks is None:
         return None  # Refused by the checks of its price or lots.
     for group in case.plan.groups:
-        limits = [(key, limit) for key, limit in group.limits.items() if limit.hard is hard]
+        limits = [
+            (key, limit)
+            for key, limit in group.limits.items()
+            if limit.hard is hard and (key == "turnover" or not case.reducing)
+        ]
         rate = group.rate() if limits else ONE
         if rate is None:
             return _missing(group, f"no exchange rate from {case.plan.instrument.settlement}")

@@ -46,7 +46,8 @@ def order_quantity_numbers(case: Case) -> tuple[float, float]:
 def check_order_notional(case: Case) -> Reject | None:
     """The order's value, in account currency, is at most `order_notional`.
 
-    Formula: quantity * multiplier * order price * rate <= order_notional
+    Formula: quantity * multiplier * price of the order * rate <= order_notional; without a limit
+    price that of the touch, or of its stop where that is worse, and slippage
     """
     rate, notional = case.account_rate, case.notional_money
     if notional is None or case.lots is None or rate is None:

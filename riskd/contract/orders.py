@@ -99,8 +99,7 @@ class OrderReport(Message, frozen=True, kw_only=True, tag="order_report"):
     """What the venue said of an order; answered by one `ack`. A repeat changes nothing.
 
     Source: order gateway, orders port. `rejected`, `canceled` and `expired` release exactly the
-    leaves. `replaced` and `replace_rejected` name the change by its id, where it has one of its
-    own; `replaced` sets the leaves to `leaves_quantity`.
+    leaves, `replaced` sets them to `leaves_quantity`. A change with an id is answered by that id.
     """
 
     account: AccountId
@@ -280,6 +279,7 @@ class Verdict(Answer, frozen=True, kw_only=True, tag="verdict"):
     max_quantity: float | None = None  # The largest quantity that would pass now.
     nearest_price: float | None = None  # For a collar.
     certified_quantity: float | None = None  # Of an approval: as much of it is sure to reduce.
+    reducing_quantity: float | None = None  # With a refusal, and explain: as much would reduce.
     binding_limit: str | None = None
     headroom: float | None = None
     reference: ReferencePrice | None = None  # With every refusal that got so far, and explain.
@@ -304,8 +304,8 @@ class BasketVerdict(Answer, tag="basket_verdict", frozen=True, kw_only=True):
 class Ack(Answer, frozen=True, kw_only=True, tag="ack"):
     """The one answer to a report, a fill, a bust, a correction, a transfer or a `resynced`.
 
-        Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
-        off_tick, conflict, mismatch, already_terminal, already_answered, unknown_instruction,
+    Flags: late_fill, over_fill, unknown_order, unknown_account, unknown_symbol, unknown_exec,
+    off_tick, conflict, mismatch, already_terminal, already_answered, unknown_instruction,
     not_instructed.
     """
 

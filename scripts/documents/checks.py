@@ -27,7 +27,9 @@ Where a limit is soft (`{ value = ..., hard = false }`) what is found is a warni
 Words of the formulas: *longest* and *shortest* are the position if every working buy, or every
 working sell, were filled, this order included; *worst* is the larger of both, or that on the
 order's side; *rate* turns the instrument's settlement currency into the account's; *reference* is
-the price that the verdict names, *mark* what a position is valued at.
+the price that the verdict names, *mark* what a position is valued at. A change of a working order
+counts as reducing if it reserves no more and its price is no worse for the account than any that
+the venue may have; one that is worth more all the same is held to turnover.
 
 In the examples X is quoted 100 / 100, account A1 has 1,000 USD and any leverage, and the order is a
 buy of one X at 100 but for what is shown. They are played through the engine when this page is

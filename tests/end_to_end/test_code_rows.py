@@ -18,12 +18,12 @@ from tests.engine.code_rows import (
     MARKET,
     ROWS,
     SETTINGS,
-    Row,
     addressed,
     check_answer,
     named_in,
     universe,
 )
+from tests.engine.code_steps import Row
 
 pytestmark = pytest.mark.end_to_end
 

@@ -8,15 +8,15 @@ one unit over it (or with it). `tests/engine/test_code_rows.py` runs the table a
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec.structs import replace
 
 from riskd.codes import RejectCode as R
 from riskd.messages import (
-    AccountSpec,
     Amend,
     Basket,
+    DrawdownStep,
     DuplicateOrders,
     GroupSpec,
     Hello,
@@ -27,9 +27,7 @@ from riskd.messages import (
     MarginModel,
     MarketPhase,
     MarketState,
-    OrderReport,
     OrderRule,
-    OrderStatus,
     OrderType,
     Permissions,
     Reset,
@@ -43,115 +41,39 @@ from riskd.messages import (
     Unkill,
 )
 from tests.builders import INSTRUMENTS, QUOTES, STOCK, a_fill, an_account, an_order
-
-ACCOUNT = "A1"  # In every row it stands for the account of the row.
-HOUR_MS = 3_600_000
-CLOSED, UNQUOTED, OLD = "CLOSED", "UNQUOTED", "OLD"  # Symbols that something is wrong with.
-FINISHED_MAX = 5000  # Ended orders whose verdicts are remembered: a promise of the protocol.
-AMENDS_MAX = 64  # Changes of one order that may wait for the venue.
-
-
-class Step(NamedTuple):
-    """A message, and what its answer must say: nothing in particular, approval, or a code."""
-
-    message: Any
-    code: str | None = None  # Empty: it is approved. None: it is no question.
-    value: float | None = None
-    limit: float | None = None
-
-
-class Row(NamedTuple):
-    """A code, the account it is about, and what happens to that account."""
-
-    name: str  # Of the row, its account and its group.
-    code: R
-    steps: tuple[Step, ...]
-    limits: LimitsSpec = LimitsSpec()
-    account: AccountSpec = an_account()
-    group_limits: LimitsSpec | None = None
-    restricted: tuple[OrderRule, ...] = ()
-
-
-def told(*messages: Any) -> tuple[Step, ...]:
-    return tuple(Step(message) for message in messages)
-
-
-def passes(*orders: Any) -> tuple[Step, ...]:
-    return tuple(Step(order, "") for order in orders)
-
-
-def refused(
-    code: R, order: Any, value: float | None = None, limit: float | None = None
-) -> tuple[Step, ...]:
-    return (Step(order, code.value, value, limit),)
-
-
-def buys(*quantities: float, **fields: Any) -> tuple[Step, ...]:
-    """Dry runs that pass: nothing of one is in the way of the next."""
-    told = {"dry_run": True} | fields
-    return passes(*(an_order(f"b-{x}", "buy", x, **told) for x in quantities))
-
-
-def sells(*quantities: float, **fields: Any) -> tuple[Step, ...]:
-    return passes(*(an_order(f"s-{x}", "sell", x, dry_run=True, **fields) for x in quantities))
-
-
-def over(code: R, quantity: float, value: float, limit: float, **fields: Any) -> tuple[Step, ...]:
-    """The order of one lot more."""
-    side = fields.pop("side", "buy")
-    return refused(code, an_order("over", side, quantity, **fields), value, limit)
-
-
-def flagged(code: R, *cause: Any, lifted: tuple[Any, ...] = ()) -> tuple[Step, ...]:
-    """An order passes, is refused once something is the cause, and passes when that is lifted."""
-    return (
-        passes(an_order("before"))
-        + told(*cause)
-        + refused(code, an_order("with"))
-        + (told(*lifted) + passes(an_order("after")) if lifted else ())
-    )
-
-
-# Six held, three more working buys and five working sells: nine long and one at worst.
-HELD = told(a_fill("e-1", "buy", 6)) + passes(an_order("w-1", "buy", 3), an_order("w-2", "sell", 5))
-SHORT = told(a_fill("e-1", "sell", 6)) + passes(
-    an_order("w-1", "sell", 3), an_order("w-2", "buy", 5)
+from tests.engine.code_steps import (
+    ACCOUNT,
+    AMENDS_MAX,
+    CLOSED,
+    EURO,
+    FINISHED_MAX,
+    HELD,
+    HOUR_MS,
+    OLD,
+    POOR,
+    RICH,
+    SHORT,
+    STOPPED,
+    TOKEN,
+    UNQUOTED,
+    Row,
+    Step,
+    amends,
+    basket,
+    buys,
+    canceled,
+    canceling,
+    collared,
+    ended,
+    flagged,
+    limited,
+    losses,
+    over,
+    passes,
+    refused,
+    sells,
+    told,
 )
-POOR = an_account(balance=1000.0)
-EURO: dict[str, Any] = {"symbol": "EURUSD", "price": 1.25}
-TOKEN: dict[str, Any] = {"symbol": "T", "price": 2000.0}
-STOPPED: dict[str, Any] = {"stop_loss": 90.0}
-
-
-def amends(first: int, last: int) -> tuple[Step, ...]:
-    """Changes of the price of one order, one more tick each, none answered by the venue."""
-    return passes(
-        *(
-            Amend(account=ACCOUNT, client_order_id="o", price=round(100.0 - x / 100, 2))
-            for x in range(first, last + 1)
-        )
-    )
-
-
-def ended(count: int, prefix: str) -> tuple[Step, ...]:
-    """Orders that are refused at once: each takes a place among those that are remembered."""
-    broken = (an_order(f"{prefix}-{x}", price=None) for x in range(count))
-    return tuple(Step(order, R.MALFORMED.value) for order in broken)
-
-
-def basket(name: str, *quantities: float) -> Basket:
-    orders = [an_order(f"{name}-{n}", "buy", x) for n, x in enumerate(quantities)]
-    return Basket(basket_id=name, account=ACCOUNT, orders=orders)
-
-
-def canceled(order_id: str) -> OrderReport:
-    return OrderReport(
-        account=ACCOUNT,
-        client_order_id=order_id,
-        status=OrderStatus.CANCELED,
-        report_id="r",
-    )
-
 
 NUMBERS = (  # Codes with a limit: just under it, exactly at it, and a unit over it.
     Row(
@@ -253,6 +175,13 @@ NUMBERS = (  # Codes with a limit: just under it, exactly at it, and a unit over
         LimitsSpec(correlated_exposure=2500),
     ),
     Row(
+        "correlated-exposure-pct",
+        R.CORRELATED_EXPOSURE,
+        buys(24, 25) + over(R.CORRELATED_EXPOSURE, 26, 26, 25),
+        LimitsSpec(correlated_exposure_pct=25),
+        RICH,
+    ),
+    Row(
         "leverage",
         R.LEVERAGE,
         buys(19, 20) + over(R.LEVERAGE, 21, 2.1, 2),
@@ -278,30 +207,27 @@ NUMBERS = (  # Codes with a limit: just under it, exactly at it, and a unit over
         LimitsSpec(risk_per_trade_pct=5),
         POOR,
     ),
-    Row(  # A loss of 99.90 passes; at 100, the limit, nothing that could increase risk does.
+    Row(  # Ten percent are lost, so that nine of 900 may be: nine lots that stop a point away.
+        "risk-per-trade-drawdown",
+        R.RISK_PER_TRADE,
+        told(a_fill("e-1", "buy", 1, 200.0))
+        + buys(8, 9, stop_loss=99.0)
+        + over(R.RISK_PER_TRADE, 10, 1000 / 900, 1, stop_loss=99.0),
+        LimitsSpec(
+            risk_per_trade_pct=5,
+            risk_per_trade_drawdown=(DrawdownStep(drawdown_pct=10, risk_pct=1),),
+        ),
+        POOR,
+    ),
+    Row(
         "daily-loss",
         R.DAILY_LOSS,
-        told(a_fill("e-1", "buy", 10, 109.99))
-        + passes(an_order("under"))
-        + told(a_fill("e-2", "buy", 10, 100.01))
-        + refused(R.DAILY_LOSS, an_order("at"), 100, 100)
-        + told(a_fill("e-3", "buy", 10, 100.01))
-        + refused(R.DAILY_LOSS, an_order("over"), 100.1, 100)
-        + passes(an_order("reduces", "sell", 20)),
+        losses(R.DAILY_LOSS, 1),
         LimitsSpec(daily_loss=100),
     ),
-    Row(  # The same in percent of the day's highest equity, 10,000.
-        "drawdown",
-        R.DRAWDOWN,
-        told(a_fill("e-1", "buy", 10, 109.99))
-        + passes(an_order("under"))
-        + told(a_fill("e-2", "buy", 10, 100.01))
-        + refused(R.DRAWDOWN, an_order("at"), 1, 1)
-        + told(a_fill("e-3", "buy", 10, 100.01))
-        + refused(R.DRAWDOWN, an_order("over"), 1.001, 1)
-        + passes(an_order("reduces", "sell", 20)),
-        LimitsSpec(drawdown_day_pct=1),
-        an_account(balance=10_000.0),
+    *(  # The same in percent of the highest equity, 10,000, since then.
+        Row(key, R.DRAWDOWN, losses(R.DRAWDOWN, 100), limited(key, 1.0), RICH)
+        for key in ("drawdown_day_pct", "drawdown_week_pct", "drawdown_max_pct")
     ),
     Row(
         "price-collar",
@@ -311,6 +237,18 @@ NUMBERS = (  # Codes with a limit: just under it, exactly at it, and a unit over
         + passes(*(an_order(f"s-{x}", "sell", price=x) for x in (95.01, 95.0, 999.0)))
         + refused(R.PRICE_COLLAR, an_order("s", "sell", price=94.99), 5.01, 5),
         LimitsSpec(price_collar_pct=5),
+    ),
+    Row(
+        "price-collar-ticks",
+        R.PRICE_COLLAR,
+        collared(0.05, 6, 5),
+        LimitsSpec(price_collar_ticks=5),
+    ),
+    Row(
+        "price-collar-money",
+        R.PRICE_COLLAR,
+        collared(0.05, 0.06, 0.05),
+        LimitsSpec(price_collar_money=0.05),
     ),
     Row(
         "duplicate-content",
@@ -340,6 +278,62 @@ NUMBERS = (  # Codes with a limit: just under it, exactly at it, and a unit over
         R.GROUP_LIMIT,
         HELD + buys(1, 2) + over(R.GROUP_LIMIT, 3, 1200, 1100),
         group_limits=LimitsSpec(gross_exposure=1100),
+    ),
+    *(  # Nine long at worst, 600 traded and 800 working.
+        Row(
+            f"group-{key}",
+            R.GROUP_LIMIT,
+            HELD + buys(1, 2) + over(R.GROUP_LIMIT, 3, value, limit),
+            group_limits=limited(key, limit),
+        )
+        for key, value, limit in (
+            ("position_quantity", 12.0, 11.0),
+            ("position_notional", 1200.0, 1100.0),
+            ("net_exposure", 1200.0, 1100.0),
+            ("turnover", 1700.0, 1600.0),
+        )
+    ),
+    Row(
+        "group-open_orders",
+        R.GROUP_LIMIT,
+        passes(an_order("1"), an_order("2"), an_order("3"))
+        + refused(R.GROUP_LIMIT, an_order("4"), 4, 3),
+        group_limits=LimitsSpec(open_orders=3),
+    ),
+    Row(
+        "group-daily_loss",
+        R.GROUP_LIMIT,
+        losses(R.GROUP_LIMIT, 1),
+        group_limits=LimitsSpec(daily_loss=100),
+    ),
+    *(
+        Row(
+            f"group-{key}",
+            R.GROUP_LIMIT,
+            losses(R.GROUP_LIMIT, 100),
+            LimitsSpec(),
+            RICH,
+            limited(key, 1.0),
+        )
+        for key in ("drawdown_day_pct", "drawdown_week_pct", "drawdown_max_pct")
+    ),
+    Row(  # Of the messages of a day, where no floor is.
+        "order-to-trade",
+        R.RATE_LIMIT,
+        passes(an_order("1"), an_order("2")) + refused(R.RATE_LIMIT, an_order("3"), 3, 2),
+        LimitsSpec(order_to_trade=2, ratio_floor=0),
+    ),
+    Row(  # One cancel of three orders, two of four, three of five.
+        "cancel-ratio",
+        R.RATE_LIMIT,
+        passes(an_order("1"), an_order("2"))
+        + told(canceling("1"))
+        + passes(an_order("3"))
+        + told(canceling("2"))
+        + passes(an_order("4"))
+        + told(canceling("3"))
+        + refused(R.RATE_LIMIT, an_order("5"), 60, 50),
+        LimitsSpec(cancel_ratio_pct=50, ratio_floor=0),
     ),
     Row(
         "overloaded",
@@ -509,6 +503,16 @@ ROWS = (*NUMBERS, *CAUSES)
 ELSEWHERE = {  # Codes that no peer can cause, and where they are tested.
     R.INTERNAL_FAULT: "tests/engine/test_live.py: a fault in a check is answered",
 }
+
+KEYS_ELSEWHERE = {  # Limits that need another market or another second, and where they are tested.
+    "price_move": "tests/engine/test_moves.py",
+    "auction_collar_factor": "tests/engine/test_collar.py",
+    "fills_per_second": "tests/engine/test_conduct.py",
+}
+KEYS_OF_NO_ORDER = (  # States of margin, and what is only said.
+    *("margin_warning_pct", "margin_critical_pct", "margin_stopout_pct"),
+    "cancels_per_second",
+)
 
 ODD_INSTRUMENTS = (
     replace(STOCK, symbol=CLOSED),

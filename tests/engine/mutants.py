@@ -140,8 +140,26 @@ MUTANTS = (
     Mutant(
         "a dearer change is taken for one that adds no risk",
         "amend.py",
-        "    case.is_dearer = same_lots > order.working_money",
-        "    case.is_dearer = False",
+        "    case.costs_more = same_lots > order.working_money and",
+        "    case.costs_more = False and",
+    ),
+    Mutant(
+        "a change to a worse price is taken for one that adds no risk",
+        "amend.py",
+        "    case.is_worse = value is not None and",
+        "    case.is_worse = value is None and",
+    ),
+    Mutant(
+        "a change that was answered before answers the next one",
+        "amend.py",
+        "    return ids.index(None) if None in ids else None",
+        "    return 0 if ids else None",
+    ),
+    Mutant(
+        "a stop that the market is past is valued at itself",
+        "lookup.py",
+        "    base = max(known) if case.buying else min(known)",
+        "    base = known[0]",
     ),
     Mutant(
         "a change that was taken leaves older ones in flight",

@@ -8,8 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riskd.messages import Amend, LimitSet, LimitsSpec
-from tests.builders import MONEY, StampedCore, a_core, a_fill, a_report, an_order
+from riskd.messages import Amend, Configure, LimitSet, LimitsSpec
+from tests.builders import (
+    MONEY,
+    StampedCore,
+    a_core,
+    a_fill,
+    a_report,
+    a_universe,
+    an_account,
+    an_order,
+)
 
 
 def an_amend(order_id: str = "o-1", new_id: str | None = None, **fields: Any) -> Amend:
@@ -205,6 +214,55 @@ def test_e37_change_that_reserves_no_more_passes_a_limit_that_is_already_breache
     assert house.send(an_amend(new_id="o-2", price=99.0)).approved
     assert house.send(an_amend(new_id="o-3", quantity=9.0)).approved
     assert codes(house.send(an_amend(new_id="o-4", quantity=11.0))) == ["POSITION_LIMIT"]
+
+
+@pytest.mark.parametrize(("side", "away", "nearer"), [("buy", 95.0, 99.0), ("sell", 105.0, 101.0)])
+def test_e37_past_a_limit_a_price_further_away_passes_on_either_side_and_a_nearer_one_fails(
+    side, away, nearer
+):
+    house = a_core()
+    house.send(an_order("o-1", side, 10, price=97.0 if side == "buy" else 103.0))
+    house.send(Configure(universe=a_universe(LimitsSpec(position_quantity=5.0))))
+    assert codes(house.send(an_amend(new_id="n-1", price=nearer))) == ["POSITION_LIMIT"]
+    assert house.send(an_amend(new_id="n-2", price=away)).approved
+    assert house.send(an_amend(new_id="n-3", price=away)).approved
+    house.send(a_report("n-3", "replaced"))
+    back = 97.0 if side == "buy" else 103.0  # Nearer than where it rests by now.
+    assert codes(house.send(an_amend(new_id="n-4", price=back))) == ["POSITION_LIMIT"]
+
+
+@pytest.mark.parametrize("scope", ["default", "firm"])
+def test_e37_sale_at_a_higher_price_is_judged_by_the_turnover_it_may_make_alone(scope):
+    """Ten at 103 make 1,030 of 1,040: at 104 they are within it, at 104.01 they are not."""
+    house = a_core()
+    house.send(an_order("o-1", "sell", 10, price=103.0))
+    tight = LimitsSpec(turnover=1040.0, position_quantity=5.0, gross_exposure=500.0)
+    limits = LimitSet(firm=tight) if scope == "firm" else LimitSet(default=tight)
+    house.send(Configure(universe=a_universe(limits)))
+    refused = house.send(an_amend(new_id="n-1", price=104.01))
+    assert codes(refused) == ["TURNOVER" if scope == "default" else "GROUP_LIMIT"]
+    assert refused.rejects[0].limit_type == "turnover"
+    assert house.send(an_amend(new_id="n-2", price=104.0)).approved
+
+
+def test_change_of_price_alone_may_not_lose_more_at_the_stop_than_a_trade_may():
+    """Five sold at 110 lose 50 of 1,000 at 120; at 109.99 they would lose 50.05."""
+    house = a_core(LimitsSpec(risk_per_trade_pct=5.0), accounts=(an_account(balance=1000.0),))
+    assert house.send(an_order("o-1", "sell", 5, price=110.0, stop_loss=120.0)).approved
+    refused = house.send(an_amend(new_id="n-1", price=109.99))
+    assert codes(refused) == ["RISK_PER_TRADE"]
+    assert house.send(an_amend(new_id="n-2", price=110.01)).approved
+
+
+def test_change_under_an_id_that_is_too_old_is_refused(monkeypatch):
+    monkeypatch.setattr("engine.account_state.FINISHED_MAX", 1)
+    house = a_core()
+    for name in ("old", "young"):
+        house.send_all(an_order(name), a_report(name, "canceled"))
+    house.send(an_order("o-1"))
+    assert codes(house.send(an_amend(new_id="old", quantity=2.0))) == ["ID_EXPIRED"]
+    assert codes(house.send(an_amend(new_id="young", quantity=2.0))) == ["ID_REUSED"]
+    assert house.send(an_amend(new_id="new", quantity=2.0)).approved
 
 
 def test_amended_order_that_ends_releases_everything_it_could_reach():

@@ -10,10 +10,9 @@ from msgspec.structs import replace
 
 from engine.core import Core, Input
 from engine.digest import decode_state, encode_state, state_digest
-from engine.facts import Stamp
+from engine.facts import SUSPENSE, Stamp
 from engine.firm import firm_drawdown, firm_pnl
 from engine.limits import FIRM
-from engine.suspense import SUSPENSE
 from riskd.codec import encode_msgpack
 from riskd.messages import (
     AccountAdd,

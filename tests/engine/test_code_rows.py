@@ -8,21 +8,24 @@ import msgspec
 import pytest
 
 from engine.account_state import FINISHED_MAX
+from engine.limits import ENFORCED, GROUP_ENFORCED
 from engine.orders import AMENDS_MAX
 from riskd.codes import CODES, RejectCode
-from riskd.messages import Configure, Resync
+from riskd.messages import Configure, LimitsSpec, Resync
 from tests.builders import MS, StampedCore
-from tests.engine import code_rows
+from tests.engine import code_steps
 from tests.engine.code_rows import (
     ELSEWHERE,
+    KEYS_ELSEWHERE,
+    KEYS_OF_NO_ORDER,
     MARKET,
     ROWS,
-    Row,
     addressed,
     check_answer,
     named_in,
     universe,
 )
+from tests.engine.code_steps import Row
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -51,6 +54,19 @@ def test_rows_refuse_by_every_code_there_is():
     assert set(RejectCode) - tested == set(ELSEWHERE), "a code without a row in code_rows.py"
 
 
+def test_rows_are_held_to_every_limit_that_may_refuse_an_order():
+    own = {key for row in ROWS for key in LimitsSpec.__struct_fields__ if getattr(row.limits, key)}
+    of_groups = {
+        key
+        for row in ROWS
+        for key in LimitsSpec.__struct_fields__
+        if row.group_limits is not None and getattr(row.group_limits, key)
+    }
+    least = {"ratio_floor"}  # Nothing is under it.
+    assert own | least == set(ENFORCED) - set(KEYS_ELSEWHERE) - set(KEYS_OF_NO_ORDER)
+    assert of_groups == set(GROUP_ENFORCED)
+
+
 def test_rows_of_a_code_also_pass_and_refuse_by_that_code_alone():
     for row in ROWS:
         codes = [step.code for step in row.steps if step.code is not None]
@@ -64,4 +80,4 @@ def test_rows_each_have_a_name_of_their_own_and_a_fix_code():
 
 
 def test_rows_know_the_promised_sizes():
-    assert (code_rows.FINISHED_MAX, code_rows.AMENDS_MAX) == (FINISHED_MAX, AMENDS_MAX)
+    assert (code_steps.FINISHED_MAX, code_steps.AMENDS_MAX) == (FINISHED_MAX, AMENDS_MAX)

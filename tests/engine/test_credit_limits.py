@@ -385,6 +385,21 @@ def test_duplicate_content_differs_by_side_price_and_quantity_and_returns_after_
     assert codes_of(house.send(an_order("g"), 1)) == []
 
 
+def test_e59_duplicate_content_is_held_to_a_lower_count_at_once_and_to_a_higher_one_as_it_was():
+    def put(count: int) -> None:
+        limits = LimitsSpec(duplicate_orders=DuplicateOrders(count=count, window_ms=10_000))
+        house.send(Configure(universe=a_universe(limits)))
+
+    house = a_core()
+    put(3)
+    assert [codes_of(house.send(an_order(f"o-{x}"))) for x in range(2)] == [[], []]
+    put(2)
+    assert codes_of(house.send(an_order("lowered"))) == ["DUPLICATE_CONTENT"]
+    put(3)
+    assert codes_of(house.send(an_order("raised"))) == []
+    assert codes_of(house.send(an_order("full"))) == ["DUPLICATE_CONTENT"]
+
+
 def test_group_soft_limit_without_a_rate_warns_and_never_refuses():
     limits = LimitSet(firm=LimitsSpec(gross_exposure=LimitValue(value=1.0, hard=False)))
     account = an_account(currency="JPY")

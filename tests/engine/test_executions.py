@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.digest import decode_state, encode_state
-from engine.suspense import SUSPENSE
+from engine.facts import SUSPENSE
 from riskd.messages import (
     AccountUnfreeze,
     FillCorrect,
@@ -62,6 +62,15 @@ def test_e19_fill_of_an_unknown_account_is_booked_to_suspense():
     assert house.send(a_fill("e-1", quantity=3, account="ghost")).duplicate
     assert house.send(a_fill("e-1", quantity=3, account="spook")).flags[0] == "unknown_account"
     assert house.position("X", SUSPENSE).books.lots == 6
+
+
+def test_e19_nobody_trades_what_is_in_suspense():
+    """Not even with the profit that its fills have made."""
+    house = a_core()
+    house.send(a_fill("e-1", quantity=10, price=50.0, account="ghost"))
+    for side in ("buy", "sell"):
+        order = an_order(side, side, account=SUSPENSE)
+        assert codes_of(house.send(order)) == ["NOT_PERMITTED"]
 
 
 def test_e19_fills_of_unknown_accounts_are_never_taken_for_one_another():

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from engine.core import Core, Input
 from engine.digest import decode_state, encode_state, state_digest
+from engine.facts import SUSPENSE
 from engine.firm import firm_drawdown, firm_pnl
 from engine.group_row import GroupRow
 from engine.limits import FIRM, GROUP_MEASURES, unenforced
-from engine.suspense import SUSPENSE
 from riskd.codec import encode_msgpack
 from riskd.messages import (
     AccountAdd,

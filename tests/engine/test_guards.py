@@ -15,10 +15,9 @@ from msgspec.structs import replace
 from engine.core import Core
 from engine.digest import decode_state, encode_state, state_digest
 from engine.exposure import margin_rate_max
-from engine.facts import Stood
+from engine.facts import SUSPENSE, Stood
 from engine.guards import guards_of, margin_level_pct, read
 from engine.limits import Owner
-from engine.suspense import SUSPENSE
 from engine.sweep import drift_of
 from engine.watch import figures_of
 from riskd.messages import (

@@ -16,12 +16,23 @@ from riskd.messages import (
     Amend,
     Configure,
     InstrumentAdd,
+    InstrumentUpdate,
     LimitSet,
     LimitsSpec,
     PriceMove,
     Tick,
 )
-from tests.builders import MS, SECOND, STOCK, StampedCore, a_core, a_fill, a_universe, an_order
+from tests.builders import (
+    MS,
+    SECOND,
+    SPREAD,
+    STOCK,
+    StampedCore,
+    a_core,
+    a_fill,
+    a_universe,
+    an_order,
+)
 from tests.builders import codes_of as codes
 
 
@@ -161,6 +172,14 @@ def test_change_of_an_order_that_adds_nothing_passes_while_the_price_moves():
 
     assert amended(quantity=6.0) == ["BREAKER_OPEN"]
     assert amended(quantity=4.0) == []
+
+
+def test_instrument_that_may_not_be_negative_any_more_is_judged_without_a_percentage_of_zero():
+    house = a_core(LimitsSpec(price_move=PriceMove(window_ms=60_000, pct=5.0, ticks=100.0)))
+    for price in (0.0, 1.0):
+        house.send(Tick(symbol="S", bid=price, ask=price))
+    house.send(InstrumentUpdate(instrument=replace(SPREAD, allow_negative=False)))
+    assert codes(house.send(an_order("o-1", symbol="S", price=1.0))) == []
 
 
 def test_moves_are_kept_only_where_they_are_limited():

@@ -21,6 +21,9 @@
 - a change is judged by its new leaves alone
 - a change reserves its new leaves alone
 - a dearer change is taken for one that adds no risk
+- a change to a worse price is taken for one that adds no risk
+- a change that was answered before answers the next one
+- a stop that the market is past is valued at itself
 - a change that was taken leaves older ones in flight
 - a cancel releases twice
 - an order that a group refused stays reserved

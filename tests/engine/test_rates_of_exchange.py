@@ -164,6 +164,33 @@ def test_e45_currency_without_any_rate_takes_no_new_exposure_and_is_never_zero()
     assert house.send(an_order("o-2", "sell", 10, price=125.0)).approved
 
 
+def test_e45_what_an_order_buys_of_a_currency_counts_the_haircut_too():
+    """1,000 dollars of euro at 1.25: 800 of them, or 761 when each may be worth 5 % more."""
+    pounds = tuple(
+        replace(EURUSD, symbol=base + currency, base=base, currency=currency)
+        for base, currency in (("EUR", "GBP"), ("GBP", "USD"))
+    )
+    quotes = {"EURUSD": (1.25, 1.25), "GBPUSD": (1.25, 1.25), "EURGBP": (1.0, 1.0)}
+    house = a_core(
+        LimitsSpec(currency_exposure={"EUR": 1000.0}),
+        instruments=(EURUSD, *pounds),
+        quotes=quotes,
+        settings=SETTINGS,
+    )
+    told: dict[str, Any] = {"symbol": "EURGBP", "price": 1.0, "explain": True, "dry_run": True}
+    assert house.send(an_order("o-1", "buy", 1, **told)).max_quantity == 800
+    grow_old(house)
+    for symbol in ("GBPUSD", "EURGBP"):
+        bid, ask = quotes[symbol]
+        house.send(Tick(symbol=symbol, bid=bid, ask=ask))
+    for side in ("buy", "sell"):
+        assert house.send(an_order("o-2", side, 1, **told)).max_quantity == 761
+    assert house.send(an_order("o-3", "buy", 761, symbol="EURGBP", price=1.0)).approved
+    assert codes_of(house.send(an_order("o-4", symbol="EURGBP", price=1.0))) == [
+        "CURRENCY_EXPOSURE"
+    ]
+
+
 def test_e45_groups_count_the_haircut_too():
     stock = replace(STOCK, symbol="E", currency="EUR")
     limits = LimitSet(group={"desk": LimitsSpec(gross_exposure=2625)})
@@ -274,6 +301,6 @@ def test_e46_pair_and_its_inverse_held_together_do_not_double():
     house.send(a_fill("e-2", "buy", 1250, 0.8, symbol="USDEUR"))
     valuation = house.core.accounts["A1"].valuation
     assert valuation.refresh() is None
-    assert valuation.currency_worst("EUR") == (0, 0)
+    assert [valuation.currency_worst("EUR", 0, gains=x) for x in (True, False)] == [0, 0]
     assert house.send(an_order("o-2", "buy", 1000, **told)).approved
     assert codes_of(house.send(an_order("o-3", "buy", 1, **told))) == ["CURRENCY_EXPOSURE"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from riskd.messages import Amend, LimitsSpec, Tick, Trip
+from riskd.messages import Amend, Kill, LimitsSpec, Tick, Trip
 from tests.builders import StampedCore, a_core, a_fill, an_order, codes_of
 
 EVERY_WORST = [
@@ -135,6 +135,21 @@ def test_e35_flat_account_that_may_only_reduce_gets_every_order_refused(action, 
 
 def lower_the_limit(house: StampedCore) -> None:
     house.send(a_core(LimitsSpec(gross_exposure=500)).inputs[0][0])
+
+
+@pytest.mark.parametrize("code", ["POSITION_LIMIT", "PRICE_COLLAR", "KILLED"])
+def test_e34_refused_opposite_order_names_what_would_reduce_whatever_refused_it(code):
+    """Nine held, two on their way out: seven would reduce; of the position limit more may pass."""
+    house = a_core(LimitsSpec(position_quantity=10, price_collar_pct=5))
+    house.send_all(a_fill(quantity=9), an_order("exit", "sell", 2))
+    if code == "KILLED":
+        house.send(Kill(scope="firm"))
+    price = 90.0 if code == "PRICE_COLLAR" else 100.0
+    verdict = house.send(an_order("over", "sell", 18, price=price))
+    assert codes_of(verdict) == [code]
+    most = {"POSITION_LIMIT": 17.0}.get(code, 0.0)
+    assert (verdict.reducing_quantity, verdict.max_quantity) == (7.0, most)
+    assert house.send(an_order("same", "buy", 99, price=200.0)).reducing_quantity is None
 
 
 def raise_the_price(house: StampedCore) -> None:

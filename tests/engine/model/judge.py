@@ -85,7 +85,7 @@ class Case:
         self.off_lot = (quantity / self.market.lot(symbol)).denominator != 1
         own, filled = (old.leaves(), old.filled) if old else (NONE, NONE)
         rest = world.worst(check.account, symbol, old)
-        closing = max(NONE, -rest[0] if self.buying else rest[1])
+        closing = self.closing = max(NONE, -rest[0] if self.buying else rest[1])
         if check.close_position and closing:  # As much of it as closes what is left.
             quantity = min(quantity, filled + closing)
         self.quantity = NONE if self.off_lot else quantity
@@ -98,8 +98,10 @@ class Case:
         self.shortest = rest[1] - (0 if self.buying else self.leaves)
         self.grown = max(abs(self.longest), abs(self.shortest)) - max(map(abs, before))
         self.is_dearer = old is not None and abs(self.value or NONE) > old.dearest()
-        tamed = old is not None and not self.added and not self.is_dearer
-        self.reducing = not self.off_lot and (self.leaves <= closing or tamed)
+        tamed = old is not None and not self.added and not self._is_worse(old)
+        closes = self.leaves <= closing
+        self.reducing = not self.off_lot and (closes or tamed)
+        self.costs_more = self.is_dearer and tamed and not closes
 
     def _value(self) -> Fraction | None:
         """What a unit is valued at: its price, or stop or touch plus slippage."""
@@ -111,6 +113,12 @@ class Case:
         if stop is not None and not self.market.is_on_tick(check.symbol, stop):
             stop = None
         return self.market.market_value(check.side, self.reference, stop)
+
+    def _is_worse(self, old: Asked) -> bool:
+        """Whether its price is worse for the account than any that the venue may have by now."""
+        if self.value is None:
+            return False
+        return self.value > max(old.values()) if self.buying else self.value < min(old.values())
 
     def worth(self, quantity: Fraction, price: Fraction) -> Fraction:
         """In account currency."""
@@ -294,7 +302,7 @@ class Case:
         for code, key, reducing_passes in BY_KEY:
             if code == "PRICE_COLLAR":
                 yield from self._numbers()
-            if reducing_passes and passes:
+            if reducing_passes and passes and not (key == "turnover" and self.costs_more):
                 continue
             if code == "MARGIN":
                 yield from self._margin()
@@ -312,7 +320,7 @@ class Case:
             if found:
                 bound, _ = max(found, key=lambda one: one[1])
                 yield Found("RATE_LIMIT", hard, bound, bound.value + 1)
-        if not passes and not self.off_lot:
+        if (not passes or self.costs_more) and not self.off_lot:
             yield from self._groups()
         if check.deadline_ns is not None and self.world.wall_ns > check.deadline_ns:
             yield Found("DEADLINE")
@@ -413,7 +421,9 @@ class Case:
                     Found("GROUP_LIMIT", hard, bound, value)
                     for bound in limits
                     for value in (self.group_value(group, bound.key),)
-                    if bound.hard is hard and value > bound.value
+                    if bound.hard is hard
+                    and value > bound.value
+                    and (bound.key == "turnover" or not self.costs_more)
                 ]
                 if past:
                     yield past[0]

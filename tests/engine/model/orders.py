@@ -51,10 +51,14 @@ class Asked:
         """The most that may still be filled."""
         return max(Fraction(0), self.most() - self.filled) if self.is_working else Fraction(0)
 
-    def dearest(self) -> Fraction:
-        """The most that a unit of it may cost, whatever of its changes the venue takes."""
+    def values(self) -> list[Fraction]:
+        """What a unit of it may be valued at, whatever of its changes the venue takes."""
         values = [self.value, *(change.value for change in self.changes)]
-        return max((abs(value) for value in values if value is not None), default=Fraction(0))
+        return [value for value in values if value is not None]
+
+    def dearest(self) -> Fraction:
+        """The most that a unit of it may cost."""
+        return max((abs(value) for value in self.values()), default=Fraction(0))
 
     def newest(self) -> Check:
         """The order as the newest change in flight would leave it."""

@@ -110,8 +110,10 @@ def bounds_of_group(limits: LimitSet, group: str) -> list[Bound]:
 
 
 def duplicate_rules(limits: LimitSet, owner: Owner) -> list[DuplicateOrders]:
-    found = (table.duplicate_orders for _, _, table in tables(limits, owner))
-    return list(dict.fromkeys(rule for rule in found if rule is not None))
+    """Of each length of window the tightest."""
+    found = [table.duplicate_orders for _, _, table in tables(limits, owner)]
+    rules = sorted((rule for rule in found if rule is not None), key=lambda rule: -rule.count)
+    return list({rule.window_ms: rule for rule in rules}.values())
 
 
 def may_not_match_itself(limits: LimitSet, owner: Owner) -> bool:

@@ -118,7 +118,7 @@ class Witness:
         if lots.denominator == 1:
             for rule in duplicate_rules(world.limits, owner):
                 prices = (order.price, order.stop_price)
-                content = (order.account, order.symbol, order.side, lots, *prices, rule)
+                content = (order.account, order.symbol, order.side, lots, *prices, rule.window_ms)
                 span_ns = rule.window_ms * MS
                 repeated |= bool(ask(content, rule.count, span_ns, now_ns))
         return Charged(told[True], told[False], repeated)
@@ -147,6 +147,7 @@ class Witness:
             says(past(verdict.warnings), warnings)
             assert exact(verdict.certified_quantity or 0) == case.certified
         if refusals or case.check.explain:
+            assert exact(verdict.reducing_quantity or 0) == case.closing
             self._largest(case, verdict)
         else:
             assert verdict.max_quantity is None
