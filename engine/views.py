@@ -10,6 +10,7 @@ from engine.account import Account
 from engine.boards import Boards
 from engine.books import Books
 from engine.exposure import mark_ages_ns
+from engine.facts import MS_NS
 from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
@@ -17,7 +18,7 @@ from engine.limits import Owner, scopes_of
 from engine.money import number_from_money
 from engine.pnl_view import in_units
 from engine.standing import ranks_of, standing
-from riskd.messages import LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate
+from riskd.messages import LegUpdate, LimitSet, LimitsSpec, PnlUpdate, PositionUpdate, RiskSettings
 
 Shown = dict[str, Any]
 
@@ -189,6 +190,7 @@ def instruments_view(boards: Boards, now_ns: int) -> list[Shown]:
                 ("mark", quote.mark_long),
             )
         }
+        age_ns = max(0, now_ns - quote.recv_ns) if quote.recv_ns else None
         found.append(
             {
                 "symbol": symbol,
@@ -200,13 +202,23 @@ def instruments_view(boards: Boards, now_ns: int) -> list[Shown]:
                 "lot_size": spec.lot_size,
                 "multiplier": spec.multiplier,
                 **prices,
-                "age_ns": max(0, now_ns - quote.recv_ns) if quote.recv_ns else None,
+                "age_ns": age_ns,
+                "grade": _grade(age_ns, instrument, boards.settings),
                 "state": quote.phase,
                 "feed_gaps": quote.gaps,
                 "feed_seqs": dict(quote.feed_seqs),
             }
         )
     return found
+
+
+def _grade(age_ns: int | None, instrument: Instrument, settings: RiskSettings) -> str:
+    """Return how far a price of this age is to be relied on, in a word."""
+    if age_ns is None:
+        return "none"
+    if age_ns <= instrument.stale_after_ns:
+        return "fresh"
+    return "stale" if age_ns <= settings.mark_after_ms * MS_NS else "old"
 
 
 def limits_view(boards: Boards, accounts: dict[str, Account], scope: str | None) -> Shown:

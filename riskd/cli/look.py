@@ -85,8 +85,10 @@ def instruments(*, json: Json = False, connection: Connection = HERE) -> int:
     Example: riskd instruments
     """
     rows = connection.ask(Instruments()).data
-    names = ("symbol", "kind", "currency", "bid", "ask", "last", "mark", "age_ns", "state")
-    return print_rows(rows, (*names, "tick_size", "lot_size", "multiplier"), json=json, rest=False)
+    names = ("symbol", "kind", "currency", "bid", "ask", "last", "mark", "age_ns", "grade")
+    return print_rows(
+        rows, (*names, "state", "tick_size", "lot_size", "multiplier"), json=json, rest=False
+    )
 
 
 def positions(

@@ -58,7 +58,11 @@ class AccountRequest(ControlRequest, frozen=True, kw_only=True, tag="account"):
 
 
 class Instruments(ControlRequest, tag="instruments", frozen=True, kw_only=True):
-    """Every instrument with its prices and their age."""
+    """Every instrument with its prices, their age, and how far they are to be relied on.
+
+    `grade` is fresh up to the instrument's `stale_after_ms`, stale up to `mark_after_ms` of the
+    settings, old beyond, none where there was no price.
+    """
 
 
 class Positions(ControlRequest, frozen=True, kw_only=True, tag="positions"):

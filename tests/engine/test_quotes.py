@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from engine.facts import Stamp
 from engine.instruments import Instrument
 from engine.quotes import FEEDS_MAX, QuoteBoard, TickOutcome
+from engine.views import instruments_view
 from riskd.messages import MarketPhase, MarketState, RiskSettings, Tick, Ticks
-from tests.builders import SPREAD, STOCK, a_core, a_fill, an_order, codes_of
+from tests.builders import MS, SPREAD, STOCK, a_core, a_fill, an_order, codes_of
 
 PRICES = st.sampled_from([None, None, 98.0, 99.0, 100.0, 101.0, 100.005, 0.0, -1.0, 1e300])
 TICKS = st.lists(
@@ -151,3 +152,16 @@ def test_e48_late_and_repeated_ticks_do_not_move_profit():
     assert valuation.refresh() is None
     assert valuation.equity_money == (1_000_000 + 10) * 10**12
     assert house.core.state().quotes["X"].gaps == 1
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "grade"),
+    [(0, "fresh"), (5000, "fresh"), (5001, "stale"), (60_000, "stale"), (60_001, "old")],
+)
+def test_price_is_graded_by_its_age_and_no_price_is_none(after_ms: int, grade: str):
+    ages = RiskSettings(stale_after_ms=5000, mark_after_ms=60_000)
+    house = a_core(quotes={"X": (100.0, 100.0)}, settings=ages)
+    rows = instruments_view(house.core.boards, house.stamp.recv_ns + after_ms * MS)
+    graded = {row["symbol"]: (row["grade"], row["age_ns"]) for row in rows}
+    assert graded["X"] == (grade, after_ms * MS)
+    assert graded["Y"] == ("none", None)
