@@ -12,11 +12,11 @@ from typing import NamedTuple
 from engine.account import Account
 from engine.concentration import concentration
 from engine.exposure import exposure_of
-from engine.facts import MS_NS, SECOND_NS
+from engine.facts import MS_NS, SECOND_NS, Missing
 from engine.held import unrealized_of
 from engine.instruments import Instrument
 from engine.ledger import Position
-from engine.limits import Owner, resolve
+from engine.limits import Owner, resolve, resolve_currency, scopes_of
 from engine.money import MONEY_SCALE
 from engine.nothing import NOTHING, forget, own
 from engine.pace import Samples
@@ -50,14 +50,17 @@ def find(account: Account, told: AlertSettings, now_ns: int, ease: Ease) -> Iter
         yield from _rewards(account, told.reward_to_risk_min, ease)
     if told.rebalance_hhi:
         yield from _rebalancing(account, told.rebalance_hhi, ease)
+    yield from _currencies(account, ease)
 
 
 def is_asked(told: AlertSettings, limits: LimitSet) -> bool:
     """Return whether any of these rules is asked for, and can find anything."""
     tables = (limits.default, *limits.account.values())
     burns = told.burn_horizon_ms and any(table.daily_loss is not None for table in tables)
+    every = (*tables, limits.firm, *limits.group.values())
     return bool(
         burns
+        or any(table.currency_exposure for table in every)
         or told.pnl_move_pct
         or told.position_move_pct
         or told.reward_to_risk_min
@@ -185,6 +188,30 @@ def _rebalancing(account: Account, most: float, ease: Ease) -> Iterator[Found]:
     yield Found(
         "rebalancing", ResponseEvent.REBALANCING, Severity.LOW, text, found.hhi, most, largest
     )
+
+
+def _currencies(account: Account, ease: Ease) -> Iterator[Found]:
+    """Whether prices alone carried what is held of a currency past its limit: no order does."""
+    boards, held = account.boards, account.state.positions
+    if not any(boards.instruments[symbol].is_pair for symbol in held):
+        return
+    groups = boards.ancestry(account.state.spec.group)
+    owner = Owner(account.id, groups, "", "", "")
+    tables = [table.currency_exposure or {} for *_, table in scopes_of(boards.limits, owner)]
+    for currency in dict.fromkeys(currency for table in tables for currency in table):
+        limit, key = resolve_currency(boards.limits, owner, currency), f"currency_limit:{currency}"
+        most = account.valuation.currency_worst(currency, 0, gains=True)
+        owed = account.valuation.currency_worst(currency, 0, gains=False)
+        if limit is None or isinstance(most, Missing) or isinstance(owed, Missing):
+            continue
+        money = 0 if currency == account.currency else max(most, owed)
+        if money <= limit.money * ease(key):
+            continue
+        value = money / MONEY_SCALE
+        text = f"account {account.id} has {value:,.10g} {account.currency} in {currency} at worst, "
+        text += f"past currency_exposure {limit.value:,.10g} of {limit.scope} {limit.scope_id}"
+        event = ResponseEvent.EXPOSURE
+        yield Found(key, event, Severity.CRITICAL, text, value, limit.value)
 
 
 def _profit_of(account: Account, position: Position) -> float | None:

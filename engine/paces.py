@@ -21,6 +21,7 @@ EVENTS = {
     "position_move": ResponseEvent.PNL_MOVE,
     "reward_to_risk": ResponseEvent.REWARD_TO_RISK,
     "rebalancing": ResponseEvent.REBALANCING,
+    "currency_limit": ResponseEvent.EXPOSURE,
 }
 
 

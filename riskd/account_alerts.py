@@ -77,6 +77,12 @@ ACCOUNT_ALERTS: dict[str, AlertText] = {
         "When it is spread again and stayed so for the dwell.",
         "See riskd concentration; trim the name that the alert names.",
     ),
+    "currency_limit": AlertText(
+        "critical",
+        "Prices alone carried what the account has of a currency past its currency_exposure.",
+        "When it is back by a step and stayed so for the dwell.",
+        "Orders that increase it are refused; see riskd exposure, and reduce what is named.",
+    ),
     "limit_warning": AlertText(
         "medium",
         "An order used more of a limit than its warning threshold.",

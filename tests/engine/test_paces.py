@@ -14,6 +14,7 @@ from riskd.messages import (
     Configure,
     LimitSet,
     LimitsSpec,
+    LimitValue,
     ResponseAction,
     ResponseEvent,
     ResponseMode,
@@ -27,6 +28,7 @@ from tests.builders import (
     SECOND,
     StampedCore,
     a_fill,
+    a_report,
     a_universe,
     an_account,
     an_order,
@@ -273,3 +275,52 @@ def test_restored_engine_and_actors_know_pace_and_moves_to_the_last_bit():
         for message, stamp in house.inputs:
             live.send(message, stamp)
         assert state_digest(live.system.state()) == house.digest()
+
+
+def test_rate_that_carries_a_currency_past_its_limit_is_told_though_nobody_trades():
+    """100 EUR at 1.25 are the 125 that there may be; eased by a twentieth it is safe at 118.75."""
+    told: Any = {"currency_exposure": {"EUR": LimitValue(value=125.0, hard=False)}}
+    cancels = ResponsePolicy(
+        id="cancels",
+        event=ResponseEvent.EXPOSURE,
+        severity=Severity.CRITICAL,
+        action=ResponseAction.CANCEL,
+        breaker="reduce_only",
+        cooling_ms=0,
+    )
+    house = a_house(0, limits=LimitsSpec(**told), responses=(cancels,))
+    euro: dict[str, Any] = {"symbol": "EURUSD"}
+    tick(house, 1.25, "EURUSD")
+    house.send(a_fill("e-2", "buy", 100, 1.25, **euro))
+    house.elapse(2 * SECOND)
+    assert house.alerts("currency_limit") == []
+    tick(house, 1.2501, "EURUSD")
+    house.elapse(SECOND)
+    (alert,) = house.alerts("currency_limit")
+    assert (alert.account, alert.severity, alert.threshold) == ("A1", Severity.CRITICAL, 125)
+    assert alert.value == pytest.approx(125.01)
+    (state,) = house.core.boards.breakers.book.open.values()
+    assert (state.scope, state.measure) == ("account", "currency_limit:EUR")
+    assert codes_of(house.send(an_order("more", price=1.25, **euro))) == ["REDUCE_ONLY"]
+    assert codes_of(house.send(an_order("less", "sell", 50, price=1.25, **euro))) == []
+    house.send(a_report("less", "canceled"))
+    tick(house, 1.19, "EURUSD")
+    house.elapse((DWELL_S + 2) * SECOND)
+    assert len(house.alerts("currency_limit")) == 1
+    tick(house, 1.18, "EURUSD")
+    house.elapse((DWELL_S + 2) * SECOND)
+    assert [alert.status for alert in house.alerts("currency_limit")] == ["raised", "resolved"]
+    assert house.core.boards.breakers.book.open == {}
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert state_digest(live.system.state()) == house.digest()
+
+
+def test_currency_that_nobody_limits_and_that_of_the_account_are_not_looked_at():
+    told: Any = {"currency_exposure": {"USD": 1.0, "JPY": 1.0}}
+    house = a_house(0, limits=LimitsSpec(**told))
+    tick(house, 1.25, "EURUSD")
+    house.send(a_fill("e-2", "buy", 100, 1.25, symbol="EURUSD"))
+    house.elapse(3 * SECOND)
+    assert house.alerts("currency_limit") == []
