@@ -53,13 +53,13 @@ from tests.engine.gate_inputs import (
     unit_of,
     with_limit,
 )
-from tests.engine.gate_sides import Sides
+from tests.engine.gate_steered import Steered
 from tests.engine.model.judge import Case
 from tests.engine.model.market import exact
 from tests.engine.model.rules import FIRM, Stop
 
 
-class Gate(Sides):
+class Gate(Steered):
     """Whatever happens, engine and model agree: first each answer, then everything there is."""
 
     @rule(shape=SHAPES, calm=st.booleans())
@@ -250,50 +250,6 @@ class Gate(Sides):
                 return
         report = a_report(new_id, "replaced", self.name("r"), account=account)
         self.witness.report(report, self.send(report))
-
-    @rule(shape=SHAPES, halves=st.tuples(*(st.sampled_from((2, 4, 8)),) * 2), taken=st.booleans())
-    def change_is_answered_again(self, shape, halves, taken) -> None:
-        """Of two changes of an order the first is answered twice, the second not yet."""
-        self.start_again()
-        self.configure(LimitSet())
-        order = self.made(replace_flags(shape, dry_run=False, close_position=False))
-        self.ask(order)
-        new_id = self.name("c")
-        told: dict[str, Any] = {"account": order.account, "client_order_id": order.client_order_id}
-        for name, number in ((new_id, halves[0]), (self.name("c"), halves[1])):
-            change = Amend(**told, new_client_order_id=name, quantity=order.quantity + number / 2)
-            if not self.change(change).approved:
-                return
-            status = "replaced" if taken or name == new_id else "replace_rejected"
-            report = a_report(new_id, status, self.name("r"), account=order.account)
-            self.witness.report(report, self.send(report))
-
-    @rule(
-        shape=SHAPES,
-        ticks=st.sampled_from((1, 5)),
-        scope=st.sampled_from(("default", "group", FIRM)),
-    )
-    def sale_moves_up_to_its_turnover(self, shape, ticks, scope) -> None:
-        """Nothing else is limited that it could pass: further away it is no nearer to a fill."""
-        self.start_again()
-        self.configure(LimitSet())
-        shape = shape._replace(side="sell", kind=OrderType.LIMIT)
-        order = self.made(replace_flags(shape, dry_run=False, reduce_only=False))
-        self.ask(order)
-        found = self.world.orders[order.account, order.client_order_id]
-        if not found.is_working:
-            return
-        price = float(exact(order.price or 0) + ticks * tick_of(order.symbol))
-        for units in (-1, 0):
-            change = Amend(
-                account=order.account,
-                client_order_id=order.client_order_id,
-                new_client_order_id=self.name("c"),
-                price=price,
-            )
-            case = Case(self.world, self.witness.merged(found, change), old=found)
-            self.put_limit(case, ("turnover", scope, units), LimitSet())
-            self.change(change)
 
     @rule(shape=SHAPES, edge=st.sampled_from(("stale", "rate", "suspect")), late=st.integers(0, 1))
     def order_at_an_instant(self, shape, edge, late) -> None:
