@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from riskd.codec import Codec, answers_codec, control_answers_codec
 from riskd.examples import example_of
-from riskd.messages import ControlMessage, OrdersRequest, Pong, Result
+from riskd.messages import ControlMessage, ControlWork, OrdersRequest, Pong, Result
 from tests.end_to_end.bad_values import structs_of
 from tests.end_to_end.books import replayed_hash
 from tests.end_to_end.process import WIDE_SHARE, RiskdProcess
@@ -28,15 +28,16 @@ EXAMPLES = 150
 FRAMES_MAX = 12
 CODECS: dict[str, Codec[Any]] = {"orders": answers_codec, "control": control_answers_codec}
 UNIONS = {"orders": OrdersRequest, "control": ControlMessage}
+OUT_OF_TURN = ("stop", *structs_of(ControlWork))
 LAST = {"orders": b'{"type":"ping"}', "control": b'{"type":"breakers"}'}
 
 
 @cache
 def right_frames(port: str) -> list[bytes]:
     """A right frame of every type in both encodings, but for what would end the test (`stop`) and
-    what is answered when it is done, not in its turn (`snapshot`)."""
+    what is answered when it is done, not in its turn."""
     types = structs_of(UNIONS[port])
-    structs = [struct for type_, struct in types.items() if type_ not in ("stop", "snapshot")]
+    structs = [struct for type_, struct in types.items() if type_ not in OUT_OF_TURN]
     encoders = (msgspec.json.encode, msgspec.msgpack.encode)
     return [encode(example_of(struct)) for struct in structs for encode in encoders]
 
@@ -53,7 +54,7 @@ def mutated(draw: st.DrawFn, port: str) -> bytes:
         frame[bit // 8] ^= 1 << bit % 8
     if draw(st.booleans()):
         del frame[draw(st.integers(0, len(frame))) :]
-    return b"" if b"stop" in frame or b"snapshot" in frame else bytes(frame)
+    return b"" if any(type_.encode() in frame for type_ in OUT_OF_TURN) else bytes(frame)
 
 
 MUTATED = {port: st.lists(mutated(port), min_size=1, max_size=FRAMES_MAX) for port in UNIONS}
