@@ -6,8 +6,8 @@ moves are as if every tick had been taken. What is left out is counted in the ti
 so that no sequence number is missed.
 
 Ticks are left out only among neighbours of one symbol and feed that say the same things, each newer
-than the one before, and that the board takes whatever stands. What is odd in any way, or says one
-side alone, stays: what it makes depends on the tick before it.
+than the one before, and that the board takes whatever stands. What is odd in any way, is the first
+of its feed, or says one side alone, stays: what it makes depends on the tick before it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Conflation:
         self.count += 1
         stretch = self._stretches.get(symbol)
         shape = _shape(tick) if self._board.takes_by_itself(tick) else None
-        if tick.seq is not None and not self._is_newer(tick, tick.seq):
+        if tick.seq is not None and not self._follows(tick, tick.seq):
             shape = None
         if stretch is not None and (shape is None or shape != stretch.shape):
             self._stay += stretch.kept()
@@ -50,14 +50,17 @@ class Conflation:
             stretch = self._stretches[symbol] = _Stretch(shape)
         stretch.add(place, tick)
 
-    def _is_newer(self, tick: Tick, seq: int) -> bool:
-        """Return whether a sequence number is higher than any that its feed gave for the symbol."""
+    def _follows(self, tick: Tick, seq: int) -> bool:
+        """Return whether a sequence number is higher than those its feed gave for the symbol.
+
+        The first of all follows none: from it on gaps are counted, so it has to stay.
+        """
         key, quote = (tick.symbol, tick.feed), self._board.quotes.get(tick.symbol)
         known = self._seqs.get(key)
-        if known is None:
-            known = quote.feed_seqs.get(tick.feed, -1) if quote is not None else -1
-        self._seqs[key] = max(seq, known)
-        return seq > known
+        if known is None and quote is not None:
+            known = quote.feed_seqs.get(tick.feed)
+        self._seqs[key] = seq if known is None else max(seq, known)
+        return known is not None and seq > known
 
     def settle(self, symbols_max: int) -> bool:
         """Find out what stays of so many more symbols; return whether that is known of all."""

@@ -98,8 +98,19 @@ def test_conflation_keeps_last_and_extremes_in_their_order_and_counts_the_rest()
         conflation.add(Tick(symbol="Y", bid=50.0, ask=50.0))
     stay = conflation.take()
     told = [(tick.bid, tick.seq, tick.conflated) for tick in stay if tick.symbol == "X"]
-    assert told == [(105.0, 3, 2), (98.0, 5, 1), (101.0, 8, 2)]
+    assert told == [(100.0, 1, 0), (105.0, 3, 1), (98.0, 5, 1), (101.0, 8, 2)]
     assert [(x.symbol, x.conflated) for x in stay if x.symbol == "Y"] == [("Y", 0), ("Y", 6)]
+
+
+def test_gaps_are_counted_from_the_first_of_a_feed_also_if_the_next_are_left_out():
+    house = a_market("mid")
+    conflation = Conflation(house.core.boards.quotes)
+    for seq in (1, 3, 4, 7):  # 2, 5 and 6 never came.
+        conflation.add(Tick(symbol="X", bid=100.0, ask=101.0, seq=seq))
+    stay = conflation.take()
+    assert [(tick.seq, tick.conflated) for tick in stay] == [(1, 0), (3, 0), (7, 1)]
+    house.send_all(*stay)
+    assert quote_of(house.core, "X").gaps == 3
 
 
 def test_conflation_leaves_out_no_tick_of_one_side_alone():
