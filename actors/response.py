@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from actors.inputs import FactAt, Input, WakeAccounts
 from actors.mail import Mail
 from actors.runtime import LoopActor, RunQueue
-from engine.facts import Facts, Stamp
+from engine.facts import Facts
 from engine.response_desk import ResponseDesk
-
-
-class WakeResponses(Struct, frozen=True):
-    """The accounts that were due have been woken: now the plans are."""
-
-    stamp: Stamp
 
 
 class ResponseActor(LoopActor):
@@ -25,7 +17,7 @@ class ResponseActor(LoopActor):
         self._desk = desk
         self._mail = mail
 
-    def on_receive(self, message: Input | FactAt | WakeAccounts | WakeResponses) -> None:
+    def on_receive(self, message: Input | FactAt | WakeAccounts) -> None:
         """Take one fact or command, or the time."""
         facts: Facts = []
         match message:
@@ -35,8 +27,6 @@ class ResponseActor(LoopActor):
                     message.reply(answered)
             case FactAt():
                 self._desk.take(message.fact, message.stamp, facts)
-            case WakeAccounts():  # Accounts first, as in `engine/core.py`.
-                self.actor_ref.tell(WakeResponses(message.stamp))
-            case WakeResponses():
+            case WakeAccounts():
                 self._desk.elapse(message.stamp, facts)
         self._mail.post(facts, message.stamp)

@@ -168,11 +168,12 @@ class System:
             ref.tell(message)
         elif isinstance(asked, Elapse):
             mail = self._mail
-            self._limits.tell(WakeAccounts(message.stamp))
-            self.run_queue.drain()  # What is declared stands before time passes for anybody.
-            first = (mail.alerts, mail.market, mail.breakers)
-            for ref in (*first, mail.sessions, mail.clock, mail.responses):
-                ref.tell(WakeAccounts(message.stamp))
+            first = (mail.alerts, mail.market, mail.breakers, mail.sessions)
+            # What one stage causes is done before time passes for the next, as in the core.
+            for stage in ((self._limits,), first, (mail.clock,), (mail.responses,)):
+                for ref in stage:
+                    ref.tell(WakeAccounts(message.stamp))
+                self.run_queue.drain()
         elif isinstance(asked, DayBegan):
             for key, account_ref in self._refs.items():
                 if self.accounts[key].state.spec.calendar == asked.calendar:

@@ -123,8 +123,7 @@ class Core:
         self._fault_facts = []
         self.faults, self.raised = [], []
         reply = self._route(message, stamp, by, facts)
-        self._settle(facts, stamp)
-        self._settle(self._fault_facts, stamp)
+        self._settle_all(facts, stamp)
         return reply
 
     def due_ns(self) -> int | None:
@@ -185,8 +184,8 @@ class Core:
                 for account in self.accounts.values():
                     if account.state.spec.calendar == message.calendar:
                         self._at_desk(account, message, stamp, facts)
-                self._settle(facts, stamp)  # Groups lost what their accounts did in days of now.
-                facts.clear()
+                # Groups lost what their accounts did in days of now.
+                self._settle_all(facts, stamp)
                 self.watch.groups.begin_day(message, stamp, facts)
                 return None
             case Checkpoint() | StateDigest():
@@ -216,8 +215,8 @@ class Core:
         moved = self.universe.elapse(stamp, facts)
         if moved is not None:
             self._recount(stamp, facts, moved)
-        self._settle(facts, stamp)  # What is declared stands before time passes for anybody.
-        facts.clear()
+        # What a stage causes is done before time passes for the next, as among the actors.
+        self._settle_all(facts, stamp)
         for alert in self.alerts.elapse(stamp, self.boards.settings.alerts):
             self._publish(topic_of(alert), alert)
         apply_ages(self.boards.quotes, stamp, facts)
@@ -226,8 +225,10 @@ class Core:
         for event in apply_expiry(self.boards.breakers, stamp, facts):
             self._publish(f"breaker.{event.scope}.{event.scope_id}", event)
         self.sessions.elapse(stamp, facts)
+        self._settle_all(facts, stamp)
         for key in self.timers.take_due(stamp.steady_ns):
             self._at_desk(self.accounts[key], message, stamp, facts)
+        self._settle_all(facts, stamp)
         self.responses.elapse(stamp, facts)
 
     def _of_account(self, message: AddressedMessage, stamp: Stamp, facts: Facts) -> Answer:
@@ -249,9 +250,7 @@ class Core:
             facts: Facts = []
             self._settle(self.watch.look_first(account, message, stamp), stamp)
             reply = self._at_desk(self.accounts[account], message, stamp, facts)
-            self._settle(facts, stamp)
-            faults, self._fault_facts = self._fault_facts, []
-            self._settle(faults, stamp)
+            self._settle_all(facts, stamp)
             return reply
 
         return judge_basket(self.boards, self.accounts, basket, stamp, ask)
@@ -284,11 +283,17 @@ class Core:
             reply = self._at_desk(account, SessionRoll(account=key), stamp, facts)
             if isinstance(reply, Error):
                 skipped.append(key)
-        self._settle(facts, stamp)
-        facts.clear()
+        self._settle_all(facts, stamp)
         skipped += self.watch.groups.roll(stamp, facts)
         shown = {"seq": stamp.seq, "skipped": skipped}
         return Result(ok=not skipped, data=shown, request_id=message.request_id)
+
+    def _settle_all(self, facts: Facts, stamp: Stamp) -> None:
+        """Do all that facts ask for, those of faults last, and forget them."""
+        self._settle(facts, stamp)
+        facts.clear()
+        faults, self._fault_facts = self._fault_facts, []
+        self._settle(faults, stamp)
 
     def _settle(self, facts: Facts, stamp: Stamp) -> None:
         for fact in facts:  # They may cause further ones, which go last.

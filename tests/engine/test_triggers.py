@@ -16,15 +16,18 @@ from riskd.messages import (
     AlertSettings,
     BreakerAction,
     Configure,
+    Elapse,
     GroupSpec,
     LimitSet,
     LimitsSpec,
     PriceMove,
+    Reduce,
     Reset,
     ResponseAction,
     ResponseEvent,
     ResponseMode,
     ResponsePolicy,
+    ResponseUpdate,
     RiskSettings,
     Severity,
     Tick,
@@ -364,3 +367,32 @@ def test_fills_that_come_too_fast_trip_the_breaker_of_the_scope_that_limits_them
     assert halted == stops
     house.elapse(COOLING_MS * 10**6)
     assert house.core.boards.breakers.book.open == {}
+
+
+def test_what_prices_cause_comes_before_plans_whose_time_is_over_also_among_actors():
+    silence = ResponsePolicy(
+        id="silence",
+        event=ResponseEvent.FEED_SILENCE,
+        severity=Severity.HIGH,
+        action=ResponseAction.REDUCE,
+        percent=50.0,
+    )
+    rules = RiskSettings(alerts=AlertSettings(feed_silence=True))
+    accounts = (an_account(), an_account("A2"))
+    universe = a_universe(settings=rules, accounts=accounts)
+    house = StampedCore()
+    house.send(Configure(universe=replace(universe, responses=(silence,))))
+    house.send(Tick(symbol="X", bid=100.0, ask=100.0))
+    house.send(Tick(symbol="Y", bid=50.0, ask=50.0))
+    house.send(a_fill("e-1"))
+    house.send(a_fill("e-2", symbol="Y", price=50.0, account="A2"))
+    house.send(Reduce(account="A2", reason="by hand"))  # Nobody carries it out.
+    house.send(Elapse(), 60 * SECOND)  # It is late, and so is the feed of X, at once.
+    told = [(topical.topic, topical.message) for topical in house.core.published]
+    plans = [message.account for _, message in told if isinstance(message, ResponseUpdate)]
+    assert plans == ["A1", "A2"]
+    with Live() as live:
+        for message, stamp in house.inputs:
+            live.send(message, stamp)
+        assert live.published == told
+        assert state_digest(live.system.state()) == house.digest()
