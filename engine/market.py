@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isfinite
+
+from msgspec.structs import astuple
+
 from engine.backlog import TICKS_MAX
 from engine.facts import Facts, Raised, Resolved, Stamp
 from engine.quotes import QuoteBoard, TickOutcome
@@ -30,15 +35,29 @@ def apply_market(
     ticks = message.ticks if isinstance(message, Ticks) else (message,)
     waiting = watch.backlog.ticks
     if watch.backlog.is_behind():
-        waiting += ticks
+        _let_wait(waiting, ticks, counts, facts)
         apply_waiting(board, stamp, counts, facts, watch=watch)
         return
     _sample(board, watch, stamp, facts)
     for number, tick in enumerate(ticks):
         if watch.backlog.is_behind():
-            waiting += ticks[number:]
+            _let_wait(waiting, ticks[number:], counts, facts)
             return
         _apply(board, tick, stamp, counts, facts, watch=watch)
+
+
+def _let_wait(
+    waiting: list[Tick | MarketState],
+    ticks: Sequence[Tick | MarketState],
+    counts: dict[str, int],
+    facts: Facts,
+) -> None:
+    """Let ticks wait; what says something that is no number is refused now: it enters no state."""
+    for tick in ticks:
+        if all(isfinite(number) for number in astuple(tick) if isinstance(number, float)):
+            waiting.append(tick)
+        else:
+            _count(tick, TickOutcome.VALUE_INVALID, counts, facts)
 
 
 def apply_waiting(

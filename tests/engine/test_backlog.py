@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -114,6 +116,23 @@ def test_no_price_is_taken_in_before_everybody_was_looked_at_under_the_one_befor
     assert alerted(house) == names(COUNT)
     assert quote.mark_long == 9_900_000
     assert house.core.tick_counts["applied"] == 4
+
+
+def test_tick_of_no_number_is_refused_at_once_and_does_not_wait_to_be_another_after_a_start():
+    """No number has bytes in a state: after a start such a bid would be none, and its ask taken."""
+    house = a_crowd()
+    house.send(a_tick(89.0))
+    house.send(Tick(symbol="X", bid=math.nan, ask=95.0))
+    assert house.core.tick_counts["value_invalid"] == 1
+    house.send(Ticks(ticks=[a_tick(90.0), Tick(symbol="X", last=math.inf), a_tick(91.0)]))
+    waiting = [tick.bid for tick in house.core.boards.backlog.ticks if isinstance(tick, Tick)]
+    assert waiting == [90.0, 91.0]
+    assert house.core.tick_counts["value_invalid"] == 2
+    state = house.core.state()
+    assert encode_state(decode_state(encode_state(state))) == encode_state(state)
+    house.catch_up()
+    quote = house.core.boards.quotes.quotes["X"]
+    assert (quote.bid, quote.ask) == (9_100_000, 9_100_000)
 
 
 def test_accounts_that_recover_together_are_told_in_bounded_passes():

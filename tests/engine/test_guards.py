@@ -350,8 +350,9 @@ def test_responses_are_told_of_a_crossing_and_of_its_recovery():
     assert (stood.measure, stood.event, stood.severity) == ("daily_loss", "daily_loss", "critical")
     facts.clear()
     core.boards.quotes.apply_tick(Tick(symbol="X", bid=99.0, ask=99.0), stamp)
-    core.watch.price("X", stamp, facts)
-    core.watch.elapse(stamp._replace(steady_ns=stamp.steady_ns + 10 * SECOND), facts)
+    core.watch.price("X", stamp._replace(seq=stamp.seq + 1), facts)
+    later = stamp._replace(seq=stamp.seq + 2, steady_ns=stamp.steady_ns + 10 * SECOND)
+    core.watch.elapse(later, facts)
     (stood,) = (fact for fact in facts if isinstance(fact, Stood))
     assert (stood.measure, stood.severity) == ("daily_loss", None)
 
