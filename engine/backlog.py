@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from riskd.messages import MarketState, Tick
 
-LOOKS_MAX = 8  # Accounts that one input looks at, beside its own.
-CROSSING_LOOKS = 8  # A crossing, with all that it causes, costs about as much as so many looks.
+LOOKS_MAX = 16  # Accounts that one input looks at, beside its own.
+CROSSING_LOOKS = 16  # A crossing, with all that it causes, costs about as much as so many looks.
 TICKS_MAX = 10_000  # That wait; more than these stop everything else until all are looked at.
 
 
