@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
+from msgspec.structs import replace
 
-from riskd.messages import Amend, LimitSet, OrderType
+from riskd.messages import Amend, LimitSet, LimitsSpec, LimitValue, OrderType
 from tests.builders import a_fill, a_report
 from tests.engine.gate_agreement import agree
 from tests.engine.gate_inputs import PICKS, PRICES, SHAPES, Shape, replace_flags, tick_of
@@ -63,6 +64,17 @@ class Steered(Sides):
             case = Case(self.world, self.witness.merged(found, change), old=found)
             self.put_limit(case, ("turnover", scope, units), LimitSet())
             self.change(change)
+
+    @rule(shape=SHAPES, value=st.sampled_from((1, 2, 4)))
+    def order_is_past_a_soft_limit_and_the_hard_one_behind_it(self, shape, value) -> None:
+        """The soft one is tighter and warns alone; what it lets pass is held to the hard one."""
+        self.start_again()
+        soft = LimitsSpec(order_quantity=LimitValue(value=float(value), hard=False))
+        hard = LimitsSpec(order_quantity=2.0 * value)
+        self.configure(LimitSet(default=hard, account={shape.account: soft}))
+        for units in (0, 1):
+            order = self.made(replace_flags(shape, dry_run=False, close_position=False))
+            self.ask(replace(order, quantity=2.0 * value + units))
 
     @rule(pick=PICKS)
     def fill_of_the_other_side(self, pick: int) -> None:
