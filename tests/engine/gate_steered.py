@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from msgspec.structs import replace
 
-from riskd.messages import Amend, LimitSet, LimitsSpec, LimitValue, OrderType
+from riskd.messages import Amend, LimitSet, LimitsSpec, LimitValue, OrderType, SelfMatch
 from tests.builders import a_fill, a_report
 from tests.engine.gate_agreement import agree
 from tests.engine.gate_inputs import PICKS, PRICES, SHAPES, Shape, replace_flags, tick_of
@@ -75,6 +75,15 @@ class Steered(Sides):
         for units in (0, 1):
             order = self.made(replace_flags(shape, dry_run=False, close_position=False))
             self.ask(replace(order, quantity=2.0 * value + units))
+
+    @rule(number=PICKS, side=st.sampled_from(("buy", "sell")))
+    def ordinary_order_meets_one_of_its_own(self, number: int, side: str) -> None:
+        """In a quiet market without other limits, at the price of the one that rests."""
+        self.start_again()
+        self.configure(LimitSet(default=LimitsSpec(self_match=SelfMatch.REJECT)))
+        self.move("X", number, "sound")
+        for each in (side, {"buy": "sell", "sell": "buy"}[side]):
+            self.ask(self.made(Shape("A1", 0, each, 2, 0, OrderType.LIMIT, None, {})))
 
     @rule(pick=PICKS)
     def fill_of_the_other_side(self, pick: int) -> None:
